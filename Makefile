@@ -1,0 +1,92 @@
+# 全书的命令。直接运行 make（或 make help）列出全部。
+# 路径都是相对的，配方里不出现绝对路径，所以仓库可以放在带空格的文件夹里。
+
+PYTHON ?= python3
+CONSTRAINTS ?= constraints.txt
+PIP_ARGS ?=
+TORCH_ARGS ?=
+PORT ?= 8888
+
+BIN := .venv/bin
+RUN := $(BIN)/python
+# -I 不让当前文件夹里的同名模块混进 pip。
+PIP := $(RUN) -I -m pip --disable-pip-version-check install $(if $(CONSTRAINTS),-c $(CONSTRAINTS))
+JUPYTER_BOOK := $(RUN) -c 'from jupyter_book.cli.main import main; main()'
+
+# 装好一组依赖就留一个标记文件；依赖清单没有变，就不再安装。
+BOOK_READY := .venv/book.installed
+TEST_READY := .venv/test.installed
+NOTEBOOK_READY := .venv/notebook.installed
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help book test lint record models figures notebook clean
+
+help: ## 列出全部命令（默认）
+	@echo '用法：make 命令 [变量=值]'
+	@echo
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
+	@echo
+	@echo '变量：'
+	@echo '  PYTHON=python3.12            用哪个 Python 建立 .venv（3.10 或更高）'
+	@echo '  PIP_ARGS="--index-url 地址"  从就近的镜像安装'
+	@echo '  TORCH_ARGS="--index-url 地址"  单独指定 PyTorch 的来源，例如较小的 CPU 版'
+	@echo '  CONSTRAINTS=                 不用 constraints.txt 里的确切版本'
+	@echo '  DEEPCNN_PROFILE=quick|laptop|gpu  训练档位（make record）'
+	@echo '  DEEPCNN_DATA=文件夹          Fashion-MNIST 放在哪里'
+
+$(RUN):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null || \
+	  { echo '需要 Python 3.10 或更高版本，而「$(PYTHON)」不是：请安装后运行 make $(MAKECMDGOALS) PYTHON=新的 python 命令' >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	  { echo '「$(PYTHON)」缺少 venv 模块：请先安装它（Debian、Ubuntu 上是软件包 python3-venv），再运行一次' >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+
+$(BOOK_READY): requirements-book.txt $(CONSTRAINTS) | $(RUN)
+	$(PIP) $(PIP_ARGS) -r requirements-book.txt
+	@touch $@
+
+# d2l 1.0.3 的元数据要求 2023 年的 NumPy，因此不带它的依赖单独安装。
+$(TEST_READY): requirements.txt requirements-d2l.txt pyproject.toml $(CONSTRAINTS) $(BOOK_READY)
+	$(if $(TORCH_ARGS),$(PIP) $(TORCH_ARGS) torch torchvision)
+	$(PIP) $(PIP_ARGS) -r requirements.txt
+	$(PIP) $(PIP_ARGS) --no-deps -r requirements-d2l.txt
+	$(PIP) $(PIP_ARGS) --no-deps --editable .
+	@touch $@
+
+$(NOTEBOOK_READY): requirements-notebook.txt $(TEST_READY)
+	$(PIP) $(PIP_ARGS) -r requirements-notebook.txt
+	@touch $@
+
+# 每次都从头构建：增量构建不会重复报告没有改动的页面里的警告。
+book: $(BOOK_READY) ## 构建网站 _build/html（只排版，不需要 PyTorch）
+	@rm -rf _build
+	$(JUPYTER_BOOK) build -q -n -W --keep-going .
+	@test -s _build/html/index.html || \
+	  { echo '构建没有产生 _build/html/index.html：请看上面的输出' >&2; exit 1; }
+	@echo '书已建好，请用浏览器打开：_build/html/index.html'
+
+test: export DEEPCNN_PROFILE = quick
+test: book $(TEST_READY) ## 单元测试、逐格重跑全部笔记本（quick 档）、检查网站
+	$(RUN) tools/export_models.py --check
+	$(RUN) -m ruff check .
+	$(RUN) -m pytest --nbval --nbval-current-env --nbval-cell-timeout=300 tests chapters
+
+lint: $(TEST_READY) ## 只检查代码风格
+	$(RUN) -m ruff check .
+
+record: $(TEST_READY) ## 用本机最好的档位重新训练各章，存下输出与 results/
+	$(RUN) tools/record.py $(ARGS)
+
+models: $(TEST_READY) ## 从各章的 export 单元生成 deepcnn/models/
+	$(RUN) tools/export_models.py
+
+figures: $(RUN) ## 重画 img/ 里的结构图
+	$(RUN) tools/draw_figures.py
+
+notebook: $(NOTEBOOK_READY) ## 在同一环境里打开 JupyterLab
+	$(RUN) -m jupyterlab --port $(PORT) chapters
+
+clean: ## 删除生成的文件（保留 .venv 与数据）
+	rm -rf _build .pytest_cache .ruff_cache build *.egg-info
+	find . -path ./.venv -prune -o \( -name __pycache__ -o -name .ipynb_checkpoints \) -type d -exec rm -rf {} +

@@ -1,0 +1,49 @@
+"""补齐主题里没有译成简体中文的界面文字。
+
+主题自带的中文翻译有遗漏，也夹着繁体。这里把下表放在所有翻译目录之前：
+表里有的用表里的，表里没有的照旧交给主题和 Sphinx。
+"""
+
+from gettext import NullTranslations
+
+from sphinx import locale
+from sphinx.application import Sphinx
+
+SIMPLIFIED_CHINESE = {
+    'Color mode': '明暗配色',
+    'Dark': '深色',
+    'Light': '浅色',
+    'System Settings': '跟随系统',
+    'Main': '主导航',
+    'Page': '本页目录',
+    'Breadcrumb': '当前位置',
+    'Link to this heading': '此标题的链接',
+    'Link to this image': '此图的链接',
+    'Link to this table': '此表的链接',
+    'Link to this equation': '此公式的链接',
+    'Link to this code': '此代码的链接',
+    'Print to PDF': '打印成 PDF',
+    'Download source file': '下载源文件',
+    'Fullscreen mode': '全屏',
+    '© Copyright %(copyright)s.': '© %(copyright)s 本书作者。',
+}
+
+# 主题的文字分在两个翻译目录里：pydata-sphinx-theme 用 sphinx，book theme 用 booktheme。
+CATALOGS = ('sphinx', 'booktheme')
+
+
+class InterfaceStrings(NullTranslations):
+    """先查上表，查不到再问原有的翻译目录。"""
+
+    def gettext(self, message: str) -> str:
+        return SIMPLIFIED_CHINESE.get(message) or super().gettext(message)
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    for catalog in CATALOGS:
+        strings = InterfaceStrings()
+        strings.add_fallback(locale.get_translator(catalog))
+        locale.translators['general', catalog] = strings
+    # 页面模板用的是 Sphinx 启动时取好的那一份，也要换掉。
+    app.translator = locale.translators['general', 'sphinx']
+    return {'parallel_read_safe': True, 'parallel_write_safe': True}

@@ -1,0 +1,107 @@
+"""一次训练留下的记录：曲线、设置、环境。"""
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from statistics import mean
+
+from matplotlib.figure import Figure
+
+RESULTS = Path(__file__).resolve().parent.parent / 'results'
+
+
+@dataclass
+class Run:
+    """一个种子的训练过程；三个列表每轮一个值。
+
+    ``epoch_seconds`` 是每轮训练的秒数，``seconds`` 是连测试在内的总秒数。训练准确率是
+    训练途中在（经过增广的）小批量上累计的。
+    """
+
+    seed: int
+    train_loss: list[float] = field(default_factory=list)
+    train_accuracy: list[float] = field(default_factory=list)
+    test_accuracy: list[float] = field(default_factory=list)
+    epoch_seconds: list[float] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+@dataclass
+class History:
+    """一个网络在一份配方下的全部训练记录，与 ``results/<网络>.json`` 一一对应。"""
+
+    network: str
+    profile: str
+    dataset: str
+    train_images: int
+    test_images: int
+    image_size: int
+    epochs: int
+    batch_size: int
+    precision: str
+    device: str
+    torch: str
+    recipe: dict
+    runs: list[Run] = field(default_factory=list)
+
+    @property
+    def seeds(self) -> list[int]:
+        return [run.seed for run in self.runs]
+
+    @property
+    def images_per_second(self) -> float:
+        """训练吞吐量（不含测试），各种子平均，张/秒。"""
+        images = [len(run.train_loss) * self.train_images for run in self.runs]
+        return sum(images) / sum(sum(run.epoch_seconds) for run in self.runs)
+
+    @property
+    def test_accuracy(self) -> float:
+        """最后一轮的测试准确率，各种子平均。"""
+        return mean(run.test_accuracy[-1] for run in self.runs)
+
+    @property
+    def provenance(self) -> str:
+        """图注用的一行来历：数据集、档位、设备、边长、精度、种子。"""
+        seeds = '、'.join(str(seed) for seed in self.seeds)
+        return (
+            f'{self.dataset} · {self.profile} 档 · {self.device} · '
+            f'{self.image_size} 像素 · {self.precision} · 种子 {seeds}'
+        )
+
+    def plot(self) -> Figure:
+        """画一次训练曲线并返回图。"""
+        from deepcnn.plot import training_curves
+
+        return training_curves(self)
+
+    def to_dict(self) -> dict:
+        record = asdict(self)
+        record['seeds'] = self.seeds
+        record['images_per_second'] = round(self.images_per_second, 1)
+        return record
+
+    def save(self, folder: Path = RESULTS) -> Path:
+        """写成 ``<folder>/<network>.json`` 并返回路径。"""
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f'{self.network}.json'
+        text = json.dumps(self.to_dict(), ensure_ascii=False, indent=1)
+        path.write_text(text + '\n', encoding='utf-8')
+        return path
+
+    @classmethod
+    def from_dict(cls, record: dict) -> 'History':
+        names = cls.__dataclass_fields__
+        kept = {key: value for key, value in record.items() if key in names}
+        kept['runs'] = [Run(**run) for run in record['runs']]
+        return cls(**kept)
+
+
+def load_history(network: str, folder: Path = RESULTS) -> History:
+    """读 ``results/<network>.json``；没有这个文件时抛出 ValueError。"""
+    path = folder / f'{network}.json'
+    if not path.exists():
+        known = '、'.join(sorted(p.stem for p in folder.glob('*.json'))) or '（空）'
+        raise ValueError(
+            f'results/ 里没有 {network} 的训练记录（现有：{known}）：先运行 make record'
+        )
+    return History.from_dict(json.loads(path.read_text(encoding='utf-8')))

@@ -1,0 +1,375 @@
+"""对 chapters/*.ipynb 的严格规定。
+
+nbval 逐格重跑笔记本并比较输出；它管不到的规矩在这里检查。
+单元用 ``metadata.name`` 起名。输出每次都会变的单元带 ``nbval-ignore-output``
+（或 ``nbval-skip``）标签，并且要列在下面的 WHITELIST 里：别的单元必须逐字重现。
+"""
+
+import ast
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from statistics import median
+
+import nbformat
+import pytest
+import yaml
+from markdown_it import MarkdownIt
+from mdit_py_plugins.dollarmath import dollarmath_plugin
+from nbformat import NotebookNode
+
+ROOT = Path(__file__).resolve().parent.parent
+CHAPTERS = ROOT / 'chapters'
+HAN = re.compile('[\u4e00-\u9fff]')
+
+# {章: 允许不比较输出的单元名}。训练结果随档位和设备而变，其余应当可重现。
+NETWORK_CELLS = {'install', 'profile', 'data', 'train', 'curve', 'results', 'compare'}
+WHITELIST = {
+    'introduction': {'install', 'profile', 'data', 'train', 'compare'},
+    'toolbox': {'install', 'profile', 'data', 'train', 'curve', 'compare'},
+    'alexnet': NETWORK_CELLS,
+    'vgg': NETWORK_CELLS,
+    'nin': NETWORK_CELLS,
+    'googlenet': NETWORK_CELLS,
+    'resnet': NETWORK_CELLS,
+    'densenet': NETWORK_CELLS,
+    'summary': {'install', 'profile', 'results', 'compare'},
+}
+UNCOMPARED_TAGS = {'nbval-ignore-output', 'nbval-skip'}
+KNOWN_TAGS = UNCOMPARED_TAGS | {
+    'export',
+    'train',
+    'check',
+    'hide-input',
+    'hide-output',
+    'remove-cell',
+    'remove-input',
+}
+
+MAX_BYTES = 1_500_000
+MAX_CELL_LINES = 30
+MAX_MEDIAN_LINES = 8
+
+ABSOLUTE_PATH = re.compile(
+    r'(?<![\w.:/])/(?:home|root|Users|tmp|opt|usr|var|mnt|work|private|content)/'
+    r'|(?<!\w)[A-Za-z]:\\\w'
+)
+MEMORY_ADDRESS = re.compile(r'\b0x[0-9a-fA-F]{6,}\b')
+PACKAGE_REGISTRY = re.compile(
+    r'https?://\S*(?:pypi|pythonhosted|/simple\b|/whl\b|conda)'
+)
+
+# 写错的名字，出现在哪里都不行；引用错字时放进行内代码。
+MISSPELLED = {
+    'GoogleNet': 'GoogLeNet',
+    'Googlenet': 'GoogLeNet',
+    'GoogLenet': 'GoogLeNet',
+    'AlextNet': 'AlexNet',
+    'Alexnet': 'AlexNet',
+    'Resnet': 'ResNet',
+    'Densenet': 'DenseNet',
+    'Ziserman': 'Zisserman',
+    '端对端': '端到端',
+}
+# 本书不用的同义词；第一次出现时可以写在全角括号里，例如「步幅（步长，stride）」。
+REPLACED_TERMS = {
+    '步长': '步幅',
+    r'特征映射(?![到为成])': '特征图',
+    '隐含层': '隐藏层',
+    '批量规范化': '批量归一化',
+    '汇聚层': '池化层',
+}
+IN_PARENTHESES = re.compile('（[^（）]*）')
+# 数值方法里的「步长」不是卷积的步幅。
+NUMERICAL_STEP = re.compile('[^。；\n]*欧拉[^。；\n]*')
+
+NOTEBOOKS = sorted(CHAPTERS.glob('*.ipynb'))
+every_notebook = pytest.mark.parametrize('path', NOTEBOOKS, ids=lambda path: path.stem)
+every_text = pytest.mark.parametrize(
+    'path',
+    [ROOT / 'index.md', *sorted(CHAPTERS.glob('*.md')), *NOTEBOOKS],
+    ids=lambda path: path.stem,
+)
+
+
+@cache
+def read_notebook(path: Path) -> NotebookNode:
+    return nbformat.read(path, as_version=4)
+
+
+def code_cells(path: Path) -> list[NotebookNode]:
+    return [cell for cell in read_notebook(path).cells if cell.cell_type == 'code']
+
+
+def markdown_sources(path: Path) -> list[str]:
+    """一个 .md 文件，或一个笔记本的各个文字单元。"""
+    if path.suffix == '.md':
+        return [path.read_text(encoding='utf-8')]
+    cells = read_notebook(path).cells
+    return [cell.source for cell in cells if cell.cell_type == 'markdown']
+
+
+def tags(cell: NotebookNode) -> set[str]:
+    return set(cell.metadata.get('tags', ()))
+
+
+def where(cell: NotebookNode) -> str:
+    """出错时指明单元：名字（如果有）和第一行。"""
+    first_line = cell.source.strip().split('\n', 1)[0]
+    return f'[{cell.metadata.get("name", "未命名")}] {first_line}'
+
+
+def line_count(cell: NotebookNode) -> int:
+    return len(cell.source.strip().splitlines())
+
+
+def has_image(cell: NotebookNode) -> bool:
+    return any(
+        kind.startswith('image/')
+        for output in cell.outputs
+        for kind in output.get('data', {})
+    )
+
+
+def output_texts(cell: NotebookNode) -> Iterator[str]:
+    """单元输出里的全部文字；图片不算。"""
+    for output in cell.outputs:
+        if output.output_type == 'stream':
+            yield output.text
+        for kind, value in output.get('data', {}).items():
+            if not kind.startswith('image/'):
+                yield value if isinstance(value, str) else str(value)
+
+
+def chapters_of_the_contents() -> set[str]:
+    toc = yaml.safe_load((ROOT / '_toc.yml').read_text(encoding='utf-8'))
+    return {Path(c['file']).name for part in toc['parts'] for c in part['chapters']}
+
+
+def test_contents_and_folder_agree() -> None:
+    files = {
+        path.stem for path in CHAPTERS.glob('*') if path.suffix in {'.md', '.ipynb'}
+    }
+    assert files == chapters_of_the_contents()
+    assert {path.stem for path in NOTEBOOKS} == set(WHITELIST)
+
+
+@every_notebook
+def test_notebook_is_valid_and_small(path: Path) -> None:
+    nbformat.validate(read_notebook(path))
+    assert path.stat().st_size < MAX_BYTES
+
+
+@every_notebook
+def test_kernel_is_the_plain_python_kernel(path: Path) -> None:
+    assert read_notebook(path).metadata.kernelspec.name == 'python3'
+
+
+@every_notebook
+def test_every_code_cell_carries_its_count(path: Path) -> None:
+    cells = code_cells(path)
+    assert cells
+    counts = [cell.execution_count for cell in cells]
+    assert counts == list(range(1, len(cells) + 1))
+
+
+@every_notebook
+def test_no_cell_stores_an_error(path: Path) -> None:
+    failed = [
+        where(cell)
+        for cell in code_cells(path)
+        if any(output.output_type == 'error' for output in cell.outputs)
+    ]
+    assert not failed
+
+
+@every_notebook
+def test_no_cell_stores_stderr(path: Path) -> None:
+    """警告要消除，不要留给读者；进度条只在不比较的单元里允许。"""
+    noisy = [
+        where(cell)
+        for cell in code_cells(path)
+        if any(output.get('name') == 'stderr' for output in cell.outputs)
+        and not tags(cell) & UNCOMPARED_TAGS
+    ]
+    assert not noisy
+
+
+@every_notebook
+@pytest.mark.parametrize(
+    'pattern',
+    [ABSOLUTE_PATH, PACKAGE_REGISTRY],
+    ids=['absolute path', 'package registry'],
+)
+def test_nothing_points_at_one_machine_or_registry(
+    path: Path, pattern: re.Pattern[str]
+) -> None:
+    found = []
+    for cell in read_notebook(path).cells:
+        texts = [cell.source]
+        if cell.cell_type == 'code':
+            texts += output_texts(cell)
+        found += [match.group() for text in texts for match in pattern.finditer(text)]
+    assert not found
+
+
+@every_notebook
+def test_outputs_show_no_memory_address(path: Path) -> None:
+    found = [
+        where(cell)
+        for cell in code_cells(path)
+        if any(MEMORY_ADDRESS.search(text) for text in output_texts(cell))
+    ]
+    assert not found
+
+
+@every_notebook
+def test_volatile_metadata_is_removed(path: Path) -> None:
+    notebook = read_notebook(path)
+    assert 'widgets' not in notebook.metadata
+    timed = [where(cell) for cell in notebook.cells if 'execution' in cell.metadata]
+    assert not timed
+
+
+@every_notebook
+def test_code_cells_are_short(path: Path) -> None:
+    cells = code_cells(path)
+    long = [where(cell) for cell in cells if line_count(cell) > MAX_CELL_LINES]
+    assert not long
+    assert median(line_count(cell) for cell in cells) <= MAX_MEDIAN_LINES
+
+
+@every_notebook
+def test_tags_and_names_are_known(path: Path) -> None:
+    for cell in read_notebook(path).cells:
+        assert tags(cell) <= KNOWN_TAGS, where(cell)
+    names = [c.metadata.name for c in code_cells(path) if 'name' in c.metadata]
+    assert len(names) == len(set(names)), '单元名重复'
+
+
+@every_notebook
+def test_only_whitelisted_cells_escape_comparison(path: Path) -> None:
+    escaped = {
+        cell.metadata.get('name', where(cell))
+        for cell in read_notebook(path).cells
+        if tags(cell) & UNCOMPARED_TAGS
+    }
+    assert escaped <= WHITELIST[path.stem]
+    comments = [
+        where(cell)
+        for cell in code_cells(path)
+        if re.search(r'#\s*NBVAL|#\s*PYTEST_VALIDATE', cell.source)
+    ]
+    assert not comments, '请用标签，不要用 nbval 的注释标记'
+
+
+def uses_a_name(statement: ast.Assert) -> bool:
+    """断言里至少用到一个变量；``assert True`` 这样的断言不会失败。"""
+    return any(isinstance(node, ast.Name) for node in ast.walk(statement.test))
+
+
+@every_notebook
+def test_training_is_followed_by_assertions(path: Path) -> None:
+    cells = code_cells(path)
+    for index, cell in enumerate(cells):
+        if 'train' in tags(cell):
+            assert index + 1 < len(cells), where(cell)
+            assert 'check' in tags(cells[index + 1]), where(cell)
+
+
+@every_notebook
+def test_check_cells_assert_something(path: Path) -> None:
+    for cell in code_cells(path):
+        if 'check' in tags(cell):
+            asserts = [
+                node
+                for node in ast.walk(ast.parse(cell.source))
+                if isinstance(node, ast.Assert)
+            ]
+            assert asserts, where(cell)
+            assert all(map(uses_a_name, asserts)), where(cell)
+            assert not tags(cell) & UNCOMPARED_TAGS, where(cell)
+
+
+def test_every_network_chapter_trains_and_exports() -> None:
+    for name in ('alexnet', 'vgg', 'nin', 'googlenet', 'resnet', 'densenet'):
+        used = set().union(
+            *(tags(cell) for cell in code_cells(CHAPTERS / f'{name}.ipynb'))
+        )
+        assert {'export', 'train', 'check'} <= used, name
+
+
+@every_notebook
+def test_figures_are_bitmaps_with_a_chinese_description(path: Path) -> None:
+    """nbval 会逐字比较 SVG，而 SVG 里有日期和随机编号，所以只存 PNG。"""
+    descriptions = []
+    for cell in filter(has_image, code_cells(path)):
+        images = [
+            output for output in cell.outputs if 'image/png' in output.get('data', {})
+        ]
+        assert len(images) == 1, f'{where(cell)}：每个单元只放一幅 PNG'
+        kinds = {kind for output in cell.outputs for kind in output.get('data', {})}
+        assert 'image/svg+xml' not in kinds, where(cell)
+        alt = cell.metadata.get('mystnb', {}).get('image', {}).get('alt', '')
+        assert HAN.search(alt), f'{where(cell)}：缺少 mystnb.image.alt'
+        descriptions.append(alt)
+    assert len(descriptions) == len(set(descriptions)), '两幅图的替代文字相同'
+
+
+@cache
+def markdown_parser() -> MarkdownIt:
+    return MarkdownIt('commonmark').enable('table').use(dollarmath_plugin)
+
+
+def prose(source: str) -> list[str]:
+    """Markdown 里的文字，不含代码、公式与网址。"""
+    return [
+        child.content
+        for token in markdown_parser().parse(source)
+        if token.type == 'inline'
+        for child in token.children or ()
+        if child.type == 'text'
+    ]
+
+
+@every_text
+def test_bold_is_rendered_as_bold(path: Path) -> None:
+    """「**注意：**这里」这类写法不会变成粗体：标点应放在星号外面。"""
+    left = [
+        text
+        for source in markdown_sources(path)
+        for text in prose(source)
+        if '**' in text
+    ]
+    assert not left
+
+
+@every_text
+def test_names_and_terms_are_the_books(path: Path) -> None:
+    wrong = []
+    for source in markdown_sources(path):
+        text = '\n'.join(prose(source))
+        wrong += [f'{bad} → {good}' for bad, good in MISSPELLED.items() if bad in text]
+        text = NUMERICAL_STEP.sub('', IN_PARENTHESES.sub('', text))
+        wrong += [
+            f'{bad} → {good}'
+            for bad, good in REPLACED_TERMS.items()
+            if re.search(bad, text)
+        ]
+    assert not wrong
+
+
+@every_text
+def test_headings_have_a_label(path: Path) -> None:
+    """中文标题的锚点会编成 id1、id2……，一移动就变；显式的标签不会。"""
+    unlabelled = []
+    for source in markdown_sources(path):
+        lines = source.splitlines()
+        for token in markdown_parser().parse(source):
+            if token.type == 'heading_open':
+                start = token.map[0]
+                above = next((x for x in reversed(lines[:start]) if x.strip()), '')
+                if not re.fullmatch(r'\([\w-]+\)=', above.strip()):
+                    unlabelled.append(lines[start])
+    assert not unlabelled
