@@ -47,8 +47,8 @@ def path_of(
         digest.update(tensor.detach().cpu().numpy().tobytes())
     for module in (batches_module, train_module):
         digest.update(code_without_comments(module).encode())
-    name = getattr(net, "name", type(net).__name__)
-    return FOLDER / f"{name}-{seed}-{digest.hexdigest()[:16]}.pt"
+    name = getattr(net, 'name', type(net).__name__)
+    return FOLDER / f'{name}-{seed}-{digest.hexdigest()[:16]}.pt'
 
 
 def code_without_comments(module: ModuleType) -> str:

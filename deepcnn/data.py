@@ -69,7 +69,9 @@ class Dataset:
     def first(self, train_images: int | None, test_images: int | None) -> 'Dataset':
         """返回只含前若干张图像的数据集（None 为全部）；均值与标准差不变。"""
         return replace(
-            self, train=self.train.first(train_images), test=self.test.first(test_images)
+            self,
+            train=self.train.first(train_images),
+            test=self.test.first(test_images),
         )
 
 

@@ -3,7 +3,7 @@
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from statistics import mean
+from statistics import mean, median
 
 from matplotlib.figure import Figure
 
@@ -50,9 +50,9 @@ class History:
 
     @property
     def images_per_second(self) -> float:
-        """训练吞吐量（不含测试），各种子平均，张/秒。"""
-        images = [len(run.train_loss) * self.train_images for run in self.runs]
-        return sum(images) / sum(sum(run.epoch_seconds) for run in self.runs)
+        """训练吞吐量（不含测试），张/秒：各轮的中位数，偶尔被打扰的一轮不影响它。"""
+        seconds = [s for run in self.runs for s in run.epoch_seconds]
+        return self.train_images / median(seconds)
 
     @property
     def test_accuracy(self) -> float:

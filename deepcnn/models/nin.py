@@ -58,7 +58,7 @@ def nin(in_channels: int = 1, num_classes: int = 10, last_relu: bool = False) ->
 
 RECIPES = {
     'quick': Recipe(71, 4, 1e-3, batch_size=64, train_images=6144, test_images=2000, flip=False),
-    'laptop': Recipe(71, 8, 1e-3),
+    'laptop': Recipe(71, 6, 1e-3),
     'gpu': Recipe(224, 20, 0.05, 512, optimizer='sgd', weight_decay=5e-4, shift=2,
                   label_smoothing=0.05, seeds=(0, 1, 2)),
 }  # fmt: skip

@@ -1,0 +1,164 @@
+"""与 d2l 1.0.3 对照；全书只有这个模块导入 d2l。
+
+d2l 的代码原样运行。它的进度文字与动画不显示，matplotlib 的输出格式也不改成 SVG。
+"""
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from deepcnn.batches import plan_epoch, train_batches
+from deepcnn.data import Dataset
+from deepcnn.recipe import Recipe
+from deepcnn.train import scaled_shift
+
+VERSION = '1.0.3'
+INSTALL = f'pip install --no-deps d2l=={VERSION}'
+FEWEST_BATCHES = 5  # train_ch6 每轮汇报 5 次，以 len(batches) // 5 作除数
+
+
+class Batches(Protocol):
+    """可以反复遍历、知道长度的小批量：X float (n, C, H, W)，y int64 (n,)。"""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]: ...
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """一轮的结果：平均训练损失、训练准确率、测试准确率（0～1）。"""
+
+    train_loss: float
+    train_accuracy: float
+    test_accuracy: float
+
+
+class ReplayedBatches:
+    """第 k 次遍历时，依次给出本书的训练循环在第 k 轮用到的小批量。
+
+    ``data`` 应当已经按配方取好前若干张，并放在训练用的设备上。
+    """
+
+    def __init__(self, data: Dataset, recipe: Recipe, seed: int) -> None:
+        self.data = data
+        self.recipe = recipe
+        self.seed = seed
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        return len(self.data.train) // self.recipe.batch_size
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        data, recipe = self.data, self.recipe
+        flip = recipe.flip and data.mirrored_is_same_class
+        shift = scaled_shift(recipe, data)
+        device = data.train.images.device
+        count = len(data.train)
+        plan = plan_epoch(count, self.seed, self.epoch, flip, shift, device)
+        self.epoch += 1
+        return train_batches(data, plan, recipe.batch_size, recipe.image_size)
+
+
+def d2l_residual(
+    out_channels: int, use_projection: bool = False, stride: int = 1
+) -> nn.Module:
+    """返回一个 ``d2l.Residual``；它的输入通道数在第一次前向计算时才确定。
+
+    X: (N, C, H, W) → (N, out_channels, ⌈H/stride⌉, ⌈W/stride⌉)。没有安装 d2l 时抛出
+    ImportError。
+    """
+    return load_d2l().Residual(out_channels, use_projection, stride)
+
+
+def train_like_d2l(
+    net: nn.Module,
+    batches: Batches,
+    test_batches: Batches,
+    epochs: int,
+    lr: float,
+    device: torch.device,
+) -> list[EpochRecord]:
+    """从 ``net`` 现有的权重出发，用 ``d2l.train_ch6`` 就地训练，返回每轮的结果。
+
+    小批量是 X float (n, C, H, W) 与 y int64 (n,)。``train_ch6`` 原本先重新初始化权重，
+    这里不让它这样做。轮数小于 1 或小批量不足 5 个时抛出 ValueError，没有安装 d2l 时
+    抛出 ImportError。
+    """
+    if epochs < 1:
+        raise ValueError(f'epochs 至少为 1，现在是 {epochs}')
+    if len(batches) < FEWEST_BATCHES:
+        raise ValueError(
+            f'd2l.train_ch6 每轮至少要 {FEWEST_BATCHES} 个小批量，现在只有 '
+            f'{len(batches)} 个：请减小 batch_size 或多用一些图像'
+        )
+    d2l = load_d2l()
+    with (
+        weights_kept(net),
+        animator_replaced(d2l) as recorder,
+        redirect_stdout(io.StringIO()),
+    ):
+        d2l.train_ch6(net, batches, test_batches, epochs, lr, device)
+    return recorder.epochs
+
+
+def load_d2l() -> ModuleType:
+    """返回 ``d2l.torch``；没有安装或版本不对时抛出 ImportError。"""
+    try:
+        import d2l as package
+        from d2l import torch as module
+    except ModuleNotFoundError as error:
+        if error.name != 'd2l':
+            raise ImportError(
+                f'd2l 用到的 {error.name} 没有安装：请运行 pip install {error.name}'
+            ) from error
+        raise ImportError(f'与 d2l 对照要先安装它：请运行 {INSTALL}') from error
+    if package.__version__ != VERSION:
+        raise ImportError(
+            f'本书与 d2l {VERSION} 对照，现在装的是 {package.__version__}：'
+            f'请运行 {INSTALL}'
+        )
+    return module
+
+
+class SilentRecorder:
+    """代替 ``d2l.Animator``：只记数，不画图。"""
+
+    def __init__(self) -> None:
+        self.epochs: list[EpochRecord] = []
+        self._so_far = (float('nan'), float('nan'))  # 本轮至今的损失与准确率
+
+    def add(self, x: float, y: tuple[float | None, float | None, float | None]) -> None:
+        """``y`` 是 (损失, 训练准确率, None)，轮末是 (None, None, 测试准确率)。"""
+        train_loss, train_accuracy, test_accuracy = y
+        if test_accuracy is None:
+            self._so_far = (train_loss, train_accuracy)
+        else:
+            self.epochs.append(EpochRecord(*self._so_far, test_accuracy))
+
+
+@contextmanager
+def animator_replaced(d2l: ModuleType) -> Iterator[SilentRecorder]:
+    """在 with 块内让 ``d2l.Animator`` 返回一个静默的记录器，离开时还原。"""
+    original, recorder = d2l.Animator, SilentRecorder()
+    d2l.Animator = lambda *args, **settings: recorder
+    try:
+        yield recorder
+    finally:
+        d2l.Animator = original
+
+
+@contextmanager
+def weights_kept(net: nn.Module) -> Iterator[None]:
+    """在 with 块内 ``net.apply`` 什么也不做：train_ch6 靠它重新初始化权重。"""
+    net.apply = lambda function: net
+    try:
+        yield
+    finally:
+        del net.apply

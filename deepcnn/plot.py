@@ -1,0 +1,146 @@
+"""全书的图：函数返回图，由笔记本决定何时显示。
+
+配色：特征图里 0 为白色，正为红、负为蓝（RdBu_r）；全非负的图用 0 为白的单色。
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+from matplotlib import font_manager
+from matplotlib.axes import Axes
+from matplotlib.colors import Normalize, TwoSlopeNorm
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from deepcnn.history import History
+
+FONT = Path(__file__).with_name('fonts') / 'NotoSansSC-subset.otf'
+
+
+def use_book_style() -> None:
+    """装上随书的中文字体并统一字号、线宽；只影响当前进程。"""
+    font_manager.fontManager.addfont(str(FONT))
+    family = font_manager.FontProperties(fname=str(FONT)).get_name()
+    plt.rcParams.update(
+        {
+            'font.family': [family, 'DejaVu Sans'],
+            'axes.unicode_minus': False,
+            'font.size': 11,
+            'figure.dpi': 110,
+            'axes.spines.top': False,
+            'axes.spines.right': False,
+            'axes.grid': False,
+            'axes.prop_cycle': plt.cycler(  # Okabe–Ito，色觉障碍者也能区分
+                color=['#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9']
+            ),
+        }
+    )
+
+
+def stamp(fig: Figure, provenance: str) -> Figure:
+    """在图的下方写一行来历：数据集、档位、设备、种子。"""
+    if provenance:
+        fig.supxlabel(provenance, fontsize=8, color='#555555')
+    return fig
+
+
+def training_curves(history: History) -> Figure:
+    """左：训练损失；右：训练与测试准确率。多个种子时画均值，浅色为各种子。"""
+    fig, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6), layout='constrained')
+    _draw_runs(left, [run.train_loss for run in history.runs], '训练')
+    _draw_runs(right, [run.train_accuracy for run in history.runs], '训练')
+    _draw_runs(right, [run.test_accuracy for run in history.runs], '测试')
+    left.set(xlabel='轮', ylabel='损失（交叉熵）', title=f'{history.network}：损失')
+    right.set(xlabel='轮', ylabel='准确率', title=f'{history.network}：准确率')
+    for axes in (left, right):
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.grid(alpha=0.3)
+    right.legend(loc='lower right')
+    return stamp(fig, history.provenance)
+
+
+def _draw_runs(axes: Axes, series: Sequence[Sequence[float]], label: str) -> None:
+    epochs = range(1, min(map(len, series)) + 1)
+    means = [sum(values) / len(series) for values in zip(*series, strict=False)]
+    (line,) = axes.plot(epochs, means, marker='o', markersize=4, label=label)
+    if len(series) > 1:
+        for values in series:
+            axes.plot(epochs, values[: len(epochs)], color=line.get_color(), alpha=0.25)
+
+
+def show_images(
+    images: Tensor, titles: Sequence[str], provenance: str = '', columns: int = 8
+) -> Figure:
+    """排成网格显示灰度图像 (N, 1, H, W)，每张上方写 ``titles`` 里的一项。"""
+    if len(images) != len(titles):
+        raise ValueError(f'图像有 {len(images)} 张，标题却有 {len(titles)} 个')
+    columns = min(columns, len(images))
+    rows = -(-len(images) // columns)
+    fig, grid = _grid(rows, columns, width=1.1 * columns, height=1.35 * rows)
+    for axes, image, title in zip(grid, images, titles, strict=False):
+        axes.imshow(image[0].float().cpu(), cmap='gray')
+        axes.set_title(title, fontsize=10)
+    return stamp(fig, provenance)
+
+
+def filters(weight: Tensor, provenance: str = '', columns: int = 16) -> Figure:
+    """画单通道卷积核 (K, 1, h, w)；全图一个对称色标，0 为白。"""
+    kernels = weight.detach().float().cpu()[:, 0]
+    rows = -(-len(kernels) // columns)
+    fig, grid = _grid(rows, columns, width=0.55 * columns, height=0.6 * rows + 0.5)
+    norm = _symmetric(kernels)
+    for axes, kernel in zip(grid, kernels, strict=False):
+        image = axes.imshow(kernel, cmap='RdBu_r', norm=norm)
+    fig.colorbar(image, ax=list(grid), shrink=0.8, label='权重')
+    return stamp(fig, provenance)
+
+
+def feature_maps(
+    image: Tensor, maps: dict[str, Tensor], provenance: str = '', channels: int = 8
+) -> Figure:
+    """每层一行画特征图；最左是输入。每层一个色标，范围写在行尾的色条上。
+
+    形状：image (1, 1, S, S)，maps 的每一项 (1, C, H, W)，画前 ``channels`` 个通道。
+    """
+    height = 1.25 * len(maps) + 0.4
+    fig, grid = _grid(len(maps), channels + 1, width=9, height=height)
+    for row, (name, values) in enumerate(maps.items()):
+        cells = grid[row * (channels + 1) : (row + 1) * (channels + 1)]
+        cells[0].imshow(image[0, 0].float().cpu(), cmap='gray')
+        cells[0].set_title('输入', fontsize=8)
+        shown = values[0, :channels].detach().float().cpu()
+        cmap, norm = _scale(shown)
+        for index, (axes, one) in enumerate(zip(cells[1:], shown, strict=False)):
+            drawn = axes.imshow(one, cmap=cmap, norm=norm)
+            axes.set_title(
+                f'{name} #{index}' if index == 0 else f'#{index}', fontsize=8
+            )
+        fig.colorbar(drawn, ax=list(cells), shrink=0.9, pad=0.01).ax.tick_params(
+            labelsize=7
+        )
+    return stamp(fig, provenance)
+
+
+def _grid(
+    rows: int, columns: int, width: float, height: float
+) -> tuple[Figure, list[Axes]]:
+    fig, grid = plt.subplots(
+        rows, columns, figsize=(width, height), squeeze=False, layout='constrained'
+    )
+    cells = list(grid.flat)
+    for axes in cells:
+        axes.axis('off')
+    return fig, cells
+
+
+def _symmetric(values: Tensor) -> TwoSlopeNorm:
+    limit = max(values.abs().max().item(), 1e-8)
+    return TwoSlopeNorm(0, -limit, limit)
+
+
+def _scale(values: Tensor) -> tuple[str, Normalize]:
+    """有负值时用对称的红蓝色标，全非负时用从 0 开始的单色色标。"""
+    if values.min() < 0:
+        return 'RdBu_r', _symmetric(values)
+    return 'Reds', Normalize(0, max(values.max().item(), 1e-8))

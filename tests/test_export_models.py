@@ -1,0 +1,46 @@
+"""deepcnn/models/ 与各章的 export 单元一致；不合规定的单元会被拒绝。"""
+
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / 'tools'))
+
+import export_models  # noqa: E402
+
+
+@pytest.mark.parametrize('network', export_models.NETWORKS)
+def test_models_do_not_drift_from_the_chapters(network: str) -> None:
+    written = (export_models.MODELS / f'{network}.py').read_text(encoding='utf-8')
+    assert written == export_models.model_source(network)
+
+
+def notebook_with(source: str, folder: Path) -> Path:
+    cell = nbformat.v4.new_code_cell(source, metadata={'tags': ['export']})
+    path = folder / 'small.ipynb'
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), path)
+    return path
+
+
+def test_side_effects_are_refused(tmp_path: Path) -> None:
+    path = notebook_with("X = 1\nprint('训练')", tmp_path)
+    with pytest.raises(export_models.ExportError, match='print'):
+        export_models.exported_cells(path)
+
+
+def test_definitions_are_accepted(tmp_path: Path) -> None:
+    path = notebook_with(
+        'import math\n\n\ndef area(r: float) -> float:\n    return r', tmp_path
+    )
+    assert len(export_models.exported_cells(path)) == 1
+
+
+def test_drift_is_reported(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.setattr(export_models, 'model_source', lambda network: 'X = 1\n')
+    assert export_models.main(['--check']) == 1
+    assert 'resnet' in capsys.readouterr().err

@@ -1,0 +1,88 @@
+"""层表、特征图与画图函数。"""
+
+import warnings
+
+import matplotlib
+import pytest
+import torch
+from matplotlib import pyplot as plt
+from torch import nn
+
+from deepcnn import plot
+from deepcnn.inspect import capture, layer_table
+from deepcnn.models.nin import nin
+from deepcnn.models.resnet import resnet18
+
+matplotlib.use('Agg')
+
+
+def test_capture_takes_its_hooks_off() -> None:
+    net = resnet18().eval()
+    X = torch.randn(1, 1, 32, 32)
+    with capture(net, 'stem', 'stages.3') as maps:
+        net(X)
+    assert maps['stem'].shape == (1, 64, 8, 8)
+    assert torch.equal(maps['stem'], net.stem(X))
+    assert not any(module._forward_hooks for module in net.modules())
+    maps.clear()
+    net(X)
+    assert not maps
+
+
+def test_capture_names_the_known_modules() -> None:
+    with pytest.raises(ValueError, match='stages.0'), capture(nin(), 'stage1'):
+        pass
+
+
+def test_layer_table_restores_the_network() -> None:
+    net = resnet18().train()
+    before = {key: value.clone() for key, value in net.state_dict().items()}
+    table = layer_table(net, 32)
+    assert net.training
+    assert all(
+        torch.equal(value, before[key]) for key, value in net.state_dict().items()
+    )
+    assert '合计' in table._repr_markdown_()
+    assert f'{table.parameters:,}' in repr(table)
+    assert not any(module._forward_hooks for module in net.modules())
+
+
+def test_hand_counted_macs() -> None:
+    table = layer_table(nin(), 224)
+    first_conv = 11 * 11 * 1 * 96 * 54 * 54
+    pixelwise = 2 * 96 * 96 * 54 * 54
+    assert table.rows[0].macs == first_conv + pixelwise
+
+
+def test_chinese_labels_have_glyphs() -> None:
+    plot.use_book_style()
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        fig = plot.show_images(
+            torch.rand(2, 1, 8, 8), ['短靴', '衬衫'], '种子 0 · 训练'
+        )
+        fig.canvas.draw()
+    plt.close(fig)
+
+
+def test_map_colours_are_centred_on_zero() -> None:
+    maps = {'a': torch.randn(1, 4, 5, 5), 'b': torch.rand(1, 4, 5, 5)}
+    fig = plot.feature_maps(torch.rand(1, 1, 8, 8), maps, channels=4)
+    images = [axes.images[0] for axes in fig.axes if axes.images]
+    signed, positive = images[1].norm, images[6].norm
+    assert signed.vmin == -signed.vmax
+    assert positive.vmin == 0
+    plt.close(fig)
+
+
+def test_filters_share_one_symmetric_scale() -> None:
+    conv = nn.Conv2d(1, 6, 3)
+    fig = plot.filters(conv.weight, columns=3)
+    limits = {axes.images[0].norm.vmax for axes in fig.axes if axes.images}
+    assert limits == {pytest.approx(conv.weight.abs().max().item())}
+    plt.close(fig)
+
+
+def test_wrong_number_of_titles_is_refused() -> None:
+    with pytest.raises(ValueError, match='标题'):
+        plot.show_images(torch.rand(2, 1, 8, 8), ['一个'])

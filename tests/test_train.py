@@ -1,0 +1,208 @@
+"""训练：六个网络都学得会，同一种子逐位重现，出错时说清楚怎么办。"""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from deepcnn import checkpoint
+from deepcnn import train as train_module
+from deepcnn.data import Dataset, load_dataset, load_digits_dataset
+from deepcnn.history import History, load_history
+from deepcnn.models.alexnet import alexnet
+from deepcnn.models.densenet import densenet
+from deepcnn.models.googlenet import googlenet
+from deepcnn.models.nin import nin
+from deepcnn.models.resnet import resnet18
+from deepcnn.models.vgg import vgg11
+from deepcnn.profile import choose_device, choose_profile
+from deepcnn.recipe import Recipe
+from deepcnn.train import TrainingDiverged, evaluate, fit, make_optimizer, train
+
+CPU = torch.device('cpu')
+
+
+@pytest.fixture(scope='module')
+def real_images() -> Dataset:
+    """Fashion-MNIST；没有时是手写数字，同样是真实图像。"""
+    return load_dataset()
+
+
+@pytest.fixture
+def digits() -> Dataset:
+    return load_digits_dataset()
+
+
+@pytest.mark.parametrize(
+    ('build', 'size', 'lr'),
+    [
+        (lambda: alexnet(image_size=63), 63, 5e-4),
+        (lambda: vgg11(image_size=32, width=0.25), 32, 5e-4),
+        (nin, 67, 1e-3),
+        (googlenet, 32, 1e-3),
+        (resnet18, 32, 2e-3),
+        (densenet, 32, 3e-3),
+    ],
+    ids=['alexnet', 'vgg11', 'nin', 'googlenet', 'resnet18', 'densenet'],
+)
+def test_every_network_learns(
+    real_images: Dataset, build: Callable[[], nn.Module], size: int, lr: float
+) -> None:
+    recipe = Recipe(size, 3, lr, 32, train_images=1024, test_images=500, flip=False)
+    _, history = train(build, real_images, recipe, 'quick', CPU)
+    run = history.runs[0]
+    assert run.train_loss[-1] < 0.8 * run.train_loss[0]
+    assert run.test_accuracy[-1] > 0.4  # 随机猜是 0.1
+
+
+def small_net() -> nn.Module:
+    return nn.Sequential(
+        nn.Conv2d(1, 8, 3),
+        nn.ReLU(),
+        nn.AdaptiveAvgPool2d(4),
+        nn.Flatten(),
+        nn.Linear(128, 10),
+    )
+
+
+def with_dropout() -> nn.Module:
+    return nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(64, 10))
+
+
+SHORT = Recipe(8, 2, 1e-2, 64, train_images=512, test_images=200)
+
+
+@pytest.mark.parametrize('build', [small_net, with_dropout])
+def test_same_seed_gives_the_same_curve(digits: Dataset, build: Callable) -> None:
+    first, second = (train(build, digits, SHORT, 'quick', CPU)[1] for _ in range(2))
+    assert first.runs[0].train_loss == second.runs[0].train_loss
+    assert first.runs[0].test_accuracy == second.runs[0].test_accuracy
+
+
+def test_other_seed_gives_another_curve(digits: Dataset) -> None:
+    recipe = Recipe(8, 1, 1e-2, 64, train_images=512, test_images=200, seeds=(0, 1))
+    _, history = train(small_net, digits, recipe, 'quick', CPU)
+    assert history.seeds == [0, 1]
+    assert history.runs[0].train_loss != history.runs[1].train_loss
+
+
+def test_history_names_the_data_the_device_and_the_seed(digits: Dataset) -> None:
+    _, history = train(small_net, digits, SHORT, 'quick', CPU)
+    for fact in ('digits', 'quick', 'CPU', '种子 0'):
+        assert fact in history.provenance
+    assert history.images_per_second > 0
+    assert history.runs[0].seconds >= sum(history.runs[0].epoch_seconds)
+
+
+def test_history_survives_json(digits: Dataset, tmp_path: Path) -> None:
+    _, history = train(small_net, digits, SHORT, 'quick', CPU)
+    history.network = 'small'
+    history.save(tmp_path)
+    assert load_history('small', tmp_path) == history
+    with pytest.raises(ValueError, match='small'):
+        load_history('missing', tmp_path)
+
+
+def test_last_accuracy_is_the_networks_accuracy(digits: Dataset) -> None:
+    net, history = train(small_net, digits, SHORT, 'quick', CPU)
+    assert evaluate(net, digits.first(512, 200), SHORT) == history.test_accuracy
+
+
+def test_constant_sgd_step_is_the_textbook_step() -> None:
+    net = nn.Linear(3, 2, bias=False)
+    before = net.weight.detach().clone()
+    recipe = Recipe(8, 1, 0.1, optimizer='sgd', schedule='constant', weight_decay=0)
+    optimizer = make_optimizer(net, recipe, CPU)
+    net(torch.ones(1, 3)).sum().backward()
+    optimizer.step()
+    torch.testing.assert_close(net.weight, before - 0.1 * torch.ones(2, 3))
+
+
+def test_diverging_loss_names_step_and_remedy(digits: Dataset) -> None:
+    recipe = Recipe(
+        8, 1, 1e30, 64, train_images=512, test_images=200, optimizer='sgd',
+        schedule='constant', clip=None, precision='fp32',
+    )  # fmt: skip
+    with pytest.raises(TrainingDiverged, match=r'第 1 轮第 \d+ 步.*lr'):
+        train(small_net, digits, recipe, 'quick', CPU)
+
+
+def test_ctrl_c_keeps_the_finished_epochs(
+    digits: Dataset, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    calls = []
+
+    def interrupt_in_second_epoch(net: nn.Module, *rest: object) -> float:
+        calls.append(net)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return 0.5
+
+    monkeypatch.setattr(train_module, 'evaluate', interrupt_in_second_epoch)
+    _, history = train(small_net, digits, SHORT, 'quick', CPU)
+    run = history.runs[0]
+    assert len(run.train_loss) == len(run.test_accuracy) == len(run.epoch_seconds) == 1
+    assert '已中断' in capsys.readouterr().out
+    assert history.plot().axes
+
+
+def test_batch_larger_than_the_data_is_refused(digits: Dataset) -> None:
+    recipe = Recipe(8, 1, 1e-2, 64, train_images=10)
+    with pytest.raises(ValueError, match='batch_size'):
+        fit(small_net(), digits.first(10, 10), recipe, 0, CPU)
+
+
+@pytest.mark.parametrize(
+    ('wrong', 'named'),
+    [
+        ({'lr': -1}, 'lr'),
+        ({'epochs': 0}, 'epochs'),
+        ({'weight_decay': -0.1}, 'weight_decay'),
+        ({'optimizer': 'adam'}, 'adamw'),
+        ({'schedule': 'cosine'}, 'onecycle'),
+        ({'precision': 'fp8'}, 'bf16'),
+        ({'train_images': 0}, 'train_images'),
+        ({'seeds': ()}, 'seeds'),
+        ({'lr': math.nan}, 'lr'),
+    ],
+)
+def test_recipe_refuses_illegal_values(wrong: dict, named: str) -> None:
+    legal = {'image_size': 28, 'epochs': 1, 'lr': 0.1}
+    with pytest.raises(ValueError, match=named):
+        Recipe(**legal | wrong)
+
+
+def test_profile_and_device_name_the_legal_values(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv('DEEPCNN_PROFILE', 'fast')
+    with pytest.raises(ValueError, match='quick、laptop、gpu'):
+        choose_profile()
+    with pytest.raises(ValueError, match='cuda、mps、cpu'):
+        choose_device('tpu')
+    monkeypatch.delenv('DEEPCNN_PROFILE')
+    expected = 'gpu' if torch.cuda.is_available() else 'laptop'
+    assert choose_profile() == expected
+
+
+def test_finished_seed_is_read_back_and_announced(
+    digits: Dataset,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture,
+) -> None:
+    monkeypatch.setenv('DEEPCNN_RECORD', '1')
+    monkeypatch.setattr(checkpoint, 'FOLDER', tmp_path)
+    monkeypatch.setattr(History, 'save', lambda self: None)
+    net, first = train(small_net, digits, SHORT, 'quick', CPU)
+    again, second = train(small_net, digits, SHORT, 'quick', CPU)
+    assert '读回' in capsys.readouterr().out
+    assert first == second
+    for ours, theirs in zip(net.parameters(), again.parameters(), strict=True):
+        assert torch.equal(ours, theirs)
+    longer = Recipe(8, 1, 1e-2, 64, train_images=512, test_images=200)
+    _, third = train(small_net, digits, longer, 'quick', CPU)
+    assert third.runs[0].epoch_seconds != first.runs[0].epoch_seconds

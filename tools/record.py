@@ -1,0 +1,134 @@
+"""在本机最好的档位执行各章，存下输出与 results/<网络>.json。
+
+用法：python tools/record.py [章名 ...]    不给章名时执行全部，顺序同目录
+
+训练完的种子存在 .runs/；中断后重来，只重训没有完成的种子。执行失败的章不会被改写。
+"""
+
+import os
+import sys
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+from nbformat import NotebookNode
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from deepcnn.history import load_history  # noqa: E402
+from deepcnn.profile import choose_profile  # noqa: E402
+
+CHAPTERS = ROOT / 'chapters'
+# 先网络后导言与小结：小结要读各网络的结果。
+ORDER = (
+    'alexnet', 'vgg', 'nin', 'googlenet', 'resnet', 'densenet',
+    'introduction', 'toolbox', 'summary',
+)  # fmt: skip
+RESULT_NAMES = {'vgg': 'vgg11', 'resnet': 'resnet18'}  # 章名与网络名不同的
+
+
+def execute(notebook: NotebookNode) -> None:
+    """就地执行；每个单元不限时，训练可以很久。"""
+    client = NotebookClient(
+        notebook,
+        timeout=None,
+        kernel_name='python3',
+        resources={'metadata': {'path': str(CHAPTERS)}},
+    )
+    client.execute()
+
+
+def tidy(notebook: NotebookNode) -> None:
+    """去掉每次都会变的元数据，并把连续的同一输出流合成一段。"""
+    notebook.metadata.pop('widgets', None)
+    notebook.metadata.pop('jupytext', None)
+    notebook.metadata.kernelspec = {
+        'display_name': 'Python 3',
+        'language': 'python',
+        'name': 'python3',
+    }
+    notebook.metadata.language_info = {'name': 'python'}
+    for cell in notebook.cells:
+        cell.metadata.pop('execution', None)
+        if cell.cell_type == 'code':
+            cell.outputs = merge_streams(cell.outputs)
+
+
+def merge_streams(outputs: list[NotebookNode]) -> list[NotebookNode]:
+    merged: list[NotebookNode] = []
+    for output in outputs:
+        before = merged[-1] if merged else None
+        same = before and before.output_type == output.output_type == 'stream'
+        if same and before.name == output.name:
+            before.text += output.text
+        else:
+            merged.append(output)
+    return merged
+
+
+def write_provenance(notebook: NotebookNode, provenance: str) -> None:
+    """给来自训练的图（``trained: true``）的图注写上数据集、档位、设备、种子。"""
+    for cell in notebook.cells:
+        figure = cell.metadata.get('mystnb', {}).get('figure')
+        if cell.metadata.get('trained') and figure:
+            base = cell.metadata.setdefault('caption', figure['caption'])
+            figure['caption'] = f'{base.rstrip("。")}（{provenance}）。'
+
+
+def record(chapter: str) -> None:
+    path = CHAPTERS / f'{chapter}.ipynb'
+    notebook = nbformat.read(path, as_version=4)
+    execute(notebook)
+    tidy(notebook)
+    if any(cell.metadata.get('trained') for cell in notebook.cells):
+        write_provenance(notebook, provenance_of(notebook, chapter))
+    partial = path.with_suffix('.part')
+    nbformat.write(notebook, partial)
+    os.replace(partial, path)
+
+
+def provenance_of(notebook: NotebookNode, chapter: str) -> str:
+    if chapter in ('introduction', 'toolbox', 'summary'):
+        printed = [
+            output.text
+            for cell in notebook.cells
+            if cell.metadata.get('name') == 'train'
+            for output in cell.outputs
+            if output.output_type == 'stream'
+        ]
+        return ''.join(printed).strip().splitlines()[-1]
+    return load_history(RESULT_NAMES.get(chapter, chapter)).provenance
+
+
+def main(chapters: list[str]) -> int:
+    unknown = [name for name in chapters if name not in ORDER]
+    if unknown:
+        legal = '、'.join(ORDER)
+        print(f'没有这一章：{"、".join(unknown)}。可以用 {legal}', file=sys.stderr)
+        return 2
+    try:
+        profile = choose_profile()
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 2
+    os.environ |= {
+        'DEEPCNN_PROFILE': profile,
+        'DEEPCNN_RECORD': '1',
+        'DEEPCNN_PROGRESS': '0',
+        'PYTHONPATH': str(ROOT),
+    }
+    for chapter in chapters or ORDER:
+        print(f'执行 {chapter}（{profile} 档）…', flush=True)
+        try:
+            record(chapter)
+        except CellExecutionError as error:
+            print(f'{chapter} 执行失败，原文件未改动：\n{error}', file=sys.stderr)
+            return 1
+    print('已存下输出与 results/。请看一遍图，再提交。')
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main(sys.argv[1:]))
