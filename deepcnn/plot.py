@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+import numpy as np
 from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize, TwoSlopeNorm
@@ -79,14 +80,14 @@ def show_images(
     rows = -(-len(images) // columns)
     fig, grid = _grid(rows, columns, width=1.1 * columns, height=1.35 * rows)
     for axes, image, title in zip(grid, images, titles, strict=False):
-        axes.imshow(image[0].float().cpu(), cmap='gray')
+        axes.imshow(image[0].float().cpu().numpy(), cmap='gray')
         axes.set_title(title, fontsize=10)
     return stamp(fig, provenance)
 
 
 def filters(weight: Tensor, provenance: str = '', columns: int = 16) -> Figure:
     """画单通道卷积核 (K, 1, h, w)；全图一个对称色标，0 为白。"""
-    kernels = weight.detach().float().cpu()[:, 0]
+    kernels = weight.detach().float().cpu()[:, 0].numpy()
     rows = -(-len(kernels) // columns)
     fig, grid = _grid(rows, columns, width=0.55 * columns, height=0.6 * rows + 0.5)
     norm = _symmetric(kernels)
@@ -107,9 +108,9 @@ def feature_maps(
     fig, grid = _grid(len(maps), channels + 1, width=9, height=height)
     for row, (name, values) in enumerate(maps.items()):
         cells = grid[row * (channels + 1) : (row + 1) * (channels + 1)]
-        cells[0].imshow(image[0, 0].float().cpu(), cmap='gray')
+        cells[0].imshow(image[0, 0].float().cpu().numpy(), cmap='gray')
         cells[0].set_title('输入', fontsize=8)
-        shown = values[0, :channels].detach().float().cpu()
+        shown = values[0, :channels].detach().float().cpu().numpy()
         cmap, norm = _scale(shown)
         for index, (axes, one) in enumerate(zip(cells[1:], shown, strict=False)):
             drawn = axes.imshow(one, cmap=cmap, norm=norm)
@@ -134,13 +135,13 @@ def _grid(
     return fig, cells
 
 
-def _symmetric(values: Tensor) -> TwoSlopeNorm:
-    limit = max(values.abs().max().item(), 1e-8)
+def _symmetric(values: np.ndarray) -> TwoSlopeNorm:
+    limit = max(float(np.abs(values).max()), 1e-8)
     return TwoSlopeNorm(0, -limit, limit)
 
 
-def _scale(values: Tensor) -> tuple[str, Normalize]:
+def _scale(values: np.ndarray) -> tuple[str, Normalize]:
     """有负值时用对称的红蓝色标，全非负时用从 0 开始的单色色标。"""
     if values.min() < 0:
         return 'RdBu_r', _symmetric(values)
-    return 'Reds', Normalize(0, max(values.max().item(), 1e-8))
+    return 'Reds', Normalize(0, max(float(values.max()), 1e-8))
