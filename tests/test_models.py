@@ -97,6 +97,9 @@ def test_fixed_size_networks_refuse_other_sizes(build: Callable[..., Network]) -
 def test_nothing_smaller_than_the_stated_minimum_works_in_alexnet() -> None:
     assert alexnet_module.output_size(63, first_padding=2) == 1
     assert alexnet_module.output_size(62, first_padding=2) == 0
+    assert alexnet_module.output_size(65, first_padding=1) == 1
+    with pytest.raises(ValueError, match='至少要 65 像素'):
+        alexnet(image_size=64, first_padding=1)
 
 
 @pytest.mark.parametrize(

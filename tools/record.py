@@ -26,7 +26,11 @@ ORDER = (
     'alexnet', 'vgg', 'nin', 'googlenet', 'resnet', 'densenet',
     'introduction', 'toolbox', 'summary',
 )  # fmt: skip
-RESULT_NAMES = {'vgg': 'vgg11', 'resnet': 'resnet18'}  # 章名与网络名不同的
+RESULT_NAMES = {
+    'vgg': 'vgg11',
+    'resnet': 'resnet18',
+    'toolbox': 'lenet',
+}  # 与章名不同的
 
 
 def execute(notebook: NotebookNode) -> None:
@@ -73,8 +77,10 @@ def write_provenance(notebook: NotebookNode, provenance: str) -> None:
     for cell in notebook.cells:
         figure = cell.metadata.get('mystnb', {}).get('figure')
         if cell.metadata.get('trained') and figure:
-            base = cell.metadata.setdefault('caption', figure['caption'])
-            figure['caption'] = f'{base.rstrip("。")}（{provenance}）。'
+            before = f'（{cell.metadata.get("provenance", "")}）。'
+            base = figure['caption'].removesuffix(before).rstrip('。')
+            figure['caption'] = f'{base}（{provenance}）。'
+            cell.metadata['provenance'] = provenance
 
 
 def record(chapter: str) -> None:
@@ -83,23 +89,11 @@ def record(chapter: str) -> None:
     execute(notebook)
     tidy(notebook)
     if any(cell.metadata.get('trained') for cell in notebook.cells):
-        write_provenance(notebook, provenance_of(notebook, chapter))
+        network = RESULT_NAMES.get(chapter, chapter)
+        write_provenance(notebook, load_history(network).provenance)
     partial = path.with_suffix('.part')
     nbformat.write(notebook, partial)
     os.replace(partial, path)
-
-
-def provenance_of(notebook: NotebookNode, chapter: str) -> str:
-    if chapter in ('introduction', 'toolbox', 'summary'):
-        printed = [
-            output.text
-            for cell in notebook.cells
-            if cell.metadata.get('name') == 'train'
-            for output in cell.outputs
-            if output.output_type == 'stream'
-        ]
-        return ''.join(printed).strip().splitlines()[-1]
-    return load_history(RESULT_NAMES.get(chapter, chapter)).provenance
 
 
 def main(chapters: list[str]) -> int:

@@ -1,0 +1,61 @@
+"""tools/record.py：图注的来历、元数据的清理、出错时不改写文件。"""
+
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / 'tools'))
+
+import record  # noqa: E402
+
+
+def notebook_with(source: str, **metadata: object) -> nbformat.NotebookNode:
+    cell = nbformat.v4.new_code_cell(source, metadata=metadata)
+    return nbformat.v4.new_notebook(cells=[cell])
+
+
+def test_caption_names_the_latest_run_only() -> None:
+    figure = {'figure': {'caption': '训练曲线。'}}
+    notebook = notebook_with('1', trained=True, mystnb=figure)
+    record.write_provenance(notebook, 'laptop 档 · 种子 0')
+    record.write_provenance(notebook, 'gpu 档 · 种子 0、1、2')
+    caption = notebook.cells[0].metadata.mystnb.figure.caption
+    assert caption == '训练曲线（gpu 档 · 种子 0、1、2）。'
+
+
+def test_caption_of_an_untrained_figure_is_left_alone() -> None:
+    notebook = notebook_with('1', mystnb={'figure': {'caption': '示意。'}})
+    record.write_provenance(notebook, 'laptop 档')
+    assert notebook.cells[0].metadata.mystnb.figure.caption == '示意。'
+
+
+def test_volatile_metadata_goes_and_streams_are_joined() -> None:
+    notebook = notebook_with('print(1)', execution={'iopub.status.busy': 'now'})
+    notebook.metadata.widgets = {}
+    part = nbformat.v4.new_output('stream', name='stdout', text='a\n')
+    notebook.cells[0].outputs = [part, part.copy()]
+    record.tidy(notebook)
+    assert 'execution' not in notebook.cells[0].metadata
+    assert 'widgets' not in notebook.metadata
+    assert [output.text for output in notebook.cells[0].outputs] == ['a\na\n']
+
+
+def test_failing_chapter_is_named_and_not_overwritten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    path = tmp_path / 'nin.ipynb'
+    nbformat.write(notebook_with('1 / 0'), path)
+    before = path.read_bytes()
+    monkeypatch.setattr(record, 'CHAPTERS', tmp_path)
+    monkeypatch.setattr(record.os, 'environ', dict(record.os.environ))
+    assert record.main(['nin']) == 1
+    assert 'nin 执行失败' in capsys.readouterr().err
+    assert path.read_bytes() == before
+
+
+def test_unknown_chapter_names_the_known_ones(capsys: pytest.CaptureFixture) -> None:
+    assert record.main(['lenet5']) == 2
+    assert 'alexnet' in capsys.readouterr().err
