@@ -663,10 +663,12 @@ def draw_shortcut(
         return
     colour = KINDS['conv1x1'][2]
     x = edge + 46
-    box = draw.box('conv1x1', x - 38, 230, 76, 44, '1×1 卷积', '步幅 2', size=SMALL)
+    box = draw.box('conv1x1', x - 38, 216, 76, 44, '1×1 卷积', '步幅 2', size=SMALL)
+    norm = draw.box('bn', x - 43, 278, 86, 28, '批量归一化', size=SMALL)
     draw.arrow((source.cx, branch), (x, branch), (x, box.y), dashed=True, colour=colour)
+    draw.down(box, norm)
     draw.arrow(
-        (x, box.bottom), (x, add.cy), (add.right, add.cy), dashed=True, colour=colour
+        (x, norm.bottom), (x, add.cy), (add.right, add.cy), dashed=True, colour=colour
     )
 
 
@@ -677,7 +679,7 @@ def residual_block() -> Drawing:
         '三列都是 3×3 卷积、批量归一化、ReLU、3×3 卷积、批量归一化，最后是 ReLU。左列'
         '没有跨层连接，虚线框必须直接拟合 f(x)。中列的虚线框拟合残差 g(x) = f(x) − x'
         '，输入 x 绕过虚线框与它相加，再经 ReLU。右列第一个卷积步幅为 2，绕行的线路用'
-        '步幅为 2 的 1×1 卷积改变形状后再相加。',
+        '步幅为 2 的 1×1 卷积和批量归一化改变形状后再相加。',
         626,
     )
     residual_panel(draw, 20, '普通块', 'f(x)', 1, '')
