@@ -46,7 +46,7 @@ $(BOOK_READY): requirements-book.txt $(CONSTRAINTS) | $(RUN)
 	$(PIP) $(PIP_ARGS) -r requirements-book.txt
 	@touch $@
 
-# d2l 1.0.3 的元数据要求 2023 年的 NumPy，因此不带它的依赖单独安装。
+# d2l 1.0.3 的元数据要求 旧版 NumPy（1.23.5），因此不带它的依赖单独安装。
 $(TEST_READY): requirements.txt requirements-d2l.txt pyproject.toml $(CONSTRAINTS) $(BOOK_READY)
 	$(if $(TORCH_ARGS),$(PIP) $(TORCH_ARGS) torch torchvision)
 	$(PIP) $(PIP_ARGS) -r requirements.txt
