@@ -5,14 +5,15 @@ import os
 from torch import Tensor
 from tqdm import tqdm
 
+from deepcnn.data import Dataset
 from deepcnn.history import Run
 from deepcnn.recipe import Recipe
 
 
-def progress_bar(steps: int, epoch: int, recipe: Recipe) -> tqdm:
+def progress_bar(steps: int, epoch: int, recipe: Recipe, data: Dataset) -> tqdm:
     """轮内的进度条：损失、准确率、张/秒；``DEEPCNN_PROGRESS=0`` 时不画。"""
     return tqdm(
-        desc=f'第 {epoch + 1}/{recipe.epochs} 轮',
+        desc=f'{data.name}  第 {epoch + 1}/{recipe.epochs} 轮',
         total=steps,
         unit='张',
         unit_scale=recipe.batch_size,
@@ -33,10 +34,11 @@ def show_step(
         bar.set_postfix(损失=f'{loss:.3f}', 准确率=f'{accuracy:.3f}')
 
 
-def report_epoch(run: Run, epoch: int, recipe: Recipe, train_images: int) -> None:
-    images = train_images // recipe.batch_size * recipe.batch_size
+def report_epoch(run: Run, epoch: int, recipe: Recipe, data: Dataset) -> None:
+    """轮末的一行文字；每行都写数据集的名字，替代数据因此不会被误认。"""
+    images = len(data.train) // recipe.batch_size * recipe.batch_size
     print(
-        f'第 {epoch + 1}/{recipe.epochs} 轮  '
+        f'{data.name}  第 {epoch + 1}/{recipe.epochs} 轮  '
         f'损失 {run.train_loss[epoch]:.3f}  '
         f'训练准确率 {run.train_accuracy[epoch]:.3f}  '
         f'测试准确率 {run.test_accuracy[epoch]:.3f}  '

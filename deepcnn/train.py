@@ -66,9 +66,9 @@ def run_seed(
         if len(run.train_loss) == recipe.epochs:
             checkpoint.save(path, net, run)
     else:
-        print(f'种子 {seed} 此前已用同一份代码与配方训练完，读回记录：')
+        print(f'{data.name}  种子 {seed} 此前已用同一份代码与配方训练完，读回记录：')
         for epoch in range(recipe.epochs):
-            report_epoch(run, epoch, recipe, len(data.train))
+            report_epoch(run, epoch, recipe, data)
     return run
 
 
@@ -120,9 +120,9 @@ def fit(
             train_epoch(net, data, recipe, run, optimizer, schedule, device)
             run.test_accuracy.append(evaluate(net, data, recipe))
             run.seconds = perf_counter() - started
-            report_epoch(run, epoch, recipe, len(data.train))
+            report_epoch(run, epoch, recipe, data)
     except KeyboardInterrupt:
-        print(f'已中断：保留前 {len(run.test_accuracy)} 轮的记录')
+        print(f'{data.name}  已中断：保留前 {len(run.test_accuracy)} 轮的记录')
         keep_finished_epochs(run)
     except torch.OutOfMemoryError as error:
         raise RuntimeError(
@@ -151,7 +151,7 @@ def train_epoch(
     steps = len(data.train) // recipe.batch_size
     losses = torch.zeros(steps, device=device)
     hits = torch.zeros(steps, device=device)
-    bar = progress_bar(steps, epoch, recipe)
+    bar = progress_bar(steps, epoch, recipe, data)
     started = perf_counter()
     for step, (X, y) in enumerate(batches):
         with autocast(recipe, device):

@@ -1,5 +1,7 @@
-"""generated"""
+"""由 chapters/alexnet.ipynb 的 export 单元生成。
 
+不要手改：改那一章，再运行 make models。
+"""
 
 from torch import nn
 
@@ -7,9 +9,12 @@ from deepcnn.network import Network, initialize, require_image_size
 from deepcnn.recipe import Recipe
 
 
-
 def conv_relu(
-    in_channels: int, out_channels: int, kernel_size: int, stride: int = 1, padding: int = 0
+    in_channels: int,
+    out_channels: int,
+    kernel_size: int,
+    stride: int = 1,
+    padding: int = 0,
 ) -> nn.Sequential:
     """卷积层后接 ReLU。X: (N, in_channels, H, W) → (N, out_channels, H', W')。"""
     return nn.Sequential(
@@ -17,11 +22,9 @@ def conv_relu(
     )
 
 
-
 CHANNELS = (96, 256, 384, 384, 256)  # 五个卷积层的输出通道数
 HIDDEN = 4096  # 两个全连接隐藏层的宽度
 SMALLEST_INPUT = 63  # 再小，最后一个池化层就没有 3×3 的输入了
-
 
 
 def conv_layers(in_channels: int, first_padding: int) -> list[nn.Module]:
@@ -37,8 +40,9 @@ def conv_layers(in_channels: int, first_padding: int) -> list[nn.Module]:
     ]
 
 
-
-def classifier(in_features: int, num_classes: int, dropout: float = 0.5) -> nn.Sequential:
+def classifier(
+    in_features: int, num_classes: int, dropout: float = 0.5
+) -> nn.Sequential:
     """两个全连接隐藏层与一个全连接输出层。X: (N, C, H, W) → (N, num_classes)。"""
     return nn.Sequential(
         nn.Flatten(),
@@ -46,7 +50,6 @@ def classifier(in_features: int, num_classes: int, dropout: float = 0.5) -> nn.S
         nn.Linear(HIDDEN, HIDDEN), nn.ReLU(), nn.Dropout(dropout),
         nn.Linear(HIDDEN, num_classes),
     )  # fmt: skip
-
 
 
 def output_size(image_size: int, first_padding: int) -> int:
@@ -57,7 +60,6 @@ def output_size(image_size: int, first_padding: int) -> int:
     return size
 
 
-
 def alexnet(
     in_channels: int = 1,
     num_classes: int = 10,
@@ -65,14 +67,14 @@ def alexnet(
     first_padding: int = 2,
 ) -> Network:
     """AlexNet（Krizhevsky 等，2012），不分组的单路版本。"""
-    require_image_size('alexnet', image_size, SMALLEST_INPUT)
+    smallest = SMALLEST_INPUT + 2 * (2 - first_padding)  # 两侧各少填 1，图像就得大 2
+    require_image_size('alexnet', image_size, smallest)
     features = CHANNELS[-1] * output_size(image_size, first_padding) ** 2
     stem, *stages = conv_layers(in_channels, first_padding)
     head = classifier(features, num_classes)
     return initialize(
-        Network('alexnet', stem, nn.Sequential(*stages), head, SMALLEST_INPUT, image_size)
+        Network('alexnet', stem, nn.Sequential(*stages), head, smallest, image_size)
     )
-
 
 
 RECIPES = {

@@ -1,5 +1,7 @@
-"""generated"""
+"""由 chapters/densenet.ipynb 的 export 单元生成。
 
+不要手改：改那一章，再运行 make models。
+"""
 
 from collections.abc import Callable
 
@@ -11,7 +13,6 @@ from deepcnn.network import Network, initialize
 from deepcnn.recipe import Recipe
 
 
-
 def conv_block(in_channels: int, out_channels: int) -> nn.Sequential:
     """「批量归一化、激活和卷积」。X: (N, in_channels, H, W) → (N, out_channels, H, W)。"""
     return nn.Sequential(
@@ -19,7 +20,6 @@ def conv_block(in_channels: int, out_channels: int) -> nn.Sequential:
         nn.ReLU(),
         nn.Conv2d(in_channels, out_channels, kernel_size=3, padding=1, bias=False),
     )
-
 
 
 class DenseBlock(nn.Module):
@@ -47,7 +47,6 @@ class DenseBlock(nn.Module):
         return X
 
 
-
 def transition_block(in_channels: int, out_channels: int) -> nn.Sequential:
     """过渡层：1×1 卷积减小通道数，平均池化把高和宽减半。
 
@@ -61,19 +60,6 @@ def transition_block(in_channels: int, out_channels: int) -> nn.Sequential:
     )
 
 
-
-def bottleneck_block(in_channels: int, out_channels: int) -> nn.Sequential:
-    """论文的瓶颈版卷积块：先用 1×1 卷积减到 4 倍增长率，再做 3×3 卷积。"""
-    inner = 4 * out_channels
-    return nn.Sequential(
-        nn.BatchNorm2d(in_channels),
-        nn.ReLU(),
-        nn.Conv2d(in_channels, inner, kernel_size=1, bias=False),
-        conv_block(inner, out_channels),
-    )
-
-
-
 VARIANTS = {  # 论文表 1：(每个稠密块的卷积块数, 增长率, 第一个卷积层的通道数)
     'densenet121': ((6, 12, 24, 16), 32, 64),
     'densenet169': ((6, 12, 32, 32), 32, 64),
@@ -81,7 +67,6 @@ VARIANTS = {  # 论文表 1：(每个稠密块的卷积块数, 增长率, 第一
     'densenet161': ((6, 12, 36, 24), 48, 96),
 }
 SMALLEST_INPUT = 32  # 五次减半之后至少剩 1 个像素
-
 
 
 def dense_stages(
@@ -100,7 +85,6 @@ def dense_stages(
             stages.append(transition_block(channels, channels // 2))
             channels //= 2
     return nn.Sequential(*stages), channels
-
 
 
 def densenet(
@@ -125,6 +109,16 @@ def densenet(
     return initialize(Network(name, stem, stages, head, SMALLEST_INPUT))
 
 
+def bottleneck_block(in_channels: int, out_channels: int) -> nn.Sequential:
+    """论文的瓶颈版卷积块：先用 1×1 卷积减到 4 倍增长率，再做 3×3 卷积。"""
+    inner = 4 * out_channels
+    return nn.Sequential(
+        nn.BatchNorm2d(in_channels),
+        nn.ReLU(),
+        nn.Conv2d(in_channels, inner, kernel_size=1, bias=False),
+        conv_block(inner, out_channels),
+    )
+
 
 def paper_densenet(name: str, in_channels: int = 1, num_classes: int = 10) -> Network:
     """论文表 1 的 DenseNet-BC；``name`` 是 VARIANTS 的键。"""
@@ -135,7 +129,6 @@ def paper_densenet(name: str, in_channels: int = 1, num_classes: int = 10) -> Ne
         in_channels, num_classes, num_convs, growth_rate, stem_channels,
         bottleneck_block, name,
     )  # fmt: skip
-
 
 
 RECIPES = {

@@ -1,5 +1,7 @@
-"""generated"""
+"""由 chapters/googlenet.ipynb 的 export 单元生成。
 
+不要手改：改那一章，再运行 make models。
+"""
 
 import torch
 from torch import Tensor, nn
@@ -7,7 +9,6 @@ from torch import Tensor, nn
 from deepcnn.models.alexnet import conv_relu
 from deepcnn.network import Network, initialize
 from deepcnn.recipe import Recipe
-
 
 
 class Inception(nn.Module):
@@ -42,7 +43,6 @@ class Inception(nn.Module):
         return torch.cat([path(X) for path in paths], dim=1)
 
 
-
 INCEPTIONS = {  # 论文表 1：(c1, c2, c3, c4)
     '3a': (64, (96, 128), (16, 32), 32),
     '3b': (128, (128, 192), (32, 96), 64),
@@ -55,7 +55,6 @@ INCEPTIONS = {  # 论文表 1：(c1, c2, c3, c4)
     '5b': (384, (192, 384), (48, 128), 128),
 }
 SMALLEST_INPUT = 32  # 五次减半之后至少剩 1 个像素
-
 
 
 def out_channels(name: str) -> int:
@@ -73,7 +72,6 @@ def inception_module(in_channels: int, *names: str) -> nn.Sequential:
     return nn.Sequential(*blocks)
 
 
-
 def halve() -> nn.MaxPool2d:
     """模块之间的 3×3 最大池化层，高和宽减半（向上取整）。"""
     return nn.MaxPool2d(3, stride=2, padding=1)
@@ -81,9 +79,7 @@ def halve() -> nn.MaxPool2d:
 
 def googlenet(in_channels: int = 1, num_classes: int = 10) -> Network:
     """GoogLeNet（Szegedy 等，2015），不含辅助分类器。"""
-    module1 = nn.Sequential(
-        conv_relu(in_channels, 64, 7, stride=2, padding=3), halve()
-    )
+    module1 = nn.Sequential(conv_relu(in_channels, 64, 7, stride=2, padding=3), halve())
     module2 = nn.Sequential(
         conv_relu(64, 64, 1), conv_relu(64, 192, 3, padding=1), halve()
     )
@@ -93,11 +89,12 @@ def googlenet(in_channels: int = 1, num_classes: int = 10) -> Network:
     )
     module5 = inception_module(out_channels('4e'), '5a', '5b')
     head = nn.Sequential(
-        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(out_channels('5b'), num_classes)
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(out_channels('5b'), num_classes),
     )
     stages = nn.Sequential(module2, module3, module4, module5)
     return initialize(Network('googlenet', module1, stages, head, SMALLEST_INPUT))
-
 
 
 RECIPES = {

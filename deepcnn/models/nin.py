@@ -1,11 +1,12 @@
-"""generated"""
+"""由 chapters/nin.ipynb 的 export 单元生成。
 
+不要手改：改那一章，再运行 make models。
+"""
 
 from torch import nn
 
 from deepcnn.network import Network, initialize
 from deepcnn.recipe import Recipe
-
 
 
 def nin_block(
@@ -28,7 +29,6 @@ def nin_block(
     return nn.Sequential(*layers, nn.ReLU()) if last_relu else nn.Sequential(*layers)
 
 
-
 BLOCKS = (  # (输出通道数, 卷积核大小, 步幅, 填充)，通道数与 AlexNet 一致
     (96, 11, 4, 0),
     (256, 5, 1, 2),
@@ -37,8 +37,9 @@ BLOCKS = (  # (输出通道数, 卷积核大小, 步幅, 填充)，通道数与 
 SMALLEST_INPUT = 67  # 再小，最后一个 3×3 池化层就没有足够的输入
 
 
-
-def nin(in_channels: int = 1, num_classes: int = 10, last_relu: bool = False) -> Network:
+def nin(
+    in_channels: int = 1, num_classes: int = 10, last_relu: bool = False
+) -> Network:
     """NiN（Lin 等，2013）；``last_relu`` 为真时类别得分再经过一次 ReLU（原始做法）。"""
     stages = []
     for out_channels, kernel_size, stride, padding in BLOCKS:
@@ -52,8 +53,9 @@ def nin(in_channels: int = 1, num_classes: int = 10, last_relu: bool = False) ->
         nn.Flatten(),
     )
     stem, *stages = stages
-    return initialize(Network('nin', stem, nn.Sequential(*stages), head, SMALLEST_INPUT))
-
+    return initialize(
+        Network('nin', stem, nn.Sequential(*stages), head, SMALLEST_INPUT)
+    )
 
 
 RECIPES = {

@@ -1,12 +1,13 @@
-"""generated"""
+"""由 chapters/resnet.ipynb 的 export 单元生成。
 
+不要手改：改那一章，再运行 make models。
+"""
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from deepcnn.network import Network, initialize
 from deepcnn.recipe import Recipe
-
 
 
 def conv_bn(
@@ -24,13 +25,11 @@ def conv_bn(
     )
 
 
-
 def shortcut(in_channels: int, out_channels: int, stride: int) -> nn.Module:
     """跨层的数据线路：形状不变时是恒等映射，否则用 1×1 卷积改变形状。"""
     if stride == 1 and in_channels == out_channels:
         return nn.Identity()
     return conv_bn(in_channels, out_channels, 1, stride)
-
 
 
 class ResidualBlock(nn.Module):
@@ -52,7 +51,6 @@ class ResidualBlock(nn.Module):
 
     def forward(self, X: Tensor) -> Tensor:
         return F.relu(self.shortcut(X) + self.residual(X))
-
 
 
 class Bottleneck(nn.Module):
@@ -79,7 +77,6 @@ class Bottleneck(nn.Module):
         return F.relu(self.shortcut(X) + self.residual(X))
 
 
-
 def conv_stem(in_channels: int, out_channels: int = 64) -> nn.Sequential:
     """7×7 卷积与 3×3 最大池化，步幅都是 2。X: (N, C, H, W) → (N, 64, H/4, W/4)。"""
     return nn.Sequential(
@@ -87,7 +84,6 @@ def conv_stem(in_channels: int, out_channels: int = 64) -> nn.Sequential:
         nn.ReLU(),
         nn.MaxPool2d(3, stride=2, padding=1),
     )
-
 
 
 Block = type[ResidualBlock] | type[Bottleneck]
@@ -103,7 +99,6 @@ def residual_stage(
     return nn.Sequential(*blocks)
 
 
-
 CHANNELS = (64, 128, 256, 512)  # 四个模块的通道数，每次翻倍
 STRIDES = (1, 2, 2, 2)  # 第一个模块之前已经有池化层，所以不再减半
 VARIANTS = {  # 论文表 1：残差块的种类与每个模块的块数
@@ -114,7 +109,6 @@ VARIANTS = {  # 论文表 1：残差块的种类与每个模块的块数
     'resnet152': (Bottleneck, (3, 8, 36, 3)),
 }
 SMALLEST_INPUT = 32  # 五次减半之后至少剩 1 个像素
-
 
 
 def resnet(name: str, in_channels: int = 1, num_classes: int = 10) -> Network:
@@ -133,11 +127,9 @@ def resnet(name: str, in_channels: int = 1, num_classes: int = 10) -> Network:
     return initialize(Network(name, stem, nn.Sequential(*stages), head, SMALLEST_INPUT))
 
 
-
 def resnet18(in_channels: int = 1, num_classes: int = 10) -> Network:
     """ResNet-18：17 个卷积层（不计捷径上的 1×1 卷积）加一个全连接层。"""
     return resnet('resnet18', in_channels, num_classes)
-
 
 
 RECIPES = {

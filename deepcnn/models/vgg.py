@@ -1,12 +1,13 @@
-"""generated"""
+"""由 chapters/vgg.ipynb 的 export 单元生成。
 
+不要手改：改那一章，再运行 make models。
+"""
 
 from torch import nn
 
 from deepcnn.models.alexnet import classifier
 from deepcnn.network import Network, initialize, require_image_size
 from deepcnn.recipe import Recipe
-
 
 
 def vgg_block(num_convs: int, in_channels: int, out_channels: int) -> nn.Sequential:
@@ -21,7 +22,6 @@ def vgg_block(num_convs: int, in_channels: int, out_channels: int) -> nn.Sequent
     return nn.Sequential(*layers, nn.MaxPool2d(2, stride=2))
 
 
-
 CHANNELS = (64, 128, 256, 512, 512)  # 五个块的输出通道数
 NUM_CONVS = {  # 每个块的卷积层数：论文表 1 的 A、B、D、E 列
     'vgg11': (1, 1, 2, 2, 2),
@@ -30,7 +30,6 @@ NUM_CONVS = {  # 每个块的卷积层数：论文表 1 的 A、B、D、E 列
     'vgg19': (2, 2, 4, 4, 4),
 }
 SMALLEST_INPUT = 32  # 五次减半之后至少剩 1 个像素
-
 
 
 def vgg(
@@ -58,7 +57,6 @@ def vgg(
     )
 
 
-
 def vgg11(
     in_channels: int = 1,
     num_classes: int = 10,
@@ -67,7 +65,6 @@ def vgg11(
 ) -> Network:
     """VGG-11：8 个卷积层，3 个全连接层。"""
     return vgg('vgg11', in_channels, num_classes, image_size, width)
-
 
 
 RECIPES = {
