@@ -25,6 +25,14 @@ SIMPLIFIED_CHINESE = {
     'Print to PDF': '打印成 PDF',
     'Download source file': '下载源文件',
     'Fullscreen mode': '全屏',
+    'Launch interactive content': '在线运行',
+    'Launch on': '运行于',
+    'Repository': '仓库',
+    'Source repository': '源码仓库',
+    'Source repositories': '源码仓库',
+    'Suggest edit': '修改此页',
+    'Open issue': '报告问题',
+    'Open an issue': '报告问题',
     '© Copyright %(copyright)s.': '© %(copyright)s 本书作者。',
 }
 
