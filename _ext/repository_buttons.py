@@ -43,10 +43,10 @@ def finish_buttons(
 ) -> None:
     """议题的标题改用中文；Gitee 的按钮不用 GitHub 的图标。"""
     url = app.config.html_theme_options.get('repository_url', '')
+    title = app.env.titles[page].astext() if page in app.env.titles else ''
     for button in every_button(context.get('header_buttons', [])):
         if button.get('label') == 'source-issues-button':
-            title = quote(f'{context.get("title", page)}（{page}）：')
-            button['url'] = f'{url}/issues/new?title={title}'
+            button['url'] = f'{url}/issues/new?title={quote(f"{title}（{page}）：")}'
         if button.get('icon') == GITHUB_ICON and 'gitee.com' in url:
             button['icon'] = NEUTRAL_ICON
 

@@ -60,7 +60,7 @@ class Repository:
         binder = (
             f'https://mybinder.org/v2/gh/{path}/{self.branch}?urlpath=lab/tree/chapters'
         )
-        colab = f'https://colab.research.google.com/github/{path}/tree/{self.branch}/chapters'
+        colab = f'https://colab.research.google.com/github/{path}'
         return (
             f'[![构建与测试]({workflow}/badge.svg)]({workflow}) '
             f'[在 Colab 里运行]({colab}) · [在 Binder 里运行]({binder})\n'
