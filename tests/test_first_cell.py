@@ -73,7 +73,7 @@ def test_alone_it_says_what_to_do_in_one_line(tmp_path: Path) -> None:
     done = run_cell(tmp_path)
     printed = (done.stdout + done.stderr).strip()
     assert printed.count('\n') == 0, printed
-    assert printed.startswith('缺少 deepcnn：请把本书仓库里的 deepcnn')
+    assert printed.startswith('缺少 deepcnn：deepcnn 请连同 results')
 
 
 @pytest.mark.parametrize('place', ['.', '..'], ids=['beside', 'parent'])
@@ -127,7 +127,7 @@ def test_it_installs_the_package_from_the_repository(
 
 def test_a_failed_installation_ends_with_the_same_line(tmp_path: Path) -> None:
     done = run_cell(tmp_path, source=str(tmp_path / 'missing.zip'), PIP_NO_INDEX='1')
-    assert done.stdout.strip().splitlines()[-1].startswith('缺少 deepcnn：请把')
+    assert done.stdout.strip().splitlines()[-1].startswith('缺少 deepcnn：')
 
 
 def test_the_installed_package_brings_what_the_chapters_read(wheel: Path) -> None:
