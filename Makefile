@@ -20,12 +20,12 @@ NOTEBOOK_READY := .venv/notebook.installed
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help book test lint record models figures notebook clean
+.PHONY: help book test lint record models figures notebook repository links clean
 
 help: ## 列出全部命令（默认）
 	@echo '用法：make 命令 [变量=值]'
 	@echo
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
 	@echo
 	@echo '变量：'
 	@echo '  PYTHON=python3.12            用哪个 Python 建立 .venv（3.10 或更高）'
@@ -86,6 +86,12 @@ figures: $(RUN) ## 重画 img/ 里的结构图
 
 notebook: $(NOTEBOOK_READY) ## 在同一环境里打开 JupyterLab
 	$(RUN) -m jupyterlab --port $(PORT) chapters
+
+repository: $(BOOK_READY) ## 记下公开的仓库：URL=https://github.com/用户名/仓库名（空的表示清除）
+	@$(RUN) tools/set_repository.py $(if $(findstring command,$(origin URL)),'$(URL)')
+
+links: $(BOOK_READY) ## 检查书里的外部链接（需要网络，不在 make test 里）
+	@$(RUN) tools/check_links.py
 
 clean: ## 删除生成的文件（保留 .venv 与数据）
 	rm -rf _build .pytest_cache .ruff_cache build *.egg-info

@@ -8,6 +8,7 @@ from statistics import mean, median
 from matplotlib.figure import Figure
 
 RESULTS = Path(__file__).resolve().parent.parent / 'results'
+INSTALLED_RESULTS = Path(__file__).resolve().parent / 'results'  # 用 pip 装的包里
 
 
 @dataclass
@@ -96,8 +97,10 @@ class History:
         return cls(**kept)
 
 
-def load_history(network: str, folder: Path = RESULTS) -> History:
+def load_history(network: str, folder: Path | None = None) -> History:
     """读 ``results/<network>.json``；没有这个文件时抛出 ValueError。"""
+    if folder is None:
+        folder = INSTALLED_RESULTS if INSTALLED_RESULTS.is_dir() else RESULTS
     path = folder / f'{network}.json'
     if not path.exists():
         known = '、'.join(sorted(p.stem for p in folder.glob('*.json'))) or '（空）'

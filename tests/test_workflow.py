@@ -1,0 +1,152 @@
+"""GitHub 的自动任务：运行读者用的两条命令，权限最少；Binder 的环境与依赖清单一致。"""
+
+import os
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / 'tools'))
+
+import check_links  # noqa: E402
+from check_links import Link  # noqa: E402
+
+# 换了名字的包：conda-forge 的名字 → requirements.txt 里的名字。
+CONDA_NAMES = {'pytorch-cpu': 'torch', 'matplotlib-base': 'matplotlib'}
+
+
+@pytest.fixture(scope='module')
+def workflow() -> dict[Any, Any]:
+    text = (ROOT / '.github/workflows/book.yml').read_text(encoding='utf-8')
+    loaded = yaml.safe_load(text)
+    # YAML 1.1 把 on 读成 True。
+    loaded['on'] = loaded.pop(True)
+    return loaded
+
+
+def commands(job: dict[str, Any]) -> list[str]:
+    return [step['run'].strip() for step in job['steps'] if 'run' in step]
+
+
+def readme_commands() -> list[str]:
+    """README 第一个代码块里的命令。"""
+    readme = (ROOT / 'README.md').read_text(encoding='utf-8')
+    block = re.search(r'```bash\n(.*?)```', readme, re.DOTALL)[1]
+    return [line.split('#')[0].strip() for line in block.splitlines()]
+
+
+def test_it_runs_the_two_commands_of_the_readme(workflow: dict) -> None:
+    wanted = readme_commands()
+    assert wanted == ['make book', 'make test']
+    ran = [run for run in commands(workflow['jobs']['book']) if run.startswith('make')]
+    assert ran == wanted
+
+
+def test_publishing_waits_for_the_tests_and_happens_only_on_main(
+    workflow: dict,
+) -> None:
+    publish = workflow['jobs']['publish']
+    assert publish['needs'] == 'book'
+    uploads = [
+        step
+        for step in workflow['jobs']['book']['steps']
+        if step.get('uses', '').startswith('actions/upload-pages-artifact@')
+    ]
+    for conditional in (publish, *uploads):
+        assert "github.ref == 'refs/heads/main'" in conditional['if']
+        assert "github.event_name != 'schedule'" in conditional['if']
+    assert [step['with']['path'] for step in uploads] == ['_build/html']
+
+
+def test_only_publishing_may_write(workflow: dict) -> None:
+    assert workflow['permissions'] == {'contents': 'read'}
+    permissions = {
+        name: job['permissions']
+        for name, job in workflow['jobs'].items()
+        if 'permissions' in job
+    }
+    assert permissions == {'publish': {'pages': 'write', 'id-token': 'write'}}
+
+
+def test_actions_are_the_official_ones_at_a_major_version(workflow: dict) -> None:
+    used = [
+        step['uses']
+        for job in workflow['jobs'].values()
+        for step in job['steps']
+        if 'uses' in step
+    ]
+    assert used
+    assert [x for x in used if not re.fullmatch(r'actions/[a-z-]+@v\d+', x)] == []
+
+
+def test_weekly_run_takes_the_newest_dependencies(workflow: dict) -> None:
+    assert workflow['on']['schedule']
+    constraints = workflow['env']['CONSTRAINTS']
+    # 「条件 && '' || 其他」永远得到「其他」：空字符串算作假。
+    assert constraints.replace(' ', '') == (
+        "${{github.event_name!='schedule'&&'constraints.txt'||''}}"
+    )
+
+
+def test_runs_do_not_pile_up(workflow: dict) -> None:
+    assert '${{ github.ref }}' in workflow['concurrency']['group']
+    assert all('timeout-minutes' in job for job in workflow['jobs'].values())
+
+
+def test_binder_has_the_versions_of_the_package() -> None:
+    environment = yaml.safe_load(
+        (ROOT / 'binder/environment.yml').read_text(encoding='utf-8')
+    )
+    assert environment['channels'] == ['conda-forge']
+    lines = (ROOT / 'requirements.txt').read_text(encoding='utf-8').splitlines()
+    stated = [Requirement(x) for x in lines if x and not x.startswith('#')]
+    ranges = {item.name: str(item.specifier) for item in stated}
+    for line in environment['dependencies']:
+        name, low = re.fullmatch(r'([a-z-]+)(.*)', line).groups()
+        if name != 'python':
+            assert low == ranges[CONDA_NAMES.get(name, name)], name
+
+
+def test_binder_uses_the_quick_profile_unless_told() -> None:
+    start = ROOT / 'binder/start'
+    assert os.access(start, os.X_OK)
+    text = start.read_text(encoding='utf-8')
+    assert 'DEEPCNN_PROFILE:-quick' in text
+    assert text.rstrip().endswith('exec "$@"')
+
+
+def link(info: str, status: str = 'broken') -> Link:
+    return Link('chapters/vgg.ipynb', f'https://x.test/{len(info)}', status, info)
+
+
+OFFLINE = link('Max retries exceeded (NameResolutionError: Failed to resolve)')
+
+
+def test_without_network_links_are_reported_in_one_line() -> None:
+    lines, code = check_links.report([OFFLINE, OFFLINE])
+    assert code == 1
+    assert len(lines) == 1 and '没有网络' in lines[0]
+
+
+def test_dead_links_are_named_and_refusals_are_not_failures() -> None:
+    working = link('', 'working')
+    refused = link('403 Client Error: Forbidden for url: https://x.test')
+    dead = link('404 Client Error: Not Found for url: https://x.test')
+    lines, code = check_links.report([working, refused])
+    assert code == 0 and refused.url in lines[0]
+    lines, code = check_links.report([working, dead, OFFLINE])
+    assert code == 1
+    assert dead.url in lines[0] and '打不开 2 个' in lines[-1]
+
+
+def test_only_external_links_are_read() -> None:
+    record = '{"filename": "a.md", "uri": "%s", "status": "working", "info": ""}'
+    uris = ('#sec-vgg', 'vgg.html', 'https://x.test/')
+    assert [x.url for x in check_links.read_links(record % uri for uri in uris)] == [
+        'https://x.test/'
+    ]
