@@ -13,6 +13,8 @@ from typing import Any
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.config import Config
+from sphinx.environment import BuildEnvironment
+from sphinx.jinja2glue import SphinxFileSystemLoader
 from sphinx.locale import _
 from sphinx.util import logging
 
@@ -25,18 +27,22 @@ HERE = Path(__file__).resolve().parent
 SECTIONS = 'book_search_sections.js'
 
 
-def add_folders(app: Sphinx, config: Config) -> None:
-    """登记搜索页的模板，以及它的脚本和样式。"""
-    config.templates_path = [*config.templates_path, str(HERE / 'templates')]
+def add_assets(app: Sphinx, config: Config) -> None:
+    """登记搜索页的脚本和样式。"""
     config.html_static_path = [*config.html_static_path, str(HERE / 'static')]
 
 
 def replace_builtin_search(app: Sphinx) -> None:
-    """关掉 Sphinx 自带的搜索，连同它的索引。"""
-    if app.builder.format == 'html':
-        app.builder.search = False
-        app.book_search_chapters = {}
-        app.book_search_terms = read_terms()
+    """关掉 Sphinx 自带的搜索，连同它的索引；换上这里的模板。"""
+    if app.builder.format != 'html':
+        return
+    app.builder.search = False
+    app.book_search_chapters = {}
+    app.book_search_terms = read_terms()
+    # 排在用户的模板之后、主题之前：用户的 layout.html 仍可以写 extends "!layout.html"。
+    templates = app.builder.templates
+    loader = SphinxFileSystemLoader(str(HERE / 'templates'))
+    templates.loaders.insert(templates.templatepathlen, loader)
 
 
 def keep_chapter(app: Sphinx, doctree: nodes.document, docname: str) -> None:
@@ -47,11 +53,17 @@ def keep_chapter(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         )
 
 
+def documents_in_order(env: BuildEnvironment, docname: str) -> Iterator[str]:
+    """按目录的次序给出一页和它下面的各页。"""
+    yield docname
+    for below in env.toctree_includes.get(docname, ()):
+        yield from documents_in_order(env, below)
+
+
 def chapters_in_order(app: Sphinx) -> list[Chapter]:
     """按目录的次序返回各章；这次构建没有重写的章现在补读。"""
     env, kept = app.env, app.book_search_chapters
-    order = [env.config.root_doc, *env.toctree_includes.get(env.config.root_doc, ())]
-    order += sorted(env.found_docs - set(order))
+    order = list(documents_in_order(env, env.config.root_doc))
     for docname in order:
         if docname not in kept:
             # 解析引用时，keep_chapter 会把它记下。
@@ -88,7 +100,7 @@ def add_scripts(
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    app.connect('config-inited', add_folders)
+    app.connect('config-inited', add_assets)
     app.connect('builder-inited', replace_builtin_search)
     app.connect('doctree-resolved', keep_chapter)
     app.connect('html-collect-pages', add_search_page)

@@ -61,7 +61,7 @@ LAYOUT = {
 
 ENVIRONMENT = re.compile(r'\\(?:begin|end)\{[^}]*\}')
 FRACTION = re.compile(r'\\[dt]?frac\s*\{([^{}]*)\}\s*\{([^{}]*)\}')
-COMMAND = re.compile(r'\\([A-Za-z]+) ?')
+COMMAND = re.compile(r'\\([A-Za-z]+)')
 # 间距命令 \, \; \! 与换行 \\；花括号、对齐符和上下标记号都不显示。
 SPACING = re.compile(r'\\[,;:!> ]|\\\\')
 MARKUP = re.compile(r'[{}&^_]')

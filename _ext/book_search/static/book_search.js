@@ -15,7 +15,7 @@ window.BookSearch = (() => {
   // 出现这么多次时，正文或代码得到一半的分数。
   const HALF = { text: 4, code: 4 };
   // 复习用的章节排在讲解的地方之后。
-  const REVIEW = ["小结", "练习", "参考文献"];
+  const REVIEW = /^(小结|练习|参考文献)/;
   const REVIEW_FACTOR = 0.4;
 
   /* 统一写法，并记下每个字符来自原文的哪里（标出命中的词时要用）。
@@ -139,7 +139,7 @@ window.BookSearch = (() => {
         source: chapter,
         title: normalize(title).text,
         sections: chapter.sections.map((section, i) =>
-          prepareSection(section, i === 0, REVIEW.includes(title))
+          prepareSection(section, i === 0, REVIEW.test(title))
         ),
       };
     });
@@ -154,7 +154,7 @@ window.BookSearch = (() => {
       text: normalize(section.text).text,
       code: normalize(section.code).text,
       terms: section.explains.map((names) => names.map((name) => normalize(name).text)),
-      factor: inReview || REVIEW.includes(section.title) ? REVIEW_FACTOR : 1,
+      factor: inReview || REVIEW.test(section.title) ? REVIEW_FACTOR : 1,
     };
   }
 

@@ -4,7 +4,8 @@
 (() => {
   const EXAMPLES = ["批量归一化", "残差网络", "1×1 卷积", "学习率"];
   const SHOWN = 3; // 每章先列几节，其余折叠
-  const CONTEXT = { before: 30, length: 120 };
+  const CONTEXT = { before: 30, length: 120, paragraph: 30 };
+  const SENTENCE_END = "。！？；";
 
   function element(name, attributes = {}, ...children) {
     const node = document.createElement(name);
@@ -28,22 +29,38 @@
     return parts;
   }
 
-  /* 从命中处往前，尽量从一句的开头引起。 */
-  function contextStart(text, hit) {
-    const earliest = Math.max(0, hit - CONTEXT.before);
+  /* 命中处所在的段落 [起, 止]。 */
+  function blockAround(text, at) {
+    const end = text.indexOf("\n", at);
+    return [text.lastIndexOf("\n", at) + 1, end < 0 ? text.length : end];
+  }
+
+  /* 引哪一处：成句的段落比表格里的一格好懂。 */
+  function hitToQuote(text, query) {
+    const hits = window.BookSearch.ranges(text, query).map(([start]) => start);
+    const isLong = (hit) => {
+      const [start, end] = blockAround(text, hit);
+      return end - start >= CONTEXT.paragraph;
+    };
+    return hits.find(isLong) ?? hits[0] ?? 0;
+  }
+
+  /* 从命中处往前，尽量从一句的开头引起，不越出这一段。 */
+  function contextStart(text, hit, blockStart) {
+    const earliest = Math.max(blockStart, hit - CONTEXT.before);
     const lead = text.slice(earliest, hit);
-    const sentence = Math.max(...[..."。！？；\n"].map((mark) => lead.lastIndexOf(mark)));
+    const sentence = Math.max(...[...SENTENCE_END].map((mark) => lead.lastIndexOf(mark)));
     return sentence >= 0 ? earliest + sentence + 1 : earliest;
   }
 
   function quote(text, query) {
-    const [first] = window.BookSearch.ranges(text, query);
-    const start = first ? contextStart(text, first[0]) : 0;
-    const end = Math.min(text.length, start + CONTEXT.length);
-    const paragraph = element("p", {});
-    if (start > 0 && !"。！？；\n".includes(text[start - 1])) paragraph.append("……");
-    paragraph.append(marked(text, query, start, end));
-    if (end < text.length) paragraph.append("……");
+    const hit = hitToQuote(text, query);
+    const [blockStart, blockEnd] = blockAround(text, hit);
+    const start = contextStart(text, hit, blockStart);
+    const end = Math.min(blockEnd, start + CONTEXT.length);
+    const isCut = start > blockStart && !SENTENCE_END.includes(text[start - 1]);
+    const paragraph = element("p", {}, isCut ? "……" : "", marked(text, query, start, end));
+    if (end < blockEnd) paragraph.append("……");
     return paragraph;
   }
 
@@ -105,7 +122,7 @@
   function showCount(text, found, status) {
     const count = found.reduce((sum, { matches }) => sum + matches.length, 0);
     status.textContent = count
-      ? `「${text}」：在 ${found.length} 章里找到 ${count} 节。`
+      ? `「${text}」：找到 ${count} 节，分在 ${found.length} 页。`
       : `全书没有「${text}」。可以少输入几个字，或者换一种说法。`;
     const name = window.BookSearch.bookName(window.BOOK_CHAPTERS, text);
     if (name) status.append("本书多称作「", searchLink(name), "」。");
