@@ -41,7 +41,9 @@ CHAPTER = """
 
        # 卷积
 
-小节
+.. _sec-relu:
+
+ReLU
 ----
 
 见 [CIT]_。
@@ -84,7 +86,7 @@ def test_formulas_become_plain_text(latex: str, plain: str) -> None:
 
 def test_a_section_keeps_its_own_text_only(sections: list[Section]) -> None:
     first, second = sections
-    assert (first.title, second.title) == ('卷积块', '小节')
+    assert (first.title, second.title) == ('卷积块', 'ReLU')
     assert first.text == '用 1×1 卷积 减少通道。\n小心步幅。'
     assert second.text.startswith('见 。')
 
@@ -94,7 +96,7 @@ def test_code_is_kept_apart_line_by_line(sections: list[Section]) -> None:
 
 
 def test_the_written_label_is_the_anchor(sections: list[Section]) -> None:
-    assert sections[0].anchor == 'sec-block'
+    assert [section.anchor for section in sections] == ['sec-block', 'sec-relu']
 
 
 def test_terms_go_to_the_section_that_explains_them(sections: list[Section]) -> None:

@@ -78,10 +78,10 @@ def blocks(node: nodes.Element) -> Iterator[tuple[bool, str]]:
 
 
 def anchor_of(section: nodes.section) -> str:
-    """优先用作者写的标签；自动生成的 id2 之类会随标题的次序改变。"""
-    names = section.get('names', [])
-    written = [identifier for identifier in section['ids'] if identifier in names]
-    return (written or section['ids'])[-1 if written else 0]
+    """优先用作者写的标签；由标题得来的 relu、id2 之类会随标题和次序改变。"""
+    names, from_title = section.get('names', []), nodes.make_id(section[0].astext())
+    written = [name for name in section['ids'] if name in names and name != from_title]
+    return (written or section['ids'])[0]
 
 
 def join(parts: list[str]) -> str:

@@ -1,12 +1,11 @@
 /* 在全书的文字里查找并排序。不接触页面，测试可以直接调用。
  *
- * 全书只有几十万字，逐字查找用不了几毫秒，所以没有倒排索引，也不分词：
+ * 全书只有几十万字，逐字查找足够快，所以没有倒排索引，也不分词：
  * 词必须原样连续出现，任何长度的中文词都能找到，打乱次序的就找不到。
  */
 "use strict";
 
 window.BookSearch = (() => {
-  const HAN = /[\u3400-\u9fff]/;
   const WORD = /[a-z0-9]/;
   const DIGIT = /[0-9]/;
 
@@ -21,34 +20,55 @@ window.BookSearch = (() => {
   /* 统一写法，并记下每个字符来自原文的哪里（标出命中的词时要用）。
    * 连续的空格只留一个；汉字与乘号两旁的空格只是排版，一个也不留。 */
   function normalize(source) {
-    const chars = [];
     const starts = [];
+    let text = "";
+    let last = "";
     let space = -1; // 还没有决定去留的空格在原文里的位置
-    for (let at = 0; at < source.length; ) {
-      const char = String.fromCodePoint(source.codePointAt(at));
-      for (const plain of plainForm(char)) {
-        if (plain === " ") {
+    let at = 0;
+    while (at < source.length) {
+      const char = charAt(source, at);
+      const plain = plainForm(char);
+      for (let i = 0; i < plain.length; i++) {
+        if (plain[i] === " ") {
           space = space < 0 ? at : space;
           continue;
         }
-        if (space >= 0 && !isTight(chars[chars.length - 1]) && !isTight(plain)) {
-          chars.push(" ");
+        if (space >= 0 && !isTight(last) && !isTight(plain[i])) {
+          text += " ";
           starts.push(space);
         }
         space = -1;
-        chars.push(plain);
+        last = plain[i];
+        text += last;
         starts.push(at);
       }
       at += char.length;
     }
-    return { text: timesSigns(chars).join(""), starts };
+    // 两个数之间的 x、* 就是乘号：1x1、1*1 与 1×1 相同。
+    return { text: text.replace(/(\d)[x*](?=\d)/g, "$1×"), starts };
+  }
+
+  /* 从 at 起的一个字符；基本平面以外的占两个位置。 */
+  function charAt(source, at) {
+    const code = source.charCodeAt(at);
+    return code >= 0xd800 && code <= 0xdbff ? source.slice(at, at + 2) : source[at];
+  }
+
+  // 全书不同的字符只有两三千个，每个只算一次。
+  const forms = new Map();
+
+  function plainForm(char) {
+    let plain = forms.get(char);
+    if (plain === undefined) {
+      plain = computeForm(char);
+      forms.set(char, plain);
+    }
+    return plain;
   }
 
   /* 全角变半角，大写变小写；growth_rate 与 growth rate 视为相同。 */
-  function plainForm(char) {
-    if (char === "\n" || HAN.test(char)) return char;
-    if (/[\s_]/.test(char)) return " ";
-    if (char < "\u0080") return char.toLowerCase();
+  function computeForm(char) {
+    if (char === "\n" || isHan(char)) return char;
     return char
       .normalize("NFKC")
       .toLowerCase()
@@ -58,16 +78,11 @@ window.BookSearch = (() => {
 
   /* 两旁不必有空格的字符；没有字符就是到了开头。 */
   function isTight(char) {
-    return !char || char === "\n" || char === "×" || HAN.test(char);
+    return !char || char === "\n" || char === "×" || isHan(char);
   }
 
-  /* 两个数之间的 x、* 就是乘号：1x1、1*1 与 1×1 相同。 */
-  function timesSigns(chars) {
-    return chars.map((char, i) => {
-      if (char !== "x" && char !== "*") return char;
-      const between = DIGIT.test(chars[i - 1] || "") && DIGIT.test(chars[i + 1] || "");
-      return between ? "×" : char;
-    });
+  function isHan(char) {
+    return char >= "\u3400" && char <= "\u9fff";
   }
 
   /* 把查询拆成词；多个词都要出现，整句连着出现的排在前面。 */
@@ -224,7 +239,7 @@ window.BookSearch = (() => {
     const positions = (needle) =>
       occurrences(text, needle).map((at) => {
         const last = starts[at + needle.length - 1];
-        return [starts[at], last + String.fromCodePoint(source.codePointAt(last)).length];
+        return [starts[at], last + charAt(source, last).length];
       });
     const phrase = positions(query.phrase);
     if (phrase.length) return phrase;
