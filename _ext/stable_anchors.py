@@ -17,9 +17,13 @@ AUTOMATIC = re.compile(r'id\d+$')
 VERSION = re.compile(r'(\d+)\.(\d+)\.(\d+)')
 
 
-def readable_first(ids: list[str]) -> list[str]:
-    """显式的标签排在最前：标题的链接和目录都用第一个。"""
-    return sorted(ids, key=lambda name: not name.startswith('sec-'))
+def explicit_ids(document: nodes.document, section: nodes.section) -> set[str]:
+    """作者写下的标签；从标题自动得来的不算。"""
+    return {
+        document.nameids[name]
+        for name in section['names']
+        if document.nametypes.get(name) and document.nameids.get(name)
+    }
 
 
 class StableAnchors(SphinxTransform):
@@ -34,7 +38,9 @@ class StableAnchors(SphinxTransform):
                 anchor = 'v' + '-'.join(version.groups())
                 section['ids'].insert(0, anchor)
                 self.document.ids[anchor] = section
-            section['ids'] = readable_first(section['ids'])
+            explicit = explicit_ids(self.document, section)
+            # 标题的链接和目录都用第一个。
+            section['ids'].sort(key=lambda anchor: anchor not in explicit)
             if AUTOMATIC.match(section['ids'][0]):
                 logger.warning(
                     '这一节没有锚点，请在标题前写 (sec-名字)=', location=section

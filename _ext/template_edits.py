@@ -35,7 +35,9 @@ def install(app: Sphinx) -> None:
 
 def report_unseen(app: Sphinx, exception: Exception | None) -> None:
     """主题换了写法时提醒，免得改动悄悄失效。"""
-    if exception is None and app.builder.name == 'html':
+    # 一处也没遇到，说明这次没有写任何页面（增量构建），无从判断。
+    wrote_pages = len(UNSEEN) < len(EDITS)
+    if exception is None and wrote_pages and app.builder.name == 'html':
         for old in sorted(UNSEEN):
             logger.warning('主题模板里已没有这段文字，请更新对它的改动：%s', old)
 

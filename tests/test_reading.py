@@ -20,7 +20,6 @@ sys.path.insert(0, str(ROOT / '_ext'))
 
 import reading_notes  # noqa: E402
 import social_card  # noqa: E402
-import stable_anchors  # noqa: E402
 
 REFUSE_STORAGE = """
 Object.defineProperty(window, 'localStorage', {
@@ -98,18 +97,23 @@ def test_a_page_without_training_states_none() -> None:
 # ---- 锚点 ----
 
 
-def test_explicit_labels_come_first() -> None:
-    ordered = stable_anchors.readable_first(['resnet', 'sec-resnet', 'id3'])
-    assert ordered == ['sec-resnet', 'resnet', 'id3']
+def test_headings_are_linked_by_their_labels() -> None:
+    """每个 (label)= 紧跟着的标题，链接用的就是这个标签。"""
+    source = (ROOT / 'chapters' / 'exercises.md').read_text(encoding='utf-8')
+    labels = re.findall(r'^\((.+)\)=\n#', source, flags=re.MULTILINE)
+    page = read('chapters/exercises.html')
+    sections = re.findall(r'<section[^>]* id="([^"]*)"', page)
+    assert labels
+    assert sections == labels
 
 
-def test_headings_have_readable_anchors() -> None:
+def test_no_heading_has_a_numbered_anchor() -> None:
     for path in (SITE / 'chapters').glob('*.html'):
         page = path.read_text(encoding='utf-8')
         anchors = re.findall(r'<section[^>]* id="([^"]*)"', page)
         assert anchors, path.name
-        unstable = [a for a in anchors if not a.startswith(('sec-', 'v'))]
-        assert not unstable, f'{path.name}：{unstable}'
+        numbered = [anchor for anchor in anchors if re.fullmatch(r'id\d+', anchor)]
+        assert not numbered, f'{path.name}：{numbered}'
 
 
 def test_figures_and_tables_are_numbered_in_chinese() -> None:
