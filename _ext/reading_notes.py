@@ -1,0 +1,140 @@
+"""每页标题下的一行：读完约几分钟，训练结果是在哪里录下的；首页另有全书进度。
+
+进度本身由 _assets/progress.js 记在读者自己的浏览器里，这里只留出位置和章名。
+"""
+
+import json
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
+
+HAN_PER_MINUTE = 400
+CODE_LINES_PER_MINUTE = 20
+# 汉字比这还少的页（文献总表）不是用来通读的。
+LEAST_HAN = 200
+
+# 章名与 results/ 里的文件名不同的几章。
+RECORDED_AS = {'toolbox': 'lenet', 'vgg': 'vgg11', 'resnet': 'resnet18'}
+
+UNREAD = (nodes.comment, nodes.raw, nodes.math, nodes.math_block)
+
+
+@dataclass(frozen=True)
+class Amount:
+    """一页要读的东西有多少。"""
+
+    han: int = 0
+    code_lines: int = 0
+
+    def __add__(self, other: 'Amount') -> 'Amount':
+        return Amount(self.han + other.han, self.code_lines + other.code_lines)
+
+    @property
+    def minutes(self) -> int:
+        exact = self.han / HAN_PER_MINUTE + self.code_lines / CODE_LINES_PER_MINUTE
+        return max(1, round(exact))
+
+
+def count_han(text: str) -> int:
+    return sum('\u4e00' <= character <= '\u9fff' for character in text)
+
+
+def measure(node: nodes.Node) -> Amount:
+    """数出正文的汉字和代码的行数；公式、图片和代码的输出不算。"""
+    if isinstance(node, UNREAD):
+        return Amount()
+    if isinstance(node, nodes.literal_block):
+        return Amount(code_lines=sum(map(bool, node.astext().split('\n'))))
+    if isinstance(node, nodes.Text):
+        return Amount(han=count_han(node.astext()))
+    if 'cell_output' in getattr(node, 'attributes', {}).get('classes', ()):
+        return Amount()
+    return sum(map(measure, node.children), Amount())
+
+
+def recorded_training(source: Path, document: str) -> dict[str, Any] | None:
+    """返回这一章的训练记录；没有就返回 None。"""
+    chapter = Path(document).name
+    path = source / 'results' / f'{RECORDED_AS.get(chapter, chapter)}.json'
+    return json.loads(path.read_text(encoding='utf-8')) if path.is_file() else None
+
+
+def describe_recording(record: dict[str, Any], profiles: str) -> str:
+    """「训练结果录自 CPU（…）：Fashion-MNIST，laptop 档，随机种子 0」。"""
+    seeds = '、'.join(str(seed) for seed in record['seeds'])
+    profile = f'<a href="{profiles}">{escape(record["profile"])} 档</a>'
+    return (
+        f'训练结果录自 {escape(record["device"])}：'
+        f'{escape(record["dataset"])}，{profile}，随机种子 {seeds}'
+    )
+
+
+def measure_pages(app: Sphinx, env: BuildEnvironment) -> list[str]:
+    amounts = {name: measure(env.get_doctree(name)) for name in env.found_docs}
+    app.reading_minutes = {  # type: ignore[attr-defined]
+        name: amount.minutes
+        for name, amount in amounts.items()
+        if amount.han >= LEAST_HAN and name != env.config.root_doc
+    }
+    return []
+
+
+def page_note(app: Sphinx, document: str) -> str:
+    minutes = app.reading_minutes.get(document)  # type: ignore[attr-defined]
+    if minutes is None:
+        return ''
+    parts = [f'约 {minutes} 分钟']
+    record = recorded_training(Path(app.srcdir), document)
+    if record:
+        root = app.builder.get_relative_uri(document, app.config.root_doc)
+        parts.append(describe_recording(record, f'{root}#sec-index-profiles'))
+    spans = ''.join(f'<span>{part}</span>' for part in parts)
+    return f'<p class="reading-note" data-page="{escape(document)}">{spans}</p>'
+
+
+def ordered_pages(env: BuildEnvironment) -> list[str]:
+    """目录里的全部页，按阅读的顺序。"""
+    includes, ordered, waiting = env.toctree_includes, [], [env.config.root_doc]
+    while waiting:
+        page = waiting.pop(0)
+        ordered.append(page)
+        waiting = list(includes.get(page, ())) + waiting
+    return ordered
+
+
+def book_note(app: Sphinx) -> str:
+    minutes = app.reading_minutes  # type: ignore[attr-defined]
+    pages = [name for name in ordered_pages(app.env) if name in minutes]
+    chapters = [[name, app.env.titles[name].astext()] for name in pages]
+    hours = round(sum(minutes.values()) / 30) / 2  # 取到半小时
+    data = escape(json.dumps(chapters, ensure_ascii=False))
+    return (
+        f'<p class="reading-note reading-progress" data-chapters="{data}">'
+        f'<span>全书约 {hours:g} 小时</span></p>'
+    )
+
+
+def add_note(
+    app: Sphinx,
+    pagename: str,
+    templatename: str,
+    context: dict[str, Any],
+    doctree: nodes.document | None,
+) -> None:
+    if doctree is None or not hasattr(app, 'reading_minutes'):
+        return
+    is_root = pagename == app.config.root_doc
+    note = book_note(app) if is_root else page_note(app, pagename)
+    context['body'] = context['body'].replace('</h1>', f'</h1>\n{note}', 1)
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    app.connect('env-updated', measure_pages)
+    app.connect('html-page-context', add_note)
+    app.connect('builder-inited', lambda app: app.add_js_file('progress.js'))
+    return {'parallel_read_safe': True, 'parallel_write_safe': True}

@@ -1,0 +1,70 @@
+"""每页的 Open Graph 数据：转发到别处时显示书名、章名和一句介绍。
+
+网址还没有定，所以不写 og:url 和 og:image（它们必须是完整的网址）；
+在 _config.yml 里填好 html.baseurl 之后自动补上 og:url。
+"""
+
+import re
+from html import escape, unescape
+from typing import Any
+
+from docutils import nodes
+from sphinx.application import Sphinx
+
+LONGEST = 120
+
+
+def plain_text(node: nodes.Node) -> str:
+    """一段文字，公式里常见的记号换成看得懂的字符。"""
+    text = re.sub(r'\\times\s*', '×', node.astext())
+    return re.sub(r'\s+', ' ', text.replace('\\', '')).strip()
+
+
+def describe(doctree: nodes.document) -> str:
+    """正文的第一段，过长时停在一句的末尾。"""
+    for paragraph in doctree.findall(nodes.paragraph):
+        text = plain_text(paragraph)
+        if len(text) <= LONGEST:
+            return text
+        cut = text[:LONGEST]
+        return cut[: cut.rfind('。') + 1] or cut[: LONGEST - 1] + '…'
+    return ''
+
+
+def card(
+    app: Sphinx, context: dict[str, Any], pagename: str, text: str
+) -> dict[str, str]:
+    book = app.config.html_title or app.config.project
+    is_root = pagename == app.config.root_doc
+    title = unescape(re.sub('<[^>]+>', '', context.get('title', '')))
+    properties = {
+        'og:type': 'book' if is_root else 'article',
+        'og:title': book if is_root else title,
+        'og:site_name': book,
+        'og:locale': 'zh_CN',
+        'og:description': text,
+    }
+    if app.config.html_baseurl and context.get('pageurl'):
+        properties['og:url'] = context['pageurl']
+    return properties
+
+
+def add_card(
+    app: Sphinx,
+    pagename: str,
+    templatename: str,
+    context: dict[str, Any],
+    doctree: nodes.document | None,
+) -> None:
+    if doctree is None:
+        return
+    text = describe(doctree)
+    lines = [f'<meta name="description" content="{escape(text)}">']
+    for name, content in card(app, context, pagename, text).items():
+        lines.append(f'<meta property="{name}" content="{escape(content)}">')
+    context['metatags'] = context.get('metatags', '') + '\n'.join(lines)
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    app.connect('html-page-context', add_card)
+    return {'parallel_read_safe': True, 'parallel_write_safe': True}
