@@ -1,0 +1,62 @@
+"""让页面轻一些：去掉主题带来而本书用不到的脚本和文件。
+
+主题用样式表里的图标字体就能显示图标，另带的 fontawesome.js（压缩后仍有 0.5 MB）
+只是把同样的图标换成 SVG。放在页首的脚本会推迟第一次显示，因此改为延后执行。
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from sphinx.application import Sphinx
+
+# 从 _static 里删去的：源码映射、翻译的源文件、旧浏览器的字体、主题的模板片段。
+UNUSED = (
+    '**/*.map',
+    '**/*.ttf',
+    '**/*.html',
+    'locales/**/*.[mp]o',
+    'scripts/fontawesome.js',
+    'scripts/fontawesome.js.LICENSE.txt',
+)
+ICON_SCRIPT = re.compile(r'\s*<script[^>]*/fontawesome\.js[^>]*></script>')
+HEAD_SCRIPT = re.compile(
+    r'<script (?![^>]*\b(?:defer|async|type)\b)(?=[^>]*\bsrc=)'
+    # 后面的行内脚本马上要用它；它也只有几百字节。
+    r'(?![^>]*documentation_options)'
+)
+
+
+def lighten(page: str) -> str:
+    """返回去掉图标脚本、页首脚本改为延后执行的网页。"""
+    page = ICON_SCRIPT.sub('', page)
+    head, separator, body = page.partition('</head>')
+    return HEAD_SCRIPT.sub('<script defer="defer" ', head) + separator + body
+
+
+def built_pages(site: Path) -> Iterator[Path]:
+    return (path for path in site.rglob('*.html') if '_static' not in path.parts)
+
+
+def remove_unused(static: Path) -> None:
+    for pattern in UNUSED:
+        for path in static.glob(pattern):
+            path.unlink()
+    folders = [path for path in static.rglob('*') if path.is_dir()]
+    for folder in sorted(folders, reverse=True):
+        if not any(folder.iterdir()):
+            folder.rmdir()
+
+
+def finish(app: Sphinx, error: Exception | None) -> None:
+    if error or app.builder.name != 'html':
+        return
+    site = Path(app.outdir)
+    for path in built_pages(site):
+        path.write_text(lighten(path.read_text('utf-8')), 'utf-8')
+    remove_unused(site / '_static')
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    app.connect('build-finished', finish, priority=900)
+    return {'parallel_read_safe': True, 'parallel_write_safe': True}
