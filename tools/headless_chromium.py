@@ -44,7 +44,9 @@ def run_browser(*arguments: str, limit: int = 300) -> str:
                 command, capture_output=True, text=True, timeout=limit, check=False
             )
         except subprocess.TimeoutExpired:
-            raise BrowserError(f'{Path(browser).name} 超过 {limit} 秒没有完成') from None
+            raise BrowserError(
+                f'{Path(browser).name} 超过 {limit} 秒没有完成'
+            ) from None
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ['没有说明'])[-1]
         raise BrowserError(f'{Path(browser).name} 出错：{last}')

@@ -8,6 +8,7 @@ CPU 减慢到四分之一。字节数每次相同，时间与机器有关，只�
 """
 
 import json
+import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,7 +78,11 @@ def start_browser() -> WebDriver:
     ):
         options.add_argument(argument)
     options.set_capability('goog:loggingPrefs', {'performance': 'ALL'})
-    return webdriver.Chrome(options=options)
+    driver = shutil.which('chromedriver')
+    if not driver:
+        raise BrowserError('没有 chromedriver：Debian 上请安装 chromium-driver')
+    service = webdriver.ChromeService(executable_path=driver)
+    return webdriver.Chrome(options=options, service=service)
 
 
 def visit(browser: WebDriver, address: str, page: str) -> Visit:
