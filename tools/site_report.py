@@ -14,11 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gzip_server import serve
+from headless_chromium import BrowserError, find_browser
 from selenium import webdriver
 from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.chrome.webdriver import WebDriver
-
-from headless_chromium import BrowserError, find_browser
 
 ROOT = Path(__file__).resolve().parent.parent
 SITE = ROOT / '_build' / 'html'
