@@ -13,13 +13,12 @@ from typing import Any
 
 from docutils import nodes
 from sphinx.application import Sphinx
-from sphinx.ext import mathjax
 from sphinx.writers.html5 import HTML5Translator
 
 RENDERED = Path(__file__).resolve().parent / 'formulas.json'
 LATEX = re.compile(r'\\\((?P<inline>.*?)\\\)|\\\[(?P<display>.*?)\\\]', re.DOTALL)
 LEFT_TO_MATHJAX = re.compile(
-    r'<(?:span|div)[^>]* class="math notranslate nohighlight"[^>]*>'
+    r'<(?:span|div)[^>]* class="math notranslate nohighlight[^"]*"[^>]*>'
     r'(?:\s|<span class="eqno">.*?</span>)*\\[\[(]'
 )
 
@@ -97,6 +96,15 @@ def typeset_by(formulas: Formulas, original: Visitor) -> Visitor:
     return visit
 
 
+def wrap_renderers(app: Sphinx, formulas: Formulas) -> None:
+    for renderers in (
+        app.registry.html_inline_math_renderers,
+        app.registry.html_block_math_renderers,
+    ):
+        visit, _ = renderers['mathjax']
+        renderers['static'] = (typeset_by(formulas, visit), None)
+
+
 def load_mathjax_where_needed(
     app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], *_: Any
 ) -> None:
@@ -121,15 +129,15 @@ def write_style(app: Sphinx) -> None:
 
 def setup(app: Sphinx) -> dict[str, bool]:
     formulas = Formulas(read_rendered())
-    app.add_html_math_renderer(
-        'static',
-        inline_renderers=(typeset_by(formulas, mathjax.html_visit_math), None),
-        block_renderers=(typeset_by(formulas, mathjax.html_visit_displaymath), None),
-    )
+    # 先占住名字；真正的访问函数等 myst-parser 换过 mathjax 的之后再包。
+    app.add_html_math_renderer('static', (None, None), (None, None))
     app.config.html_math_renderer = 'static'
     app.add_css_file('formulas.css')
     app.connect('html-page-context', load_mathjax_where_needed)
     app.connect('builder-inited', write_style)
+    app.connect(
+        'builder-inited', lambda app: wrap_renderers(app, formulas), priority=900
+    )
     app.connect(
         'build-finished',
         lambda app, error: None if error else write_list(app, formulas),
