@@ -15,17 +15,18 @@ JUPYTER_BOOK := $(RUN) -c 'from jupyter_book.cli.main import main; main()'
 
 # 装好一组依赖就留一个标记文件；依赖清单没有变，就不再安装。
 BOOK_READY := .venv/book.installed
+BROWSER_READY := .venv/browser.installed
 TEST_READY := .venv/test.installed
 NOTEBOOK_READY := .venv/notebook.installed
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help book test lint record models figures notebook repository links clean
+.PHONY: help book test lint record models figures notebook repository links clean formulas pdf site.zip site-report
 
 help: ## 列出全部命令（默认）
 	@echo '用法：make 命令 [变量=值]'
 	@echo
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z.-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
 	@echo
 	@echo '变量：'
 	@echo '  PYTHON=python3.12            用哪个 Python 建立 .venv（3.10 或更高）'
@@ -46,8 +47,12 @@ $(BOOK_READY): requirements-book.txt $(CONSTRAINTS) | $(RUN)
 	$(PIP) $(PIP_ARGS) -r requirements-book.txt
 	@touch $@
 
+$(BROWSER_READY): requirements-browser.txt $(CONSTRAINTS) $(BOOK_READY)
+	$(PIP) $(PIP_ARGS) -r requirements-browser.txt
+	@touch $@
+
 # d2l 1.0.3 的元数据要求 旧版 NumPy（1.23.5），因此不带它的依赖单独安装。
-$(TEST_READY): requirements.txt requirements-d2l.txt pyproject.toml $(CONSTRAINTS) $(BOOK_READY)
+$(TEST_READY): requirements.txt requirements-d2l.txt pyproject.toml $(CONSTRAINTS) $(BROWSER_READY)
 	$(if $(TORCH_ARGS),$(PIP) $(TORCH_ARGS) torch torchvision)
 	$(PIP) $(PIP_ARGS) -r requirements.txt
 	$(PIP) $(PIP_ARGS) --no-deps -r requirements-d2l.txt
@@ -84,6 +89,18 @@ models: $(TEST_READY) ## 从各章的 export 单元生成 deepcnn/models/
 figures: $(RUN) ## 重画 img/ 里的结构图
 	$(RUN) tools/draw_figures.py
 
+site.zip: book ## 把网站装进 dist/site.zip，解压后离线阅读
+	$(RUN) tools/pack_site.py
+
+pdf: book $(BROWSER_READY) ## 把全书印成 dist/book.pdf（需要 Chromium）
+	$(RUN) tools/make_pdf.py
+
+site-report: book $(BROWSER_READY) ## 量每一页要传多少字节、多久显示出来（需要 Chromium）
+	$(RUN) tools/site_report.py $(ARGS)
+
+formulas: book ## 公式有改动后，重新排成 SVG（需要 Chromium）
+	$(RUN) tools/render_formulas.py
+
 notebook: $(NOTEBOOK_READY) ## 在同一环境里打开 JupyterLab
 	$(RUN) -m jupyterlab --port $(PORT) chapters
 
@@ -94,5 +111,5 @@ links: $(BOOK_READY) ## 检查书里的外部链接（需要网络，不在 make
 	@$(RUN) tools/check_links.py
 
 clean: ## 删除生成的文件（保留 .venv 与数据）
-	rm -rf _build .pytest_cache .ruff_cache build *.egg-info
+	rm -rf _build dist .pytest_cache .ruff_cache build *.egg-info
 	find . -path ./.venv -prune -o \( -name __pycache__ -o -name .ipynb_checkpoints \) -type d -exec rm -rf {} +

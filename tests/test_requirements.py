@@ -13,7 +13,12 @@ else:
     import tomli as tomllib
 
 ROOT = Path(__file__).resolve().parent.parent
-LISTS = ('requirements-book.txt', 'requirements.txt', 'requirements-notebook.txt')
+LISTS = (
+    'requirements-book.txt',
+    'requirements-browser.txt',
+    'requirements.txt',
+    'requirements-notebook.txt',
+)
 
 
 def read_requirements(name: str) -> dict[str, Requirement]:

@@ -1,0 +1,101 @@
+"""构建之后的加工：公式换成 SVG，样式表合成一个，脚本延后，图标字体变小。"""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / '_ext'))
+
+from light_pages import lighten, remove_unused  # noqa: E402
+from one_stylesheet import Bundler, without_unused_icons  # noqa: E402
+from static_formulas import Formulas, formula_key, read_rendered  # noqa: E402
+
+
+def test_known_formula_is_replaced_by_its_picture() -> None:
+    formulas = Formulas({formula_key('a < b', False): '<svg></svg>'})
+    assert formulas.typeset(r'<span>\(a  &lt; b\)</span>') == '<span><svg></svg></span>'
+    assert list(formulas.met) == ['I a < b']
+
+
+def test_unknown_formula_stays_latex_and_is_listed() -> None:
+    formulas = Formulas({})
+    assert formulas.typeset(r'\[x\]') == r'\[x\]'
+    assert list(formulas.met) == ['D x']
+
+
+def test_inline_and_display_are_different_pictures() -> None:
+    assert formula_key('x', True) != formula_key('x', False)
+
+
+def test_stored_formulas_are_complete_pictures() -> None:
+    rendered = read_rendered()
+    assert len(rendered) > 200
+    for key, svg in rendered.items():
+        assert 'd="@' not in svg, key
+        assert svg.startswith('<mjx-container') and '<math' in svg, key
+
+
+@pytest.mark.parametrize(
+    ('before', 'after'),
+    [
+        ('<script src="a.js"></script>', '<script defer="defer" src="a.js"></script>'),
+        ('<script async src="a.js"></script>', '<script async src="a.js"></script>'),
+        ('<script>let a</script>', '<script>let a</script>'),
+        (
+            '<script src="s/documentation_options.js?v=1"></script>',
+            '<script src="s/documentation_options.js?v=1"></script>',
+        ),
+        ('<script defer src="s/fontawesome.js?digest=5"></script>', ''),
+    ],
+)
+def test_head_scripts_wait(before: str, after: str) -> None:
+    page = '<head>{}</head><body><script src="b.js"></script></body>'
+    assert lighten(page.format(before)) == page.format(after)
+
+
+@pytest.fixture
+def static(tmp_path: Path) -> Path:
+    folder = tmp_path / '_static'
+    (folder / 'styles').mkdir(parents=True)
+    (folder / 'basic.css').write_text('b{background:url(file.png)}', 'utf-8')
+    (folder / 'styles/theme.css').write_text('@import "../basic.css";', 'utf-8')
+    (folder / 'styles/main.css').write_text(
+        'i{src:url("../fonts/i.woff2")}.fa-list:before{content:"\\f03a"}'
+        '.fa-x:before,.fa-y:before{content:"\\f00d"}',
+        'utf-8',
+    )
+    return folder
+
+
+def test_stylesheets_become_one(static: Path) -> None:
+    page = (
+        '<head><link href="../_static/styles/theme.css?digest=1" rel="stylesheet" />\n'
+        '<link rel="icon" href="../_static/logo.svg"/>\n'
+        '<link rel="stylesheet" type="text/css" href="../_static/styles/main.css" />\n'
+        '</head>'
+    )
+    bundled = Bundler(static, {'fa-list'}).bundle(page, '../')
+    (sheet,) = static.glob('book-*.css')
+    assert bundled.count('stylesheet') == 1 and f'_static/{sheet.name}"' in bundled
+    assert 'logo.svg' in bundled
+    css = sheet.read_text('utf-8')
+    assert 'url(file.png)' in css and 'url(fonts/i.woff2)' in css
+    assert '@import' not in css
+    assert '.fa-list' in css and '.fa-x' not in css
+
+
+def test_icon_rule_stays_if_any_of_its_names_is_used() -> None:
+    rule = '}.fa-x:before,.fa-y:before{content:"\\f00d"}'
+    assert without_unused_icons(rule, {'fa-y'}) == rule
+    assert without_unused_icons(rule, set()) == '}'
+
+
+def test_unused_files_go_and_empty_folders_with_them(tmp_path: Path) -> None:
+    (tmp_path / 'locales/ar').mkdir(parents=True)
+    (tmp_path / 'locales/ar/a.po').touch()
+    (tmp_path / 'keep.js').touch()
+    (tmp_path / 'keep.js.map').touch()
+    remove_unused(tmp_path)
+    assert [path.name for path in tmp_path.rglob('*')] == ['keep.js']

@@ -1,0 +1,156 @@
+"""全书的 PDF：拼页的规则，以及印出来的成品。"""
+
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from bs4 import BeautifulSoup, Tag
+from conftest import require_browser
+from pypdf import PdfReader
+from pypdf.generic import DictionaryObject
+from selenium.webdriver.chrome.webdriver import WebDriver
+
+ROOT = Path(__file__).resolve().parent.parent
+SITE = ROOT / '_build' / 'html'
+sys.path.insert(0, str(ROOT / 'tools'))
+
+import headless_chromium  # noqa: E402
+import make_pdf  # noqa: E402
+
+TOO_WIDE = """
+const edge = document.body.getBoundingClientRect().right + 1;
+return [...document.querySelectorAll('body *')]
+  .filter(e => !e.closest('svg') && e.getBoundingClientRect().right > edge)
+  .map(e => e.tagName + ' ' + e.textContent.slice(0, 60));
+"""
+
+
+def article(markup: str) -> Tag:
+    page = BeautifulSoup(f'<article>{markup}</article>', 'html.parser')
+    assert page.article
+    return page.article
+
+
+@pytest.mark.parametrize(
+    ('url', 'expected'),
+    [
+        ('#sec-a', '#nin--sec-a'),
+        ('vgg.html', '#vgg'),
+        ('vgg.html#sec-b', '#vgg--sec-b'),
+        ('../index.html', '#index'),
+        ('https://arxiv.org/', 'https://arxiv.org/'),
+        ('../genindex.html', ''),
+        ('../_sources/chapters/nin.ipynb', ''),
+    ],
+)
+def test_links_lead_inside_the_book(url: str, expected: str) -> None:
+    assert make_pdf.paper_link(url, 'chapters/nin') == expected
+
+
+def test_folded_solutions_are_opened() -> None:
+    part = article('<details class="sd"><summary>解答</summary><p>因为</p></details>')
+    make_pdf.open_folded(part)
+    assert not part.find('details') and not part.find('summary')
+    assert part.get_text() == '解答因为'
+
+
+def test_columns_decide_the_size_of_a_table() -> None:
+    part = article(
+        f'<table><tr>{"<td>1</td>" * 8}</tr></table><table><tr></tr></table>'
+    )
+    make_pdf.mark_wide_tables(part)
+    assert [table.get('class') for table in part.find_all('table')] == [['wide'], None]
+
+
+def test_missing_browser_is_one_clear_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if not (SITE / 'index.html').exists():
+        pytest.fail('先运行 make book', pytrace=False)
+    monkeypatch.setattr(headless_chromium.shutil, 'which', lambda name: None)
+    assert make_pdf.main() == 1
+    message = capsys.readouterr().err
+    assert 'Chromium' in message and '安装' in message and message.count('\n') == 1
+
+
+@pytest.fixture(scope='module')
+def pdf(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    require_browser()
+    if not (SITE / 'index.html').exists():
+        pytest.fail('先运行 make book', pytrace=False)
+    target = tmp_path_factory.mktemp('pdf') / 'book.pdf'
+    make_pdf.make_pdf(target)
+    return target
+
+
+def chapter_files() -> list[str]:
+    toc = yaml.safe_load((ROOT / '_toc.yml').read_text(encoding='utf-8'))
+    return [toc['root']] + [c['file'] for p in toc['parts'] for c in p['chapters']]
+
+
+def squeezed(text: str) -> str:
+    return re.sub(r'\s+', '', text)
+
+
+def test_outline_lists_every_chapter_in_order(pdf: Path) -> None:
+    reader = PdfReader(pdf)
+    chapters = [item for item in reader.outline if not isinstance(item, list)]
+    assert len(chapters) == len(chapter_files())
+    pages = [reader.get_destination_page_number(item) for item in chapters]
+    assert pages == sorted(pages)
+    assert 60 < len(reader.pages) < 400
+
+
+def test_outline_leads_to_the_page_with_the_heading(pdf: Path) -> None:
+    reader = PdfReader(pdf)
+    for item in reader.outline:
+        if not isinstance(item, list):
+            number = reader.get_destination_page_number(item)
+            text = squeezed(reader.pages[number].extract_text())
+            assert squeezed(item.title) in text, item.title
+
+
+def test_contents_name_the_right_pages(pdf: Path) -> None:
+    """目录里每一章后面的数字就是它所在的页。"""
+    reader = PdfReader(pdf)
+    first = reader.get_destination_page_number(reader.outline[0])
+    contents = squeezed(''.join(p.extract_text() for p in reader.pages[1:first]))
+    for item in reader.outline:
+        if not isinstance(item, list):
+            number = reader.get_destination_page_number(item) + 1
+            pattern = re.escape(squeezed(item.title)) + rf'{number}(?!\d)'
+            assert re.search(pattern, contents), item.title
+
+
+def fonts(reader: PdfReader) -> Iterator[DictionaryObject]:
+    for page in reader.pages:
+        for font in page['/Resources'].get('/Font', {}).values():
+            yield font.get_object()
+
+
+def test_every_font_is_embedded(pdf: Path) -> None:
+    for font in fonts(PdfReader(pdf)):
+        if font['/Subtype'] == '/Type3':  # 字形就写在 PDF 里
+            continue
+        inner = font
+        if '/DescendantFonts' in font:
+            inner = font['/DescendantFonts'][0].get_object()
+        descriptor = inner['/FontDescriptor']
+        embedded = {'/FontFile', '/FontFile2', '/FontFile3'} & descriptor.keys()
+        assert embedded, font['/BaseFont']
+
+
+def test_nothing_is_wider_than_the_paper(chromium: WebDriver, pdf: Path) -> None:
+    """表、代码、公式、图都在版心之内。"""
+    size = {'width': 650, 'height': 900, 'deviceScaleFactor': 1, 'mobile': False}
+    chromium.execute_cdp_cmd('Emulation.setDeviceMetricsOverride', size)
+    chromium.execute_cdp_cmd('Emulation.setEmulatedMedia', {'media': 'print'})
+    try:
+        chromium.get(make_pdf.SOURCE.as_uri())
+        assert chromium.execute_script(TOO_WIDE) == []
+    finally:
+        chromium.execute_cdp_cmd('Emulation.setEmulatedMedia', {'media': ''})
+        chromium.execute_cdp_cmd('Emulation.clearDeviceMetricsOverride', {})
