@@ -350,9 +350,9 @@ def ladder(contest: Contest, workers: int) -> list[Rung]:
         Rung(BASELINE, 'd2l 原样的读取与循环', base, with_d2l(*plain)),
         Rung(TUNED, '只调 DataLoader', base, with_d2l(*tuned)),
         Rung('device', '数据整个放进设备', base, with_d2l(replayed, test)),
-        Rung('nosync', '本书的循环：轮末才读结果', base, with_engine(base, False)),
+        Rung('nosync', '本书的循环', base, with_engine(base, False)),
         Rung('layout', 'channels_last', layout, with_engine(layout, False)),
-        Rung('bf16', 'bf16 自动混合精度', bf16, with_engine(bf16, False)),
+        Rung('bf16', 'bf16', bf16, with_engine(bf16, False)),
         Rung(ENGINE, '融合的优化器', fast, with_engine(fast)),
     ]
     if fast is layout:  # 没有 bf16 指令的 CPU 上不测这一行

@@ -14,6 +14,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import perf_counter
 
+os.environ.setdefault('KINETO_LOG_LEVEL', '99')  # 剖析器在没有 GPU 时会报一行错
+
 import numpy
 import torch
 import torchvision
