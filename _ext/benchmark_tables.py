@@ -135,16 +135,21 @@ def ladder(one: Comparison) -> str:
     compiled = any(row.compile_seconds is not None for row in one.rows)
     head = ['改动', '精度', '每轮秒数', '张/秒', '倍数', '评价秒数', '内存 GiB']
     rows = [ladder_row(one, row, compiled) for row in one.rows]
-    drift = one.drift
-    caption = (
-        f'{TITLES[one.network]}：{one.image_size} 像素，批量 {one.rows[0].batch_size}，'
-        f'每轮 {number(one.images)} 张，'
+    caption = f'{TITLES[one.network]}：每行只比上一行改一处'
+    return f'{conditions(one)}\n\n{grid(head + ["编译秒数"] * compiled, rows, caption)}'
+
+
+def conditions(one: Comparison) -> str:
+    """表格前的一句话；不放进表题，长的表题会把表格撑宽。"""
+    text = (
+        f'**{TITLES[one.network]}**：{one.image_size} 像素，'
+        f'批量 {one.rows[0].batch_size}，每轮 {number(one.images)} 张，'
         f'热身 {one.warm_up_steps} 步，测 {one.epochs} 轮'
     )
-    if drift is not None:
-        noisy = '' if abs(drift) < NOISE else '，超过 5%，倍数要打折扣看'
-        caption += f'；前后两次 d2l 相差 {drift:+.1%}{noisy}'
-    return grid(head + ['编译秒数'] * compiled, rows, caption)
+    if one.drift is None:
+        return f'{text}。'
+    noisy = '' if abs(one.drift) < NOISE else '，超过 5%，倍数要打折扣看'
+    return f'{text}；前后两次 d2l 相差 {one.drift:+.1%}{noisy}。'
 
 
 def ladder_row(one: Comparison, row: Row, compiled: bool) -> list[str]:

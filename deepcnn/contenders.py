@@ -347,9 +347,9 @@ def ladder(contest: Contest, workers: int) -> list[Rung]:
     bf16 = replace(layout, precision='bf16')
     fast = bf16 if train_module.has_fast_bf16(contest.device) else layout
     rungs = [
-        Rung(BASELINE, 'd2l 原样的读取与循环', base, with_d2l(*plain)),
+        Rung(BASELINE, 'd2l 原样', base, with_d2l(*plain)),
         Rung(TUNED, '只调 DataLoader', base, with_d2l(*tuned)),
-        Rung('device', '数据整个放进设备', base, with_d2l(replayed, test)),
+        Rung('device', '数据放进设备', base, with_d2l(replayed, test)),
         Rung('nosync', '本书的循环', base, with_engine(base, False)),
         Rung('layout', 'channels_last', layout, with_engine(layout, False)),
         Rung('bf16', 'bf16', bf16, with_engine(bf16, False)),
