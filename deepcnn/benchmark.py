@@ -71,6 +71,7 @@ class Comparison:
     """一个网络的全部行，同一个进程里测得；``limit_rate`` 是硬件允许的张/秒。"""
 
     network: str
+    device: str  # cpu 或 cuda
     image_size: int
     images: int
     test_images: int
@@ -115,17 +116,20 @@ class Comparison:
         return second.rate / first.rate - 1 if first and second else None
 
     @property
-    def best(self) -> Row | None:
-        """本书的循环里最快的一行。"""
-        after = ('fused', 'batch', 'compile')
-        rows = [row for row in map(self.row, after) if row]
-        return max(rows, key=lambda row: row.rate) if rows else None
+    def engine(self) -> Row | None:
+        """本书的循环，批量与 d2l 相同；更大的批量和编译只在梯子上看。"""
+        return self.row(ENGINE)
+
+    @property
+    def goal_reached(self) -> bool:
+        return self.speedup(self.engine) >= self.goal
 
     def share_of_limit(self, row: Row) -> float:
         return row.rate / self.limit_rate
 
-    def goal(self, device: str) -> float:
-        goals = GOALS[device]
+    @property
+    def goal(self) -> float:
+        goals = GOALS[self.device]
         return goals.get(self.network, goals['*'])
 
     @classmethod

@@ -32,7 +32,7 @@ def report(*rows: Row) -> Report:
     profile = [{'name': 'aten::mm', 'calls': 2, 'share': 0.5}]
     cost = {'name': 'mm', 'dtype': 'float32', 'calls': 1, 'flops': 2e9, 'bytes': 3e6}
     one = Comparison(
-        'nin', 71, 1280, 500, 3, 20, 'abc1234', list(rows), 1.5e9, 2.5e7, 1000.0,
+        'nin', 'cpu', 71, 1280, 500, 3, 20, 'abc1234', list(rows), 1.5e9, 2.5e7, 1000.0,
         [cost], profile,
     )  # fmt: skip
     return Report('cpu', MACHINE, 'Fashion-MNIST', {'nin': one})

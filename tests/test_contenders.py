@@ -192,7 +192,7 @@ def test_a_second_call_measures_only_what_is_missing(
         measured.append(name)
         if len(measured) == 2:
             raise KeyboardInterrupt
-        return bench.Comparison(name, SIZE, 64, 24, 2, 3, None)
+        return bench.Comparison(name, 'cpu', SIZE, 64, 24, 2, 3, None)
 
     path = ROOT / '.runs' / tmp_path.name / 'bench-cpu.json'
     report = bench.Report('cpu', {'peaks': {'flops': {}, 'bandwidth': 1.0}}, '随机图像')

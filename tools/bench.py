@@ -156,9 +156,15 @@ def contest_of(entrant: Entrant, device: torch.device, quick: bool) -> Contest:
 def compare(name: str, contest: Contest, peaks: Peaks) -> Comparison:
     """测完一个网络的全部行，并数出这一步的运算与字节。"""
     result = Comparison(
-        name, contest.image_size, len(contest.data.train), len(contest.data.test),
-        contest.epochs, contest.warm_up_steps, code_version(),
-    )  # fmt: skip
+        network=name,
+        device=contest.device.type,
+        image_size=contest.image_size,
+        images=len(contest.data.train),
+        test_images=len(contest.data.test),
+        epochs=contest.epochs,
+        warm_up_steps=contest.warm_up_steps,
+        commit=code_version(),
+    )
     rungs = contenders.ladder(contest, available_cores())
     for rung in rungs:
         row = measure(rung, contest)
