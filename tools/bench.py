@@ -274,7 +274,7 @@ def main(arguments: list[str]) -> int:
         report.comparisons[name] = compare(name, contest, peaks)
         report.save(path)
         say(f'  用时 {perf_counter() - started:.0f} 秒，已存 {path.name}')
-    print(f'全部测完：{path.relative_to(ROOT)}')
+    print(f'全部测完：{path.parent.name}/{path.name}')
     return 0
 
 
