@@ -134,6 +134,6 @@ def test_nothing_reads_the_device_inside_an_epoch(
         stepping = False
 
     monkeypatch.setattr(train_module, 'train_batches', watched)
-    recipe = Recipe(8, 1, 1e-2, 64, train_images=256, test_images=100, flip=False)
+    recipe = Recipe(8, 1, 1e-2, 32, train_images=256, test_images=100, flip=False)
     fit(linear_net(), digits.first(256, 100), recipe, 0, CPU)
     assert reads == []
