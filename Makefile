@@ -19,9 +19,20 @@ BROWSER_READY := .venv/browser.installed
 TEST_READY := .venv/test.installed
 NOTEBOOK_READY := .venv/notebook.installed
 
+# OFFLINE=1：没有网络的 CUDA 机器。用系统的 Python 与 .offline/ 里的包，不建 .venv
+# （见 docs/gpu.md）。
+OFFLINE ?=
+ENGINE := $(if $(OFFLINE),$(PYTHON),$(RUN))
+ENGINE_READY := $(if $(OFFLINE),.offline/installed,$(TEST_READY))
+ifneq ($(OFFLINE),)
+export PYTHONPATH := $(CURDIR)/.offline/site:$(CURDIR)
+export JUPYTER_PATH := $(CURDIR)/.offline/kernel/share/jupyter
+export DEEPCNN_DATA ?= $(CURDIR)/.offline/data
+endif
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help book test lint record models figures notebook repository links clean formulas pdf site.zip site-report
+.PHONY: help bench book test lint pack record models figures notebook repository links clean formulas pdf site.zip site-report
 
 help: ## 列出全部命令（默认）
 	@echo '用法：make 命令 [变量=值]'
@@ -35,6 +46,7 @@ help: ## 列出全部命令（默认）
 	@echo '  CONSTRAINTS=                 不用 constraints.txt 里的确切版本'
 	@echo '  DEEPCNN_PROFILE=quick|laptop|gpu  训练档位（make record）'
 	@echo '  DEEPCNN_DATA=文件夹          Fashion-MNIST 放在哪里'
+	@echo '  OFFLINE=1                    没有网络的 CUDA 机器（见 docs/gpu.md）'
 
 $(RUN):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null || \
@@ -80,8 +92,23 @@ test: book $(TEST_READY) ## 单元测试、逐格重跑全部笔记本（quick �
 lint: $(TEST_READY) ## 只检查代码风格
 	$(RUN) -m ruff check .
 
-record: $(TEST_READY) ## 用本机最好的档位重新训练各章，存下输出与 results/
-	$(RUN) tools/record.py $(ARGS)
+# 系统里已有 PyTorch，只补上它没有的包；Jupyter 的内核要另外登记。
+.offline/installed: $(wildcard .offline/wheels/*.whl)
+	@ls .offline/wheels/*.whl >/dev/null 2>&1 || \
+	  { echo '没有 .offline/wheels：请先在有网络的机器上准备，见 docs/gpu.md' >&2; exit 1; }
+	$(PYTHON) -m pip --disable-pip-version-check install -q --no-index --no-deps --no-compile \
+	  --upgrade --target .offline/site .offline/wheels/*.whl
+	$(PYTHON) -m ipykernel install --prefix .offline/kernel --name python3
+	@touch $@
+
+bench: $(ENGINE_READY) ## 比较 d2l 的训练循环与本书的，写出 results/bench-设备.json
+	$(ENGINE) tools/bench.py $(ARGS)
+
+pack: ## 把录制好的笔记本与 results/ 打成一个压缩包
+	$(if $(OFFLINE),$(PYTHON),$(if $(wildcard $(RUN)),$(RUN),$(PYTHON))) tools/pack_record.py $(ARGS)
+
+record: $(ENGINE_READY) ## 用本机最好的档位重新训练各章，存下输出与 results/
+	$(ENGINE) tools/record.py $(ARGS)
 
 models: $(TEST_READY) ## 从各章的 export 单元生成 deepcnn/models/
 	$(RUN) tools/export_models.py

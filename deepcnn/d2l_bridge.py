@@ -4,14 +4,18 @@ d2l 的代码原样运行。它的进度文字与动画不显示，matplotlib �
 """
 
 import io
+import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType
 from typing import Protocol
 
 import torch
 from torch import Tensor, nn
+from torch.utils.data import DataLoader
 
 from deepcnn.batches import plan_epoch, train_batches
 from deepcnn.data import Dataset
@@ -106,6 +110,57 @@ def train_like_d2l(
     ):
         d2l.train_ch6(net, batches, test_batches, epochs, lr, device)
     return recorder.epochs
+
+
+def d2l_loaders(
+    root: Path,
+    batch_size: int,
+    image_size: int,
+    train_images: int | None = None,
+    test_images: int | None = None,
+) -> tuple[DataLoader, DataLoader]:
+    """返回 ``d2l.load_data_fashion_mnist`` 给出的训练与测试 DataLoader。
+
+    ``root`` 是含有已解压文件的根目录。d2l 把数据的位置写死成 ``../data``，所以到
+    一个临时文件夹里去调用它。只要前若干张时，读完再截短数据集，读取的代码不变。
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        (Path(scratch) / 'data').symlink_to(root.resolve(), target_is_directory=True)
+        here = Path(scratch) / 'here'
+        here.mkdir()
+        with working_in(here):
+            loaders = load_d2l().load_data_fashion_mnist(batch_size, resize=image_size)
+    for loader, count in zip(loaders, (train_images, test_images), strict=True):
+        loader.dataset.data = loader.dataset.data[:count]
+        loader.dataset.targets = loader.dataset.targets[:count]
+    return loaders
+
+
+@contextmanager
+def working_in(folder: Path) -> Iterator[None]:
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)
+
+
+@contextmanager
+def timers_kept() -> Iterator[list]:
+    """在 with 块里收集 d2l 新建的 ``Timer``：它的 ``times`` 每步一个值，秒。"""
+    d2l = load_d2l()
+    original, timers = d2l.Timer, []
+
+    def remember() -> object:
+        timers.append(original())
+        return timers[-1]
+
+    d2l.Timer = remember
+    try:
+        yield timers
+    finally:
+        d2l.Timer = original
 
 
 def load_d2l() -> ModuleType:

@@ -7,6 +7,8 @@ from statistics import mean, median
 
 from matplotlib.figure import Figure
 
+from deepcnn.provenance import code_version, library_versions
+
 RESULTS = Path(__file__).resolve().parent.parent / 'results'
 INSTALLED_RESULTS = Path(__file__).resolve().parent / 'results'  # 用 pip 装的包里
 
@@ -44,6 +46,9 @@ class History:
     torch: str
     recipe: dict
     runs: list[Run] = field(default_factory=list)
+    # 训练时的库版本与代码提交；较早的记录没有写，读回来是 None。
+    versions: dict[str, str] | None = field(default_factory=library_versions)
+    commit: str | None = field(default_factory=code_version)
 
     @property
     def seeds(self) -> list[int]:
@@ -92,7 +97,8 @@ class History:
     @classmethod
     def from_dict(cls, record: dict) -> 'History':
         names = cls.__dataclass_fields__
-        kept = {key: value for key, value in record.items() if key in names}
+        kept = {'versions': None, 'commit': None}
+        kept |= {key: value for key, value in record.items() if key in names}
         kept['runs'] = [Run(**run) for run in record['runs']]
         return cls(**kept)
 
@@ -103,7 +109,8 @@ def load_history(network: str, folder: Path | None = None) -> History:
         folder = INSTALLED_RESULTS if INSTALLED_RESULTS.is_dir() else RESULTS
     path = folder / f'{network}.json'
     if not path.exists():
-        known = '、'.join(sorted(p.stem for p in folder.glob('*.json'))) or '（空）'
+        names = sorted(p.stem for p in folder.glob('*.json'))
+        known = '、'.join(n for n in names if not n.startswith('bench-')) or '（空）'
         raise ValueError(
             f'results/ 里没有 {network} 的训练记录（现有：{known}）：先运行 make record'
         )

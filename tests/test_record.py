@@ -59,3 +59,32 @@ def test_failing_chapter_is_named_and_not_overwritten(
 def test_unknown_chapter_names_the_known_ones(capsys: pytest.CaptureFixture) -> None:
     assert record.main(['lenet5']) == 2
     assert 'alexnet' in capsys.readouterr().err
+
+
+def test_what_a_notebook_prints_is_seen_while_it_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    notebook = notebook_with('print("Fashion-MNIST  第 1/6 轮  损失 0.500")')
+    monkeypatch.setattr(record, 'CHAPTERS', tmp_path)
+    record.execute(notebook)
+    assert '第 1/6 轮  损失 0.500' in capsys.readouterr().err
+    assert '第 1/6 轮' in notebook.cells[0].outputs[0].text
+
+
+@pytest.mark.parametrize(
+    ('variable', 'value', 'legal'),
+    [
+        ('DEEPCNN_PROFILE', 'fast', 'quick、laptop、gpu'),
+        ('DEEPCNN_DEVICE', 'tpu', 'cuda、mps、cpu'),
+    ],
+)
+def test_unknown_profile_or_device_names_the_legal_ones(
+    variable: str,
+    value: str,
+    legal: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
+) -> None:
+    monkeypatch.setenv(variable, value)
+    assert record.main(['nin']) == 2
+    assert legal in capsys.readouterr().err

@@ -3,11 +3,13 @@
 用法：python tools/record.py [章名 ...]    不给章名时执行全部，顺序同目录
 
 训练完的种子存在 .runs/；中断后重来，只重训没有完成的种子。执行失败的章不会被改写。
+笔记本打印的每一行（训练时每轮一行）同时写到标准错误，录制途中因此看得到进度。
 """
 
 import os
 import sys
 from pathlib import Path
+from time import perf_counter
 
 import nbformat
 from nbclient import NotebookClient
@@ -18,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from deepcnn.history import load_history  # noqa: E402
-from deepcnn.profile import choose_profile  # noqa: E402
+from deepcnn.profile import choose_device, choose_profile  # noqa: E402
 
 CHAPTERS = ROOT / 'chapters'
 # 先网络后导言与小结：小结要读各网络的结果。
@@ -33,9 +35,21 @@ RESULT_NAMES = {
 }  # 与章名不同的
 
 
+class LiveClient(NotebookClient):
+    """执行笔记本，并把它打印的文字随到随写到标准错误。"""
+
+    def process_message(
+        self, msg: dict, cell: NotebookNode, cell_index: int
+    ) -> NotebookNode | None:
+        if msg['msg_type'] == 'stream':
+            sys.stderr.write(msg['content']['text'])
+            sys.stderr.flush()
+        return super().process_message(msg, cell, cell_index)
+
+
 def execute(notebook: NotebookNode) -> None:
     """就地执行；每个单元不限时，训练可以很久。"""
-    client = NotebookClient(
+    client = LiveClient(
         notebook,
         timeout=None,
         kernel_name='python3',
@@ -103,7 +117,7 @@ def main(chapters: list[str]) -> int:
         print(f'没有这一章：{"、".join(unknown)}。可以用 {legal}', file=sys.stderr)
         return 2
     try:
-        profile = choose_profile()
+        device, profile = choose_device(), choose_profile()
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2
@@ -114,12 +128,14 @@ def main(chapters: list[str]) -> int:
         'PYTHONPATH': str(ROOT),
     }
     for chapter in chapters or ORDER:
-        print(f'执行 {chapter}（{profile} 档）…', flush=True)
+        print(f'执行 {chapter}（{profile} 档，{device.type}）…', flush=True)
+        started = perf_counter()
         try:
             record(chapter)
         except CellExecutionError as error:
             print(f'{chapter} 执行失败，原文件未改动：\n{error}', file=sys.stderr)
             return 1
+        print(f'{chapter} 完成，用时 {perf_counter() - started:.0f} 秒', flush=True)
     print('已存下输出与 results/。请看一遍图，再提交。')
     return 0
 

@@ -1,0 +1,210 @@
+"""基准测试是公平的：同一份起始权重、同样的像素、同样的算法；d2l 的代码没有改动。"""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from deepcnn import contenders, d2l_bridge
+from deepcnn import train as train_module
+from deepcnn.batches import prepare
+from deepcnn.contenders import Contest, ladder, new_row, run_epochs
+from deepcnn.data import Dataset, read_fashion_mnist
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / 'tools'))
+
+import bench  # noqa: E402
+
+CPU = torch.device('cpu')
+SIZE = 40
+
+
+def write_idx(path: Path, values: np.ndarray) -> None:
+    """写成 MNIST 的 IDX 格式：魔数、各维大小、字节。"""
+    header = bytes([0, 0, 8, values.ndim])
+    sizes = b''.join(n.to_bytes(4, 'big') for n in values.shape)
+    path.write_bytes(header + sizes + values.astype(np.uint8).tobytes())
+
+
+@pytest.fixture(scope='module')
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """格式与 Fashion-MNIST 相同的随机图像，d2l 也读得了。"""
+    folder = tmp_path_factory.mktemp('data')
+    raw = folder / 'FashionMNIST' / 'raw'
+    raw.mkdir(parents=True)
+    random = np.random.default_rng(0)
+    for name, count in (('train', 80), ('t10k', 24)):
+        images = random.integers(0, 256, (count, 28, 28))
+        write_idx(raw / f'{name}-images-idx3-ubyte', images)
+        write_idx(raw / f'{name}-labels-idx1-ubyte', random.integers(0, 10, count))
+    return folder
+
+
+@pytest.fixture(scope='module')
+def data(root: Path) -> Dataset:
+    return read_fashion_mnist(root).first(64, 24)
+
+
+def small_net() -> nn.Module:
+    return nn.Sequential(
+        nn.Conv2d(1, 4, 5, stride=4), nn.ReLU(), nn.Flatten(), nn.Linear(324, 10)
+    )
+
+
+@pytest.fixture
+def contest(root: Path, data: Dataset) -> Contest:
+    return Contest(small_net, root, data, SIZE, 8, 2, 3, CPU)
+
+
+def test_loader_of_d2l_and_ours_agree_to_one_grey_level(
+    root: Path, data: Dataset
+) -> None:
+    loaders = d2l_bridge.d2l_loaders(root, 8, SIZE, 64, 24)
+    parts = (data.train, data.test)
+    for loader, part in zip(loaders, parts, strict=True):
+        theirs = torch.stack([loader.dataset[i][0] for i in range(len(part))])
+        ours = prepare(part.images, SIZE, data) * data.std + data.mean
+        assert len(loader.dataset) == len(part)
+        assert (theirs - ours).abs().max() <= 1 / 255 + 1e-6
+        labels = torch.tensor([loader.dataset[i][1] for i in range(len(part))])
+        assert torch.equal(labels, part.labels)
+
+
+def test_loading_leaves_the_working_folder_alone(root: Path) -> None:
+    before = Path.cwd()
+    d2l_bridge.d2l_loaders(root, 8, SIZE)
+    assert Path.cwd() == before
+
+
+def test_every_row_starts_from_the_same_weights(
+    contest: Contest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """记下每行最后一次（计时的那一次）开始训练时的权重。"""
+    starts: list[list[torch.Tensor]] = []
+
+    def spy(original: Callable, net_of: Callable) -> Callable:
+        def record(*args: object, **settings: object) -> object:
+            starts[-1] = [p.detach().clone() for p in net_of(args).parameters()]
+            return original(*args, **settings)
+
+        return record
+
+    d2l, ours = contenders.train_like_d2l, contenders.run_epochs
+    monkeypatch.setattr(contenders, 'train_like_d2l', spy(d2l, lambda args: args[0]))
+    monkeypatch.setattr(contenders, 'run_epochs', spy(ours, lambda args: args[0]))
+    rungs = ladder(contest, workers=1)
+    for rung in rungs:
+        starts.append([])
+        measured = rung.measure(new_row(rung, contest))
+        assert len(measured.epoch_seconds) == contest.epochs
+        assert len(measured.step_seconds) == contest.epochs
+        assert len(measured.evaluation_seconds) == contest.epochs
+        assert measured.images == 64
+    assert len(starts) == len(rungs) >= 7
+    for start in starts[1:]:
+        for ours, theirs in zip(start, starts[0], strict=True):
+            assert torch.equal(ours, theirs)
+
+
+def test_start_is_the_initialization_of_train_ch6(contest: Contest) -> None:
+    weight = contest.fresh()[3].weight
+    limit = (6 / (324 + 10)) ** 0.5  # Xavier 均匀分布的边界
+    assert 0.9 * limit < weight.abs().max() <= limit
+
+
+def test_both_loops_do_the_same_arithmetic(contest: Contest, data: Dataset) -> None:
+    recipe = contest.recipe()
+    net = contest.fresh()
+    run = run_epochs(net, net, data, recipe, fused=False)
+    batches = d2l_bridge.ReplayedBatches(data, recipe, contenders.SEED)
+    tests = list(train_module.test_batches(data, SIZE))
+    records = d2l_bridge.train_like_d2l(
+        contest.fresh(), batches, tests, recipe.epochs, recipe.lr, CPU
+    )
+    assert [r.train_loss for r in records] == pytest.approx(run.train_loss, rel=1e-5)
+    assert [r.test_accuracy for r in records] == pytest.approx(run.test_accuracy)
+
+
+def test_benchmark_runs_the_loop_of_the_book(contest: Contest, data: Dataset) -> None:
+    recipe = contest.recipe()
+    ours = contest.fresh()
+    timed = run_epochs(ours, ours, data, recipe, fused=True)
+    usual = train_module.fit(contest.fresh(), data, recipe, contenders.SEED, CPU)
+    assert timed.train_loss == usual.train_loss
+    assert timed.test_accuracy == usual.test_accuracy
+
+
+def test_each_row_changes_one_thing(contest: Contest) -> None:
+    rungs = {rung.name: rung for rung in ladder(contest, workers=1)}
+    names = list(rungs)
+    assert names[0] == 'd2l' and names[-1] == 'd2l-again'
+    layout, nosync = rungs['layout'].recipe, rungs['nosync'].recipe
+    changed = {
+        key for key, value in layout.to_dict().items() if nosync.to_dict()[key] != value
+    }
+    assert changed == {'channels_last'}
+    for rung in rungs.values():
+        assert rung.recipe.flip is False and rung.recipe.shift == 0
+        assert rung.recipe.optimizer == 'sgd' and rung.recipe.clip is None
+
+
+def test_nothing_is_left_patched(contest: Contest) -> None:
+    timer = d2l_bridge.load_d2l().Timer
+    batches = train_module.train_batches
+    with d2l_bridge.timers_kept(), contenders.waiting_timed():
+        pass
+    assert d2l_bridge.load_d2l().Timer is timer
+    assert train_module.train_batches is batches
+
+
+def test_failing_row_gives_a_reason_and_the_rest_go_on(contest: Contest) -> None:
+    def fail(row: object) -> None:
+        raise torch.OutOfMemoryError('CUDA out of memory.\n很长的说明')
+
+    rung = ladder(contest, workers=1)[0]
+    broken = contenders.Rung(rung.name, rung.change, rung.recipe, fail)
+    row = bench.measure(broken, contest)
+    assert row.problem == 'OutOfMemoryError: CUDA out of memory.'
+
+
+def test_unknown_network_names_the_known_ones(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv('DEEPCNN_DEVICE', 'cpu')
+    assert bench.main(['lenet5']) == 2
+    assert 'alexnet' in capsys.readouterr().err
+    monkeypatch.setenv('DEEPCNN_DEVICE', 'tpu')
+    assert bench.main([]) == 2
+    assert 'cuda、mps、cpu' in capsys.readouterr().err
+
+
+def test_a_second_call_measures_only_what_is_missing(
+    contest: Contest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    measured: list[str] = []
+
+    def compare(name: str, contest: Contest, peaks: object) -> bench.Comparison:
+        measured.append(name)
+        if len(measured) == 2:
+            raise KeyboardInterrupt
+        return bench.Comparison(name, 'cpu', SIZE, 64, 24, 2, 3, None)
+
+    path = tmp_path / 'bench-cpu.json'
+    report = bench.Report('cpu', {'peaks': {'flops': {}, 'bandwidth': 1.0}}, '随机图像')
+    monkeypatch.setenv('DEEPCNN_DEVICE', 'cpu')
+    monkeypatch.setattr(bench, 'contest_of', lambda *args: contest)
+    monkeypatch.setattr(bench, 'compare', compare)
+    monkeypatch.setattr(
+        bench, 'open_report', lambda *args: (bench.load_report(path) or report, path)
+    )
+    with pytest.raises(KeyboardInterrupt):
+        bench.main([])
+    assert bench.main([]) == 0
+    assert measured[0] == 'alexnet'
+    assert measured.count('alexnet') == 1
+    assert set(measured) == set(bench.names_for(CPU))

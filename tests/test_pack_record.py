@@ -1,0 +1,57 @@
+"""打包：带走该带的文件，解开就是放回原处。"""
+
+import hashlib
+import json
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / 'tools'))
+
+import pack_record  # noqa: E402
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Path:
+    root = tmp_path / 'book'
+    for name in ('chapters/nin.ipynb', 'results/nin.json', 'results/bench-cuda.json'):
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(name, encoding='utf-8')
+    (root / 'chapters' / 'references.md').write_text('不带走')
+    return root
+
+
+def test_archive_unpacks_to_the_same_places(book: Path, tmp_path: Path) -> None:
+    archive = tmp_path / 'record.tar.gz'
+    assert pack_record.pack(book, archive) == 3
+    target = tmp_path / 'target'
+    with tarfile.open(archive) as packed:
+        packed.extractall(target, filter='data')
+    for name in ('chapters/nin.ipynb', 'results/nin.json', 'results/bench-cuda.json'):
+        assert (target / name).read_bytes() == (book / name).read_bytes()
+    assert not (target / 'chapters' / 'references.md').exists()
+
+
+def test_manifest_names_every_file(book: Path, tmp_path: Path) -> None:
+    archive = tmp_path / 'record.tar.gz'
+    pack_record.pack(book, archive)
+    with tarfile.open(archive) as packed:
+        names = set(packed.getnames())
+        listing = json.load(packed.extractfile(pack_record.MANIFEST))
+    assert set(listing) == names - {pack_record.MANIFEST}
+    content = (book / 'results/nin.json').read_bytes()
+    assert listing['results/nin.json'] == hashlib.sha256(content).hexdigest()
+
+
+def test_unwritable_target_is_explained(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / 'file'
+    folder.write_text('')
+    assert pack_record.main([str(folder / 'record.tar.gz')]) == 1
+    assert '请换一个位置' in capsys.readouterr().err
+    assert pack_record.main(['a', 'b']) == 2

@@ -1,0 +1,139 @@
+"""训练的保证：真正的网络逐位重现；出错或被打断时说清楚，留下能用的记录。"""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import nn
+
+from deepcnn import train as train_module
+from deepcnn.data import Dataset, load_digits_dataset
+from deepcnn.models.alexnet import alexnet
+from deepcnn.models.densenet import densenet
+from deepcnn.recipe import Recipe
+from deepcnn.train import TrainingDiverged, fit, train
+
+CPU = torch.device('cpu')
+SHORT = Recipe(8, 2, 1e-2, 64, train_images=256, test_images=100)
+
+
+@pytest.fixture(scope='module')
+def digits() -> Dataset:
+    return load_digits_dataset()
+
+
+def linear_net() -> nn.Module:
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
+
+
+@pytest.mark.parametrize(
+    ('build', 'size'),
+    [(lambda: alexnet(image_size=63), 63), (densenet, 32)],
+    ids=['alexnet', 'densenet'],
+)
+def test_same_seed_gives_the_same_curve_bit_for_bit(
+    digits: Dataset, build: Callable[[], nn.Module], size: int
+) -> None:
+    """一个有丢弃法，一个有批量归一化；增广也打开。"""
+    recipe = Recipe(size, 2, 1e-3, 32, train_images=160, test_images=64, shift=2)
+    first, second = (train(build, digits, recipe, 'quick', CPU) for _ in range(2))
+    one, other = first[1].runs[0], second[1].runs[0]
+    assert one.train_loss == other.train_loss
+    assert one.train_accuracy == other.train_accuracy
+    assert one.test_accuracy == other.test_accuracy
+    for name, tensor in first[0].state_dict().items():
+        assert torch.equal(tensor, second[0].state_dict()[name]), name
+
+
+def test_out_of_memory_names_the_batch_to_try(
+    digits: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def exhausted(*args: object) -> None:
+        raise torch.OutOfMemoryError('CUDA out of memory.')
+
+    monkeypatch.setattr(train_module, 'train_epoch', exhausted)
+    with pytest.raises(RuntimeError, match='batch_size 从 64 减到 32'):
+        fit(linear_net(), digits, SHORT, 0, CPU)
+
+
+def test_divergence_names_step_rate_and_remedy(digits: Dataset) -> None:
+    recipe = Recipe(
+        8, 1, 1e30, 64, train_images=512, test_images=200, optimizer='sgd',
+        schedule='constant', clip=None, precision='fp32',
+    )  # fmt: skip
+    with pytest.raises(TrainingDiverged) as caught:
+        train(linear_net, digits, recipe, 'quick', CPU)
+    for part in ('第 1 轮第', '步', '学习率 1e+30', 'lr 减小', 'clip', 'fp32'):
+        assert part in str(caught.value)
+
+
+def interrupt_at(call: int) -> Callable[..., float]:
+    """第 ``call`` 次评价时像按了 Ctrl-C 一样中断。"""
+    calls = []
+
+    def evaluate(net: nn.Module, *rest: object) -> float:
+        calls.append(net)
+        if len(calls) == call:
+            raise KeyboardInterrupt
+        return 0.5
+
+    return evaluate
+
+
+def test_ctrl_c_in_a_later_seed_keeps_the_earlier_ones(
+    digits: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = Recipe(8, 2, 1e-2, 64, train_images=256, test_images=100, seeds=(0, 1, 2))
+    monkeypatch.setattr(train_module, 'evaluate', interrupt_at(4))
+    net, history = train(linear_net, digits, recipe, 'quick', CPU)
+    assert [len(run.test_accuracy) for run in history.runs] == [2, 1]
+    assert history.test_accuracy == 0.5
+    assert history.images_per_second > 0
+    assert len(history.plot().axes) == 2
+    assert history.to_dict()['seeds'] == [0, 1]
+
+
+def test_ctrl_c_before_anything_is_finished_stops(
+    digits: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """一轮也没有完成，就没有记录可留：照常中断，而不是交出空的记录。"""
+    monkeypatch.setattr(train_module, 'evaluate', interrupt_at(1))
+    with pytest.raises(KeyboardInterrupt):
+        train(linear_net, digits, SHORT, 'quick', CPU)
+
+
+def test_nothing_reads_the_device_inside_an_epoch(
+    digits: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """每步都读一次结果，GPU 就要每步等一次：步与步之间不许出现这种读取。"""
+    monkeypatch.setenv('DEEPCNN_PROGRESS', '0')
+    reads: list[str] = []
+    stepping = False
+
+    def spy(name: str) -> Callable:
+        original = getattr(torch.Tensor, name)
+
+        def read(tensor: torch.Tensor, *args: object) -> object:
+            if stepping:
+                reads.append(name)
+            return original(tensor, *args)
+
+        return read
+
+    for name in ('item', 'tolist', '__bool__', '__float__', '__int__', 'numpy'):
+        monkeypatch.setattr(torch.Tensor, name, spy(name))
+    original = train_module.train_batches
+
+    def watched(*args: object) -> object:
+        nonlocal stepping
+        batches = original(*args)
+        first = next(batches)  # 一轮之初判断要不要增广，只读一次
+        stepping = True
+        yield first
+        yield from batches
+        stepping = False
+
+    monkeypatch.setattr(train_module, 'train_batches', watched)
+    recipe = Recipe(8, 1, 1e-2, 32, train_images=256, test_images=100, flip=False)
+    fit(linear_net(), digits.first(256, 100), recipe, 0, CPU)
+    assert reads == []
