@@ -102,14 +102,15 @@ def resolve(page: Page, url: str) -> tuple[Path, str]:
 def toc_documents() -> list[str]:
     """_toc.yml 里的全部文档名，不带扩展名。"""
     toc = yaml.safe_load((ROOT / '_toc.yml').read_text(encoding='utf-8'))
-    chapters = [entry['file'] for part in toc['parts'] for entry in part['chapters']]
-    return [toc['root'], *chapters]
+    chapters = [entry for part in toc['parts'] for entry in part['chapters']]
+    sections = [s for chapter in chapters for s in chapter.get('sections', ())]
+    return [toc['root'], *(entry['file'] for entry in (*chapters, *sections))]
 
 
 def test_every_document_of_the_contents_has_a_page() -> None:
     names = {page.name for page in pages()}
     documents = toc_documents()
-    assert len(documents) == len(set(documents)) == 12
+    assert len(documents) == len(set(documents)) == 16
     assert {f'{document}.html' for document in documents} <= names
 
 
