@@ -188,6 +188,14 @@ def test_formulas_are_typeset_offline() -> None:
         assert mathjax.stat().st_size > 1_000_000, '这不是完整的 MathJax'
 
 
+def test_tables_of_the_notebooks_are_typeset() -> None:
+    read_site()
+    left = [page.name for page in pages() if '<p>| ' in page.path.read_text('utf-8')]
+    assert not left
+    layers = (SITE / 'chapters' / 'densenet.html').read_text('utf-8')
+    assert '<td class="text-right"><p>74,317,824</p></td>' in layers
+
+
 def test_search_index_knows_chinese() -> None:
     read_site()
     text = (SITE / 'searchindex.js').read_text(encoding='utf-8')
