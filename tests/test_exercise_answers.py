@@ -74,6 +74,22 @@ def test_memory() -> None:
         assert f'{peak_bytes(deep, images(8, 3)) / 1e6:.0f} MB' in text
 
 
+def test_batch_size_at_which_densenet_takes_more() -> None:
+    text = answer('ex-densenet-memory')
+    with torch.device('meta'):
+        nets = densenet(), resnet18()
+    dense, residual = (
+        {
+            size: 12 * count_parameters(net) + peak_bytes(net, images(size, 1))
+            for size in (14, 15)
+        }
+        for net in nets
+    )
+    assert dense[14] < residual[14]
+    assert dense[15] > residual[15]
+    assert '批量不超过 14 时' in text
+
+
 @pytest.mark.parametrize('name', VARIANTS)
 def test_versions_of_the_paper(name: str) -> None:
     text = answer('ex-densenet-versions')
