@@ -56,6 +56,29 @@ def test_failing_chapter_is_named_and_not_overwritten(
     assert path.read_bytes() == before
 
 
+def test_every_notebook_can_be_recorded() -> None:
+    names = {
+        path.relative_to(record.CHAPTERS).with_suffix('').as_posix()
+        for path in record.CHAPTERS.rglob('*.ipynb')
+        if '.ipynb_checkpoints' not in path.parts
+    }
+    assert set(record.ORDER) == names
+
+
+def test_notebook_runs_in_its_own_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / 'exercises' / 'where.ipynb'
+    path.parent.mkdir()
+    nbformat.write(
+        notebook_with('import os\nprint(os.path.basename(os.getcwd()))'), path
+    )
+    monkeypatch.setattr(record, 'CHAPTERS', tmp_path)
+    record.record('exercises/where')
+    [output] = nbformat.read(path, as_version=4).cells[0].outputs
+    assert output.text == 'exercises\n'
+
+
 def test_unknown_chapter_names_the_known_ones(capsys: pytest.CaptureFixture) -> None:
     assert record.main(['lenet5']) == 2
     assert 'alexnet' in capsys.readouterr().err

@@ -101,14 +101,15 @@ def resolve(page: Page, url: str) -> tuple[Path, str]:
 def toc_documents() -> list[str]:
     """_toc.yml 里的全部文档名，不带扩展名。"""
     toc = yaml.safe_load((ROOT / '_toc.yml').read_text(encoding='utf-8'))
-    chapters = [entry['file'] for part in toc['parts'] for entry in part['chapters']]
-    return [toc['root'], *chapters]
+    chapters = [entry for part in toc['parts'] for entry in part['chapters']]
+    sections = [s for chapter in chapters for s in chapter.get('sections', ())]
+    return [toc['root'], *(entry['file'] for entry in (*chapters, *sections))]
 
 
 def test_every_document_of_the_contents_has_a_page() -> None:
     names = {page.name for page in pages()}
     documents = toc_documents()
-    assert len(documents) == len(set(documents)) == 13
+    assert len(documents) == len(set(documents)) == 18
     assert {f'{document}.html' for document in documents} <= names
 
 
@@ -188,6 +189,14 @@ def test_formulas_are_typeset_offline() -> None:
         assert not [url for url in page.loaded if 'mathjax' in url], page.name
         # 读屏软件读的是 MathML。
         assert text.count('<mjx-assistive-mml') == len(formulas), page.name
+
+
+def test_tables_of_the_notebooks_are_typeset() -> None:
+    read_site()
+    left = [page.name for page in pages() if '<p>| ' in page.path.read_text('utf-8')]
+    assert not left
+    layers = (SITE / 'chapters' / 'densenet.html').read_text('utf-8')
+    assert '<td class="text-right"><p>74,317,824</p></td>' in layers
 
 
 def test_mathjax_stands_by_for_new_formulas() -> None:

@@ -1,6 +1,6 @@
 """在本机最好的档位执行各章，存下输出与 results/<网络>.json。
 
-用法：python tools/record.py [章名 ...]    不给章名时执行全部，顺序同目录
+用法：python tools/record.py [章名 ...]    不给章名时执行全部；练习写作 exercises/名字
 
 训练完的种子存在 .runs/；中断后重来，只重训没有完成的种子。执行失败的章不会被改写。
 笔记本打印的每一行（训练时每轮一行）同时写到标准错误，录制途中因此看得到进度。
@@ -23,10 +23,12 @@ from deepcnn.history import load_history  # noqa: E402
 from deepcnn.profile import choose_device, choose_profile  # noqa: E402
 
 CHAPTERS = ROOT / 'chapters'
-# 先网络后导言与小结：小结要读各网络的结果。
+# 先网络，后导言与小结，最后是练习：后两者要读各网络的结果。
 ORDER = (
     'alexnet', 'vgg', 'nin', 'googlenet', 'resnet', 'densenet',
     'introduction', 'toolbox', 'summary',
+    'exercises/parameter_sizes', 'exercises/fewer_parameters',
+    'exercises/memory', 'exercises/densenet_table',
 )  # fmt: skip
 RESULT_NAMES = {
     'vgg': 'vgg11',
@@ -47,13 +49,13 @@ class LiveClient(NotebookClient):
         return super().process_message(msg, cell, cell_index)
 
 
-def execute(notebook: NotebookNode) -> None:
-    """就地执行；每个单元不限时，训练可以很久。"""
+def execute(notebook: NotebookNode, folder: Path) -> None:
+    """在 ``folder`` 里就地执行；每个单元不限时，训练可以很久。"""
     client = LiveClient(
         notebook,
         timeout=None,
         kernel_name='python3',
-        resources={'metadata': {'path': str(CHAPTERS)}},
+        resources={'metadata': {'path': str(folder)}},
     )
     client.execute()
 
@@ -100,7 +102,7 @@ def write_provenance(notebook: NotebookNode, provenance: str) -> None:
 def record(chapter: str) -> None:
     path = CHAPTERS / f'{chapter}.ipynb'
     notebook = nbformat.read(path, as_version=4)
-    execute(notebook)
+    execute(notebook, path.parent)
     tidy(notebook)
     if any(cell.metadata.get('trained') for cell in notebook.cells):
         network = RESULT_NAMES.get(chapter, chapter)

@@ -1,0 +1,99 @@
+"""练习一页的解答里写的数，都要与模型算出来的相等。"""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from deepcnn.inspect import count_parameters, layer_table
+from deepcnn.memory import peak_bytes, saved_bytes
+from deepcnn.models.alexnet import alexnet
+from deepcnn.models.densenet import VARIANTS, densenet, paper_densenet
+from deepcnn.models.googlenet import googlenet
+from deepcnn.models.nin import nin
+from deepcnn.models.resnet import resnet18
+from deepcnn.models.vgg import vgg11
+from deepcnn.recompute import recomputing
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def answer(label: str) -> str:
+    """``(label)=`` 那道练习的解答。"""
+    text = (ROOT / 'chapters' / 'exercises.md').read_text(encoding='utf-8')
+    exercise = text.split(f'({label})=', 1)[1].split('\n## ', 2)[1]
+    return exercise.split('{dropdown} 解答', 1)[1].split(':::', 1)[0]
+
+
+def images(count: int, channels: int) -> Tensor:
+    return torch.empty(count, channels, 224, 224, device='meta')
+
+
+@pytest.mark.parametrize(
+    ('label', 'notebook'),
+    [
+        ('ex-parameter-sizes', 'parameter_sizes'),
+        ('ex-densenet-parameters', 'fewer_parameters'),
+        ('ex-densenet-memory', 'memory'),
+        ('ex-densenet-versions', 'densenet_table'),
+    ],
+)
+def test_answer_leads_to_its_notebook(label: str, notebook: str) -> None:
+    target = answer(label).rsplit('{ref}`', 1)[1].split('`', 1)[0]
+    path = ROOT / 'chapters' / 'exercises' / f'{notebook}.ipynb'
+    assert f'({target})=' in path.read_text(encoding='utf-8')
+
+
+def test_parameter_sizes() -> None:
+    text = answer('ex-parameter-sizes')
+    with torch.device('meta'):
+        for build in (alexnet, vgg11, nin, googlenet):
+            assert f'{count_parameters(build()):,}' in text
+        ratio = layer_table(googlenet(), 224).macs / layer_table(alexnet(), 224).macs
+    assert f'{ratio:.1f} 倍' in text
+
+
+def test_fewer_parameters() -> None:
+    text = answer('ex-densenet-parameters')
+    with torch.device('meta'):
+        dense, residual = count_parameters(densenet()), count_parameters(resnet18())
+    assert f'{dense:,}' in text
+    assert f'{residual:,}' in text
+    assert f'{residual / dense:.1f} 倍' in text
+
+
+def test_memory() -> None:
+    text = answer('ex-densenet-memory')
+    with torch.device('meta'):
+        for build in (densenet, resnet18):
+            assert f'{saved_bytes(build(), images(1, 1)) / 1e6:.1f} MB' in text
+        deep = paper_densenet('densenet121', 3, 1000)
+    assert f'{peak_bytes(deep, images(8, 3)) / 1e6:.0f} MB' in text
+    with recomputing(deep, 'concatenation'):
+        assert f'{peak_bytes(deep, images(8, 3)) / 1e6:.0f} MB' in text
+
+
+def test_batch_size_at_which_densenet_takes_more() -> None:
+    text = answer('ex-densenet-memory')
+    with torch.device('meta'):
+        nets = densenet(), resnet18()
+    dense, residual = (
+        {
+            size: 12 * count_parameters(net) + peak_bytes(net, images(size, 1))
+            for size in (14, 15)
+        }
+        for net in nets
+    )
+    assert dense[14] < residual[14]
+    assert dense[15] > residual[15]
+    assert '批量不超过 14 时' in text
+
+
+@pytest.mark.parametrize('name', VARIANTS)
+def test_versions_of_the_paper(name: str) -> None:
+    text = answer('ex-densenet-versions')
+    with torch.device('meta'):
+        table = layer_table(paper_densenet(name, 3, 1000), 224, in_channels=3)
+    assert f'{table.parameters:,}' in text
+    assert f'{table.macs / 1e8:.1f}' in text
