@@ -88,7 +88,9 @@ def pdf(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def chapter_files() -> list[str]:
     toc = yaml.safe_load((ROOT / '_toc.yml').read_text(encoding='utf-8'))
-    return [toc['root']] + [c['file'] for p in toc['parts'] for c in p['chapters']]
+    entries = [entry for part in toc['parts'] for entry in part['chapters']]
+    nested = [[entry, *entry.get('sections', ())] for entry in entries]
+    return [toc['root']] + [page['file'] for group in nested for page in group]
 
 
 def squeezed(text: str) -> str:

@@ -49,7 +49,7 @@ def first_cells(root: Path) -> dict[str, str]:
     """各笔记本里名为 install 的单元。"""
     return {
         path.stem: cell.source
-        for path in sorted((root / 'chapters').glob('*.ipynb'))
+        for path in sorted((root / 'chapters').rglob('*.ipynb'))
         for cell in nbformat.read(path, as_version=4).cells
         if cell.metadata.get('name') == 'install'
     }
@@ -66,7 +66,7 @@ def test_every_notebook_starts_with_the_same_cell() -> None:
     wanted = (ROOT / FIRST_CELL).read_text(encoding='utf-8').strip()
     assert len(wanted.splitlines()) <= 15
     cells = first_cells(ROOT)
-    assert set(cells) == {path.stem for path in (ROOT / 'chapters').glob('*.ipynb')}
+    assert set(cells) == {path.stem for path in (ROOT / 'chapters').rglob('*.ipynb')}
     differing = [name for name, source in cells.items() if source != wanted]
     assert not differing, '请运行 make repository'
 

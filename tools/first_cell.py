@@ -3,7 +3,7 @@ import sys
 from importlib.util import find_spec
 
 SOURCE = ''  # 从哪里安装 deepcnn 包；仓库公开后由 make repository 填写
-sys.path += ['.', '..']  # 包在笔记本旁边，或在上一级文件夹（本书的仓库里）
+sys.path += ['.', '..', '../..']  # 包在笔记本旁边，或在上级文件夹（本书的仓库里）
 if SOURCE and find_spec('deepcnn') is None:
     print('安装配套包 deepcnn（还没有 PyTorch 时一并下载，要等一会儿）……')
     pip = [sys.executable, '-m', 'pip', 'install', '--quiet', '--timeout=60']

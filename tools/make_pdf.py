@@ -52,7 +52,8 @@ def book_order() -> list[tuple[str, list[str]]]:
     toc = yaml.safe_load((ROOT / '_toc.yml').read_text(encoding='utf-8'))
     parts = [('', [toc['root']])]
     for part in toc.get('parts', ()):
-        files = [entry['file'] for entry in part['chapters']]
+        nested = [[entry, *entry.get('sections', ())] for entry in part['chapters']]
+        files = [page['file'] for group in nested for page in group]
         parts.append((part['caption'], files))
     return parts
 

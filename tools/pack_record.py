@@ -15,7 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 DEFAULT = ROOT / '.runs' / 'record.tar.gz'
-PATTERNS = ('chapters/*.ipynb', 'results/*.json')
+PATTERNS = ('chapters/**/*.ipynb', 'results/*.json')
 MANIFEST = '.runs/manifest.json'
 
 

@@ -165,7 +165,7 @@ def apply(root: Path, repository: Repository) -> list[Path]:
         if path.exists():
             texts[path] = change(path.read_text(encoding='utf-8'), repository)
     source = texts[root / FIRST_CELL].strip()
-    for notebook in sorted((root / 'chapters').glob('*.ipynb')):
+    for notebook in sorted((root / 'chapters').rglob('*.ipynb')):
         texts[notebook] = with_first_cell(notebook, source)
     return [path for path, text in texts.items() if rewrite(path, text)]
 
