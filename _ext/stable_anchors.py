@@ -29,7 +29,7 @@ def explicit_ids(document: nodes.document, section: nodes.section) -> set[str]:
 class StableAnchors(SphinxTransform):
     """在标签都已挂到各节之后、目录收集之前运行。"""
 
-    default_priority = 880
+    default_priority = 879  # 收集目录（doctree-read）是 880
 
     def apply(self) -> None:
         for section in self.document.findall(nodes.section):

@@ -59,6 +59,9 @@ def read_rendered() -> dict[str, str]:
     }
 
 
+FOCUSABLE = '<mjx-container tabindex="0" '
+
+
 class Formulas:
     """排好的公式，以及这次构建里遇到的全部公式。"""
 
@@ -74,7 +77,9 @@ class Formulas:
             latex = html.unescape(match['display'] if display else match['inline'])
             key = formula_key(latex, display)
             self.met[key] = None
-            return self.rendered.get(key, match[0])
+            markup = self.rendered.get(key, match[0])
+            # 手机上宽的公式要横向滚动：能获得焦点，键盘才滚得动它。
+            return markup.replace('<mjx-container ', FOCUSABLE, 1) if display else markup
 
         return LATEX.sub(replace, markup)
 

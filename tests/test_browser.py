@@ -31,7 +31,9 @@ WORD = re.compile('[A-Za-z]{2,}')
 
 # 正文以外允许的西文：网络的名字、文件的扩展名、键盘上的字。
 NAMES = {'AlexNet', 'VGG', 'NiN', 'GoogLeNet', 'ResNet', 'DenseNet'}
-ALLOWED = NAMES | {'.ipynb', '.md', '.pdf', 'Ctrl', 'English'}
+ALLOWED = NAMES | {
+    '.ipynb', '.md', '.pdf', 'Binder', 'Colab', 'CPU', 'Ctrl', 'English', 'GPU',
+}  # fmt: skip
 
 TYPESET = """
 const done = arguments[0];

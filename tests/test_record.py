@@ -89,7 +89,7 @@ def test_what_a_notebook_prints_is_seen_while_it_runs(
 ) -> None:
     notebook = notebook_with('print("Fashion-MNIST  第 1/6 轮  损失 0.500")')
     monkeypatch.setattr(record, 'CHAPTERS', tmp_path)
-    record.execute(notebook)
+    record.execute(notebook, tmp_path)
     assert '第 1/6 轮  损失 0.500' in capsys.readouterr().err
     assert '第 1/6 轮' in notebook.cells[0].outputs[0].text
 

@@ -48,7 +48,7 @@ def contents(root: Path) -> dict[str, bytes]:
 def first_cells(root: Path) -> dict[str, str]:
     """各笔记本里名为 install 的单元。"""
     return {
-        path.stem: cell.source
+        path.relative_to(root).as_posix(): cell.source
         for path in sorted((root / 'chapters').rglob('*.ipynb'))
         for cell in nbformat.read(path, as_version=4).cells
         if cell.metadata.get('name') == 'install'
@@ -66,7 +66,8 @@ def test_every_notebook_starts_with_the_same_cell() -> None:
     wanted = (ROOT / FIRST_CELL).read_text(encoding='utf-8').strip()
     assert len(wanted.splitlines()) <= 15
     cells = first_cells(ROOT)
-    assert set(cells) == {path.stem for path in (ROOT / 'chapters').rglob('*.ipynb')}
+    notebooks = (ROOT / 'chapters').rglob('*.ipynb')
+    assert set(cells) == {path.relative_to(ROOT).as_posix() for path in notebooks}
     differing = [name for name, source in cells.items() if source != wanted]
     assert not differing, '请运行 make repository'
 
@@ -82,7 +83,7 @@ def test_all_places_of_this_repository_agree() -> None:
 
 def test_github_address_reaches_every_place(copy: Path) -> None:
     assert set_url(copy, GITHUB) == 0
-    chapters = {f'chapters/{name}.ipynb' for name in first_cells(copy)}
+    chapters = set(first_cells(copy))
     assert mentions(copy, GITHUB) == {str(place) for place in PLACES} | chapters
     assert set_repository.current(copy).url == GITHUB
     assert mentions(copy, f"SOURCE = '{ARCHIVE}'") == {str(FIRST_CELL)} | chapters
