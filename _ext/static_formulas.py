@@ -79,7 +79,9 @@ class Formulas:
             self.met[key] = None
             markup = self.rendered.get(key, match[0])
             # 手机上宽的公式要横向滚动：能获得焦点，键盘才滚得动它。
-            return markup.replace('<mjx-container ', FOCUSABLE, 1) if display else markup
+            return (
+                markup.replace('<mjx-container ', FOCUSABLE, 1) if display else markup
+            )
 
         return LATEX.sub(replace, markup)
 
