@@ -84,6 +84,8 @@ book: $(BOOK_READY) ## 构建网站 _build/html（只排版，不需要 PyTorch�
 	@echo '书已建好，请用浏览器打开：_build/html/index.html'
 
 test: export DEEPCNN_PROFILE = quick
+# 进度条写到标准错误，逐格比较输出时不要它。
+test: export DEEPCNN_PROGRESS = 0
 test: book $(TEST_READY) ## 单元测试、逐格重跑全部笔记本（quick 档）、检查网站
 	$(RUN) tools/export_models.py --check
 	$(RUN) -m ruff check .

@@ -14,8 +14,9 @@ from selenium.webdriver.chrome.webdriver import WebDriver
 
 SITE = Path(__file__).resolve().parent.parent / '_build' / 'html'
 
-# 直接运行 pytest 时也用最快的档位；make test 已经设好同一个值。
+# 直接运行 pytest 时也用最快的档位、不画进度条；make test 已经设好同样的值。
 os.environ.setdefault('DEEPCNN_PROFILE', 'quick')
+os.environ.setdefault('DEEPCNN_PROGRESS', '0')
 
 
 class QuietHandler(SimpleHTTPRequestHandler):
