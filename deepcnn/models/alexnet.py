@@ -78,7 +78,7 @@ def alexnet(
 
 
 RECIPES = {
-    'quick': Recipe(63, 3, 5e-4, batch_size=64, train_images=3072, test_images=2000, flip=False),
+    'quick': Recipe(63, 3, 1e-3, train_images=2048, test_images=1000, flip=False),
     'laptop': Recipe(63, 5, 5e-4),
     'gpu': Recipe(224, 20, 0.04, 512, optimizer='sgd', weight_decay=5e-4, shift=2,
                   label_smoothing=0.05, seeds=(0, 1, 2)),
