@@ -57,8 +57,8 @@ SCRAMBLED = ('化一归量批', '络差残网', '率习学', '积卷', '化池�
 
 # 查询与讲解它的那一节。
 EXPLAINED_AT = {
-    '批量归一化': 'sec-resnet-block-code',
-    '批量规范化': 'sec-resnet-block-code',
+    '批量归一化': 'sec-resnet-batch-normalization',
+    '批量规范化': 'sec-resnet-batch-normalization',
     '学习率': 'sec-toolbox-recipe',
     '全局平均池化': 'sec-nin-model',
     '1×1 卷积': 'sec-nin-block',
