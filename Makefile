@@ -65,7 +65,7 @@ $(BROWSER_READY): requirements-browser.txt $(CONSTRAINTS) $(BOOK_READY)
 	$(PIP) $(PIP_ARGS) -r requirements-browser.txt
 	@touch $@
 
-# d2l 1.0.3 的元数据要求 旧版 NumPy（1.23.5），因此不带它的依赖单独安装。
+# d2l 1.0.3 的元数据要求旧版 NumPy（1.23.5），因此不带它的依赖单独安装。
 $(TEST_READY): requirements.txt requirements-d2l.txt pyproject.toml $(CONSTRAINTS) $(BROWSER_READY)
 	$(if $(TORCH_ARGS),$(PIP) $(TORCH_ARGS) torch torchvision)
 	$(PIP) $(PIP_ARGS) -r requirements.txt

@@ -255,7 +255,8 @@ def finish(printed: Path, target: Path, book: Book, pages: dict[str, int]) -> in
         if not entry.anchor:
             continue
         parent = chapter if entry.level == 'section' else None
-        mark = writer.add_outline_item(entry.plain, pages[entry.anchor] - 1, parent)
+        number = pages[entry.anchor] - 1
+        mark = writer.add_outline_item(entry.plain, page_number=number, parent=parent)
         if entry.level == 'chapter':
             chapter = mark
     writer.metadata = {
