@@ -47,6 +47,13 @@ class ImageSet:
         """返回前 ``count`` 张（None 为全部）。"""
         return ImageSet(self.images[:count], self.labels[:count])
 
+    def split(self, count: int) -> tuple['ImageSet', 'ImageSet']:
+        """分成前 ``count`` 张与其余的；两份都不能是空的，否则抛出 ValueError。"""
+        if not 0 < count < len(self):
+            raise ValueError(f'前一份要有 1～{len(self) - 1} 张，现在是 {count}')
+        head = ImageSet(self.images[:count], self.labels[:count])
+        return head, ImageSet(self.images[count:], self.labels[count:])
+
     def to(self, device: torch.device | str) -> 'ImageSet':
         return ImageSet(self.images.to(device), self.labels.to(device))
 
@@ -73,6 +80,15 @@ class Dataset:
             train=self.train.first(train_images),
             test=self.test.first(test_images),
         )
+
+    def hold_out(self, validation_images: int) -> 'Dataset':
+        """留出训练集的最后若干张作验证集，放在 ``test`` 的位置；真正的测试集不在其中。
+
+        挑选超参数只看验证集。均值与标准差不变。张数不合法时抛出 ValueError。
+        """
+        train, validation = self.train.split(len(self.train) - validation_images)
+        name = f'{self.name}（留出 {validation_images:,} 张验证）'
+        return replace(self, name=name, train=train, test=validation)
 
 
 class DataError(ValueError):

@@ -44,7 +44,13 @@ def train(
         torch.manual_seed(seed)
         net = build()
         history = history or new_history(net, data, recipe, profile, device)
-        history.runs.append(run_seed(net, data, recipe, seed, device))
+        try:
+            history.runs.append(run_seed(net, data, recipe, seed, device))
+        except KeyboardInterrupt:  # 一轮也没有完成的种子不留，已完成的种子要留
+            if not history.runs:
+                raise
+            print(f'{data.name}  已中断：保留前 {len(history.runs)} 个种子的记录')
+            return first_net, history
         first_net = first_net or net
         if len(history.runs[-1].train_loss) < recipe.epochs:
             return first_net, history  # 被 Ctrl-C 打断，不再开新种子
@@ -151,6 +157,7 @@ def train_epoch(
     steps = len(data.train) // recipe.batch_size
     losses = torch.zeros(steps, device=device)
     hits = torch.zeros(steps, device=device)
+    rates = []
     bar = progress_bar(steps, epoch, recipe, data)
     started = perf_counter()
     for step, (X, y) in enumerate(batches):
@@ -162,12 +169,13 @@ def train_epoch(
         if recipe.clip is not None:
             nn.utils.clip_grad_norm_(net.parameters(), recipe.clip)
         optimizer.step()
+        rates.append(schedule.get_last_lr()[0])
         schedule.step()
         losses[step] = loss.detach()
         hits[step] = (scores.detach().argmax(1) == y).sum()
         show_step(bar, losses, hits, step, recipe)
     bar.close()
-    require_finite(losses, epoch, optimizer)  # GPU 上到这里才第一次等设备
+    require_finite(losses, epoch, rates)  # GPU 上到这里才第一次等设备
     accuracy = hits.sum().item() / (steps * recipe.batch_size)
     run.epoch_seconds.append(perf_counter() - started)
     run.train_loss.append(losses.mean().item())
@@ -217,11 +225,12 @@ def make_schedule(
     """onecycle：先升到峰值再降到接近 0（Smith 与 Topin，2019）；constant：不变。"""
     if recipe.schedule == 'constant':
         return torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0)
+    total_steps = recipe.epochs * steps
     return torch.optim.lr_scheduler.OneCycleLR(
         optimizer,
         max_lr=recipe.lr,
-        total_steps=recipe.epochs * steps,
-        pct_start=0.25,
+        total_steps=total_steps,
+        pct_start=0.5 if total_steps == 4 else 0.25,  # 4 步的四分之一：它会除以 0
         div_factor=10,
         final_div_factor=100,
         cycle_momentum=False,
@@ -262,15 +271,12 @@ def scaled_shift(recipe: Recipe, data: Dataset) -> int:
 # ---- 检查 ---------------------------------------------------------------
 
 
-def require_finite(
-    losses: Tensor, epoch: int, optimizer: torch.optim.Optimizer
-) -> None:
+def require_finite(losses: Tensor, epoch: int, rates: list[float]) -> None:
     finite = losses.isfinite()
     if not finite.all():
         step = int((~finite).nonzero()[0, 0])
-        rate = optimizer.param_groups[0]['lr']
         raise TrainingDiverged(
-            f'第 {epoch + 1} 轮第 {step + 1} 步损失不再是有限数（轮末学习率 {rate:.2g}）：'
+            f'第 {epoch + 1} 轮第 {step + 1} 步损失不再是有限数（学习率 {rates[step]:.2g}）：'
             '请把 lr 减小到三分之一，或设 clip=1.0、precision="fp32" 再试'
         )
 

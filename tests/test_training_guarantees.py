@@ -93,6 +93,23 @@ def test_ctrl_c_in_a_later_seed_keeps_the_earlier_ones(
     assert history.to_dict()['seeds'] == [0, 1]
 
 
+def test_ctrl_c_in_the_first_epoch_of_a_later_seed_keeps_the_first(
+    digits: Dataset, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = Recipe(8, 2, 1e-2, 64, train_images=256, test_images=100, seeds=(0, 1, 2))
+    monkeypatch.setattr(train_module, 'evaluate', interrupt_at(3))
+    _, history = train(linear_net, digits, recipe, 'quick', CPU)
+    assert [run.seed for run in history.runs] == [0]
+    assert '保留前 1 个种子' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize('steps', range(1, 10))
+def test_any_number_of_steps_can_be_scheduled(digits: Dataset, steps: int) -> None:
+    recipe = Recipe(8, 1, 1e-2, 8, train_images=8 * steps, test_images=8)
+    run = fit(linear_net(), digits.first(8 * steps, 8), recipe, 0, CPU)
+    assert len(run.train_loss) == 1
+
+
 def test_ctrl_c_before_anything_is_finished_stops(
     digits: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -37,14 +37,8 @@ from deepcnn.benchmark import (  # noqa: E402
 from deepcnn.contenders import Contest, Rung  # noqa: E402
 from deepcnn.d2l_bridge import load_d2l  # noqa: E402
 from deepcnn.data import data_folder, load_dataset, prepare_fashion_mnist  # noqa: E402
-from deepcnn.models import (  # noqa: E402
-    alexnet,
-    densenet,
-    googlenet,
-    nin,
-    resnet,
-    vgg,
-)
+from deepcnn.lineup import LINEUP  # noqa: E402
+from deepcnn.models import vgg  # noqa: E402
 from deepcnn.profile import choose_device, describe_device  # noqa: E402
 from deepcnn.provenance import code_version  # noqa: E402
 from deepcnn.recipe import Recipe  # noqa: E402
@@ -74,16 +68,12 @@ class Entrant:
 
 
 ENTRANTS = {
-    'alexnet': Entrant(lambda size: alexnet.alexnet(image_size=size), alexnet.RECIPES),
-    'vgg11': Entrant(
-        lambda size: vgg.vgg11(image_size=size, width=vgg.WIDTH), vgg.RECIPES
-    ),
-    'nin': Entrant(lambda size: nin.nin(), nin.RECIPES),
-    'googlenet': Entrant(lambda size: googlenet.googlenet(), googlenet.RECIPES),
-    'resnet18': Entrant(lambda size: resnet.resnet18(), resnet.RECIPES, d2l_batch=256),
-    'densenet': Entrant(
-        lambda size: densenet.densenet(), densenet.RECIPES, d2l_batch=256
-    ),
+    'alexnet': Entrant(**vars(LINEUP['alexnet'])),
+    'vgg11': Entrant(**vars(LINEUP['vgg11'])),
+    'nin': Entrant(**vars(LINEUP['nin'])),
+    'googlenet': Entrant(**vars(LINEUP['googlenet'])),
+    'resnet18': Entrant(**vars(LINEUP['resnet18']), d2l_batch=256),
+    'densenet': Entrant(**vars(LINEUP['densenet']), d2l_batch=256),
     # 全宽的 VGG-11 太慢，只在 GPU 上测，也不必测满 60,000 张。
     'vgg11-full': Entrant(
         lambda size: vgg.vgg11(image_size=size), vgg.RECIPES, cuda_images=12_800
