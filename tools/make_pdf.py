@@ -256,7 +256,7 @@ def finish(printed: Path, target: Path, book: Book, pages: dict[str, int]) -> in
             continue
         parent = chapter if entry.level == 'section' else None
         number = pages[entry.anchor] - 1
-        mark = writer.add_outline_item(entry.plain, page_number=number, parent=parent)
+        mark = writer.add_outline_item(title=entry.plain, page_number=number, parent=parent)
         if entry.level == 'chapter':
             chapter = mark
     writer.metadata = {

@@ -11,7 +11,7 @@ import argparse
 import json
 import os
 import sys
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -23,22 +23,10 @@ from deepcnn.profile import choose_device, describe_device  # noqa: E402
 from deepcnn.provenance import code_version, library_versions  # noqa: E402
 from deepcnn.recipe import Recipe  # noqa: E402
 from deepcnn.train import TrainingDiverged, train  # noqa: E402
+from deepcnn.tuning import Trial, load_trials  # noqa: E402
 
 VALIDATION_IMAGES = 5_000
 FOLDER = ROOT / 'results' / 'tuning'
-
-
-@dataclass(frozen=True)
-class Trial:
-    """一次尝试：完整的配方、各轮的训练损失与验证准确率、用时。"""
-
-    recipe: dict
-    train_loss: list[float]
-    validation_accuracy: list[float]  # 发散时为空
-    seconds: float
-    device: str
-    versions: dict[str, str]
-    commit: str | None
 
 
 def parse_changes(text: str) -> dict:
@@ -80,13 +68,9 @@ def try_recipe(chosen: Entry, recipe: Recipe, data: Dataset) -> Trial:
     )  # fmt: skip
 
 
-def read_trials(path: Path) -> list[dict]:
-    return json.loads(path.read_text(encoding='utf-8')) if path.exists() else []
-
-
 def add_trial(path: Path, trial: Trial) -> None:
     """添一条；先写完再改名，中断时不留半个文件。重读一遍，两个进程可以各做各的。"""
-    trials = [*read_trials(path), asdict(trial)]
+    trials = [asdict(one) for one in (*load_trials(path), trial)]
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(f'.{os.getpid()}.part')
     partial.write_text(
@@ -100,7 +84,7 @@ def tune(network: str, recipes: list[Recipe]) -> None:
     data = data.hold_out(min(VALIDATION_IMAGES, len(data.train) // 5))
     path = FOLDER / f'{network}.json'
     for recipe in recipes:
-        if any(done['recipe'] == recipe.to_dict() for done in read_trials(path)):
+        if any(done.recipe == recipe.to_dict() for done in load_trials(path)):
             print(f'{network}：这份配方试过了，跳过')
             continue
         add_trial(path, try_recipe(entry(network), recipe, data))

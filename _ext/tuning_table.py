@@ -1,0 +1,98 @@
+"""挑选超参数的表格：由 results/tuning/<网络>.json 排出，页面里不手写数字。
+
+用法（MyST）::
+
+    ```{tuning}
+    ```
+"""
+
+import sys
+from pathlib import Path
+
+from docutils import nodes
+from docutils.statemachine import StringList
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))  # make book 的环境里没有安装 deepcnn
+
+from deepcnn.tuning import Trial, best, load_trials, varied  # noqa: E402
+
+FOLDER = ROOT / 'results' / 'tuning'
+TITLES = {
+    'alexnet': 'AlexNet', 'vgg11': 'VGG-11（1/4 宽）', 'nin': 'NiN',
+    'googlenet': 'GoogLeNet', 'resnet18': 'ResNet-18', 'densenet': 'DenseNet',
+}  # fmt: skip
+FIELDS = {
+    'image_size': '边长', 'lr': '学习率', 'batch_size': '批量', 'optimizer': '优化器',
+    'weight_decay': '权重衰减', 'clip': '梯度裁剪', 'label_smoothing': '标签平滑',
+    'flip': '翻转', 'shift': '平移', 'schedule': '学习率调度', 'precision': '精度',
+    'channels_last': 'channels_last', 'test_images': '验证图像数',
+}  # fmt: skip
+
+
+def table(groups: dict[str, list[Trial]]) -> str:
+    """一张表：各网络的尝试，列出有所不同的设置；每个网络最好的一次用粗体。"""
+    columns = [
+        name for name in FIELDS if any(name in varied(t) for t in groups.values())
+    ]
+    head = ['网络', *(FIELDS[name] for name in columns), '预算', '验证准确率']
+    lines = [head, [':--'] + ['--:'] * (len(head) - 1)]
+    for network, trials in groups.items():
+        winner = best(trials)
+        lines += [line(network, one, columns, one is winner) for one in trials]
+    body = '\n'.join('| ' + ' | '.join(cells) + ' |' for cells in lines)
+    caption = '在 5,000 张验证图像上比较各种设置（种子 0，最后一轮）'
+    options = ':name: tab-performance-tuning\n:class: text-nowrap'
+    return f':::{{table}} {caption}\n{options}\n\n{body}\n:::'
+
+
+def line(network: str, trial: Trial, columns: list[str], won: bool) -> list[str]:
+    settings = [shown(trial.choice[name]) for name in columns]
+    accuracy = f'{trial.accuracy:.4f}' if trial.validation_accuracy else '发散'
+    return [
+        TITLES[network],
+        *settings,
+        budget(trial),
+        f'**{accuracy}**' if won else accuracy,
+    ]
+
+
+def budget(trial: Trial) -> str:
+    images = trial.recipe['train_images'] or 55_000
+    return f'{images:,} 张 × {trial.recipe["epochs"]} 轮'
+
+
+def shown(value: object) -> str:
+    if value is None:
+        return '不用'
+    if isinstance(value, bool):
+        return '用' if value else '不用'
+    return f'{value:g}' if isinstance(value, float) else str(value)
+
+
+def all_trials() -> dict[str, list[Trial]]:
+    """各网络的尝试；没有试过的不在其中。"""
+    groups = {name: load_trials(FOLDER / f'{name}.json') for name in TITLES}
+    return {name: trials for name, trials in groups.items() if trials}
+
+
+class Tuning(SphinxDirective):
+    """把挑选超参数的记录排成一张表。"""
+
+    def run(self) -> list[nodes.Node]:
+        for path in FOLDER.glob('*.json'):
+            self.env.note_dependency(str(path))
+        groups = all_trials()
+        text = table(groups) if groups else '（还没有试过。）'
+        holder = nodes.container()
+        self.state.nested_parse(
+            StringList(text.splitlines(), source='results'), self.content_offset, holder
+        )
+        return holder.children
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    app.add_directive('tuning', Tuning)
+    return {'parallel_read_safe': True, 'parallel_write_safe': True}
