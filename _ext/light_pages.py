@@ -2,7 +2,8 @@
 
 主题用样式表里的图标字体就能显示图标，另带的 fontawesome.js（压缩后仍有 0.5 MB）
 只是把同样的图标换成 SVG。放在页首的脚本会推迟第一次显示，因此改为延后执行；
-样式表合成一个（one_stylesheet.py），图标字体只留用到的（icon_fonts.py）。
+样式表合成一个（one_stylesheet.py），图标字体只留用到的（icon_fonts.py），位图写明宽高
+（picture_sizes.py）。
 """
 
 import re
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from icon_fonts import built_pages, replace_fonts, used_icons
 from one_stylesheet import Bundler
+from picture_sizes import size_pictures
 from sphinx.application import Sphinx
 
 # 从 _static 里删去的：源码映射、翻译的源文件、旧浏览器的字体、主题的模板片段。
@@ -53,7 +55,7 @@ def finish(app: Sphinx, error: Exception | None) -> None:
     bundler = Bundler(site / '_static', used_icons(site))
     for path in built_pages(site):
         to_root = '../' * (len(path.relative_to(site).parts) - 1)
-        page = lighten(path.read_text('utf-8'))
+        page = size_pictures(lighten(path.read_text('utf-8')), path.parent)
         path.write_text(bundler.bundle(page, to_root), 'utf-8')
     replace_fonts(site)
     remove_unused(site / '_static')

@@ -10,6 +10,7 @@ sys.path.insert(0, str(ROOT / '_ext'))
 
 from light_pages import lighten, remove_unused  # noqa: E402
 from one_stylesheet import Bundler, without_unused_icons  # noqa: E402
+from picture_sizes import size_pictures  # noqa: E402
 from static_formulas import Formulas, formula_key, read_rendered  # noqa: E402
 
 
@@ -99,3 +100,30 @@ def test_unused_files_go_and_empty_folders_with_them(tmp_path: Path) -> None:
     (tmp_path / 'keep.js.map').touch()
     remove_unused(tmp_path)
     assert [path.name for path in tmp_path.rglob('*')] == ['keep.js']
+
+
+def write_png_head(path: Path, width: int, height: int) -> None:
+    size = width.to_bytes(4, 'big') + height.to_bytes(4, 'big')
+    path.write_bytes(b'\x89PNG\r\n\x1a\n\0\0\0\rIHDR' + size)
+
+
+def test_pictures_carry_their_size_and_the_first_goes_first(tmp_path: Path) -> None:
+    for name, width in (('a', 640), ('b', 300)):
+        write_png_head(tmp_path / f'{name}.png', width, 200)
+    page = '<img alt="甲" src="a.png" /><img src="b.png" /><img src="c.svg" />'
+    assert size_pictures(page, tmp_path) == (
+        '<img width="640" height="200" fetchpriority="high" alt="甲" src="a.png" />'
+        '<img width="300" height="200" fetchpriority="low" src="b.png" />'
+        '<img src="c.svg" />'
+    )
+
+
+def test_picture_with_a_given_size_is_left_alone(tmp_path: Path) -> None:
+    page = '<img src="a.png" style="width: 5em;" /><img width="3" src="a.png" />'
+    assert size_pictures(page, tmp_path) == page
+
+
+def test_broken_picture_is_named(tmp_path: Path) -> None:
+    (tmp_path / 'a.png').write_bytes(b'GIF89a')
+    with pytest.raises(ValueError, match='a.png 不是 PNG'):
+        size_pictures('<img src="a.png" />', tmp_path)

@@ -88,7 +88,7 @@ def test_a_section_keeps_its_own_text_only(sections: list[Section]) -> None:
     first, second = sections
     assert (first.title, second.title) == ('卷积块', 'ReLU')
     assert first.text == '用 1×1 卷积 减少通道。\n小心步幅。'
-    assert second.text.startswith('见 。')
+    assert second.text.startswith('见。')
 
 
 def test_code_is_kept_apart_line_by_line(sections: list[Section]) -> None:

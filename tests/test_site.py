@@ -203,3 +203,17 @@ def test_mathjax_stands_by_for_new_formulas() -> None:
     read_site()
     mathjax = SITE / 'mathjax' / 'tex-svg-full.js'
     assert mathjax.stat().st_size > 1_000_000, '这不是完整的 MathJax'
+
+
+def test_plots_keep_their_place_while_loading() -> None:
+    """写明宽高，图到了文字才不跳；每页只有第一张优先。"""
+    seen = 0
+    for page in pages():
+        text = page.path.read_text(encoding='utf-8')
+        plots = re.findall(r'<img[^>]*_images/[^>]*\.png"[^>]*>', text)
+        for tag in plots:
+            assert re.search(r'\bwidth="[1-9]\d*" height="[1-9]\d*"', tag), tag
+        first = [tag for tag in plots if 'fetchpriority="high"' in tag]
+        assert first == plots[:1], page.name
+        seen += len(plots)
+    assert seen > 30

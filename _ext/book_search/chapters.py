@@ -1,6 +1,7 @@
 """把一章的文档树读成若干节，并写成浏览器能直接载入的脚本。"""
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -84,9 +85,13 @@ def anchor_of(section: nodes.section) -> str:
     return (written or section['ids'])[0]
 
 
+# 文献编号不收，它前面的空格也就不留。
+BEFORE_PUNCTUATION = re.compile(r'\s+(?=[，。、；：？！）」])')
+
+
 def join(parts: list[str]) -> str:
     """每段内的空白并成一个空格，段与段之间换行。"""
-    squeezed = (' '.join(part.split()) for part in parts)
+    squeezed = (BEFORE_PUNCTUATION.sub('', ' '.join(part.split())) for part in parts)
     return '\n'.join(part for part in squeezed if part)
 
 
