@@ -1,6 +1,7 @@
 """挑选超参数的记录：读回 results/tuning/<网络>.json，比较同样预算的各次尝试。"""
 
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,7 +33,12 @@ class Trial:
     @property
     def choice(self) -> dict:
         """被挑选的那些设置：预算与种子之外的全部字段。"""
-        return {k: v for k, v in self.recipe.items() if k not in (*BUDGET, 'seeds')}
+        return choice_of(self.recipe)
+
+
+def choice_of(recipe: dict) -> dict:
+    """配方里除去预算与种子的部分。"""
+    return {k: v for k, v in recipe.items() if k not in (*BUDGET, 'seeds')}
 
 
 def load_trials(path: Path) -> list[Trial]:
@@ -49,6 +55,12 @@ def varied(trials: list[Trial]) -> list[str]:
         for name in trials[0].choice
         if any(one.choice[name] != trials[0].choice[name] for one in trials)
     ]
+
+
+def standard_error(trial: Trial, validation_images: int = 5_000) -> float:
+    """验证准确率的标准差：按 n 次独立的对错计，√(p(1−p)/n)。"""
+    p = trial.accuracy
+    return math.sqrt(p * (1 - p) / validation_images)
 
 
 def best(trials: list[Trial]) -> Trial:

@@ -9,6 +9,7 @@ import torch
 
 from deepcnn.data import load_digits_dataset
 from deepcnn.lineup import LINEUP, entry
+from deepcnn.tuning import best, choice_of, load_trials, standard_error
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / 'tools'))
@@ -111,3 +112,15 @@ def test_lineup_builds_what_its_chapter_trains(name: str) -> None:
 def test_unknown_network_is_refused() -> None:
     with pytest.raises(ValueError, match='alexnet、vgg11'):
         entry('lenet')
+
+
+@pytest.mark.parametrize('name', LINEUP)
+def test_laptop_recipe_is_not_worse_than_the_best_trial(name: str) -> None:
+    """选中的设置在记录里，与最好的一次相差不到一个标准差。"""
+    trials = load_trials(tune.FOLDER / f'{name}.json')
+    assert len(trials) > 1
+    assert len({one.budget for one in trials}) == 1, '预算不同，不能放在一起比'
+    recipe = LINEUP[name].recipes['laptop'].to_dict()
+    [chosen] = [one for one in trials if one.choice == choice_of(recipe)]
+    winner = best(trials)
+    assert winner.accuracy - chosen.accuracy < standard_error(winner)
