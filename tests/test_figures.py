@@ -32,6 +32,7 @@ sys.path.insert(0, str(SCRIPT.parent))
 import draw_figures  # noqa: E402
 from figures import facts  # noqa: E402
 from figures.canvas import Drawing  # noqa: E402
+from figures.timeline import IDEAS  # noqa: E402
 
 SVG = '{http://www.w3.org/2000/svg}'
 HAN = re.compile('[\u4e00-\u9fff]')
@@ -441,7 +442,7 @@ def test_global_average_pooling_is_the_head_of_nin() -> None:
 def test_timeline_has_the_years_of_the_bibliography() -> None:
     bibliography = (ROOT / 'references.bib').read_text(encoding='utf-8')
     wanted: list[str] = []
-    for key in facts.PAPERS:
+    for key in IDEAS:
         entry = re.search(rf'@\w+{{{key},\n(.*?)\n}}', bibliography, re.S)[1]
         published = re.search(r'\byear\s*= {(\d{4})}', entry)[1]
         arxiv = re.search(r'\beprint\s*= {(\d\d)\d\d\.', entry)

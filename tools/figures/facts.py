@@ -21,6 +21,7 @@ from deepcnn.models.nin import nin
 from deepcnn.models.resnet import resnet18
 from deepcnn.models.vgg import vgg, vgg_block
 from figures.steps import Step, Steps
+from figures.timeline import IDEAS, Milestone
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -86,15 +87,6 @@ def lenet() -> nn.Sequential:
     )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Milestone:
-    """一篇论文：文献键、首次公开的年份、正式发表的年份。"""
-
-    key: str
-    public: int
-    published: int
-
-
 def milestone(key: str) -> Milestone:
     """从文献表读年份；arXiv 编号的前两位是首次公开的年份。"""
     fields = parse_file(str(ROOT / 'references.bib')).entries[key].fields
@@ -131,7 +123,7 @@ class Facts:
 
     lenet: Steps
     alexnet: Steps
-    vgg_block: Steps
+    vgg_block: Steps  # 图里的通道与边长用字母，只取窗口与缩小的倍数
     vgg16: Steps
     nin: Steps
     inception: Steps  # 3a，GoogLeNet 的第一个 Inception 块
@@ -143,19 +135,9 @@ class Facts:
     milestones: tuple[Milestone, ...]
 
 
-PAPERS = (
-    'lecun1998lenet',
-    'krizhevsky2012imagenet',
-    'lin2013nin',
-    'simonyan2014vgg',
-    'szegedy2015googlenet',
-    'he2016resnet',
-    'huang2017densenet',
-)
-
-
 def read_facts() -> Facts:
     image = (1, INPUT_SIZE, INPUT_SIZE)
+    entry = (64, 56, 56)  # ResNet-18 第一个残差块的输入；通道数不对时会报错
     with torch.device('meta'):
         residual = resnet18()
         inception = googlenet().stages[1][0][0]
@@ -168,12 +150,12 @@ def read_facts() -> Facts:
             vgg16=trace(vgg('vgg16'), *image),
             nin=trace(nin(), *image),
             inception=trace(inception, inception.path1[0].in_channels, 28, 28),
-            residual=trace(residual.stages[0][0], 64, 56, 56),
-            projection=trace(residual.stages[1][0], 64, 56, 56),
+            residual=trace(residual.stages[0][0], *entry),
+            projection=trace(residual.stages[1][0], *entry),
             resnet18=trace(resnet18(), *image),
             dense_block=trace(dense, *dense_input),
             one_by_one=trace(one_by_one, *one_by_one_input),
-            milestones=tuple(map(milestone, PAPERS)),
+            milestones=tuple(map(milestone, IDEAS)),
         )
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from dataclasses import dataclass
 
 from figures.canvas import BODY, LINE, MARGIN, SMALL, WIDTH, Drawing
 
 
-class Milestone(Protocol):
+@dataclass(frozen=True)
+class Milestone:
     """一篇论文：文献键、首次公开的年份、正式发表的年份。"""
 
     key: str
