@@ -122,7 +122,7 @@ record: $(ENGINE_READY) ## 用本机最好的档位重新训练各章，存下�
 models: $(TEST_READY) ## 从各章的 export 单元生成 deepcnn/models/
 	$(RUN) tools/export_models.py
 
-figures: $(RUN) ## 重画 img/ 里的结构图
+figures: $(TEST_READY) ## 由网络的配置重画 img/ 里的图
 	$(RUN) tools/draw_figures.py
 
 site.zip: book ## 把网站装进 dist/site.zip，解压后离线阅读

@@ -1,46 +1,60 @@
-"""The structure figures in img/: valid, described in Chinese, drawn by the script."""
+"""img/ 里的图：合乎格式、写明中文说明、与脚本所绘相同，图里的数与真的网络相同。
 
-import importlib.util
+图里的数在这里另行算出：用钩子走一遍真的网络，不经过画图的脚本。
+"""
+
+import json
 import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from itertools import combinations
 from pathlib import Path
-from types import ModuleType
 
 import pytest
+import torch
+from selenium.webdriver.chrome.webdriver import WebDriver
+from torch import Tensor, nn
+
+from deepcnn.inspect import count_parameters
+from deepcnn.models.alexnet import alexnet
+from deepcnn.models.densenet import DenseBlock
+from deepcnn.models.googlenet import Inception, googlenet
+from deepcnn.models.nin import nin
+from deepcnn.models.resnet import ResidualBlock, resnet18
+from deepcnn.models.vgg import vgg, vgg_block
 
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPT = ROOT / 'tools' / 'draw_figures.py'
+sys.path.insert(0, str(SCRIPT.parent))
+
+import draw_figures  # noqa: E402
+from figures import facts  # noqa: E402
+from figures.canvas import Drawing  # noqa: E402
+from figures.timeline import IDEAS  # noqa: E402
+
 SVG = '{http://www.w3.org/2000/svg}'
 HAN = re.compile('[\u4e00-\u9fff]')
 FILES = sorted((ROOT / 'img').glob('*.svg'))
 EXPECTED = {
     'alexnet',
+    'degradation',
     'densenet',
+    'global-average-pooling',
     'growth',
     'inception',
     'logo',
     'nin',
+    'one-by-one',
     'pipeline',
+    'receptive-field',
     'residual-block',
     'resnet18',
+    'timeline',
     'vgg-block',
     'vgg16',
 }
-
-
-def load_script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location('draw_figures', SCRIPT)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    # dataclasses look their module up by name while the script is being run
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-draw_figures = load_script()
 
 
 def labels(name: str) -> list[str]:
@@ -72,6 +86,43 @@ def test_text_is_readable_when_600_pixels_wide(path: Path) -> None:
     scale = 600 / float(root.get('viewBox', '').split()[2])
     for element in root.iter(f'{SVG}text'):
         assert float(element.get('font-size')) * scale >= 13, element.text
+
+
+@pytest.mark.parametrize('path', FILES, ids=lambda path: path.stem)
+def test_text_is_readable_on_a_phone(path: Path) -> None:
+    root = ET.parse(path).getroot()
+    scale = min(1, 343 / float(root.get('viewBox', '').split()[2]))
+    for element in root.iter(f'{SVG}text'):
+        assert float(element.get('font-size')) * scale >= 10, element.text
+
+
+# 每段文字在画面里的矩形；文字的框比字略高，先去掉上下各四分之一。
+TEXT_BOXES = """
+return [...document.querySelectorAll('text')].filter(t => t.textContent).map(t => {
+  const b = t.getBBox();
+  return [t.textContent, b.x, b.y + b.height / 4, b.x + b.width, b.y + b.height * 3 / 4];
+})
+"""
+
+
+@pytest.mark.parametrize('path', FILES, ids=lambda path: path.stem)
+def test_texts_neither_overlap_nor_leave_the_figure(
+    path: Path, chromium: WebDriver
+) -> None:
+    chromium.get(path.as_uri())
+    size = chromium.execute_script(
+        'const v = document.documentElement.viewBox.baseVal; return [v.width, v.height]'
+    )
+    boxes = chromium.execute_script(TEXT_BOXES)
+    for text, left, top, right, bottom in boxes:
+        assert left >= 2 and top >= 2, text
+        assert right <= size[0] - 2 and bottom <= size[1] - 2, text
+    for one, other in combinations(boxes, 2):
+        apart = (
+            one[3] <= other[1] or other[3] <= one[1]
+            or one[4] <= other[2] or other[4] <= one[2]
+        )  # fmt: skip
+        assert apart, (one[0], other[0])
 
 
 def test_committed_figures_equal_what_the_script_draws() -> None:
@@ -111,62 +162,334 @@ def test_unknown_argument_is_refused_in_chinese() -> None:
 
 
 def test_text_that_leaves_its_box_is_refused() -> None:
-    draw = draw_figures.Drawing('x', '题', '述', 100)
+    draw = Drawing('x', '题', '述', 100)
     with pytest.raises(ValueError, match='框放不下'):
         draw.box('conv', 0, 0, 30, 30, '全局平均池化')
     with pytest.raises(ValueError, match='超出画面'):
         draw.box('conv', 460, 0, 30, 30)
 
 
-def output_size(size: int, window: int, stride: int = 1, padding: int = 0) -> int:
-    return (size + 2 * padding - window) // stride + 1
-
-
+SHAPE = re.compile(r'(\d+)×(\d+)×\2')
 LAYER = re.compile(
-    r'(\d+)×\1 (卷积|最大池化|平均池化)(?:，步幅 (\d+))?(?:，填充 (\d+))?$'
+    r'(\d+)×\1 (卷积|最大池化|平均池化)(?:，步幅 (\d+))?(?:，填充 (\d+))?'
 )
-SHAPE = re.compile(r'(\d+)×(\d+)×\2$')
 
 
-def test_alexnet_shapes_follow_from_its_windows_strides_and_paddings() -> None:
-    lines = labels('alexnet')
-    checked = 0
-    size = 0
-    for line, following in zip(lines, lines[1:], strict=False):
-        shape = SHAPE.match(following)
+def shape_labels(name: str) -> list[str]:
+    return [line for line in labels(name) if SHAPE.fullmatch(line)]
+
+
+def size_text(shape: tuple[int, ...]) -> str:
+    return '×'.join(map(str, shape))
+
+
+def outputs(
+    net: nn.Module, modules: Iterator[nn.Module], *shape: int
+) -> list[tuple[int, ...]]:
+    """各模块对一张形状为 shape 的图像的输出形状，按执行的次序。"""
+    found: list[tuple[int, ...]] = []
+
+    def remember(module: nn.Module, inputs: tuple[Tensor], output: Tensor) -> None:
+        found.append(tuple(output.shape[1:]))
+
+    for module in modules:
+        module.register_forward_hook(remember)
+    net.eval()(torch.zeros(1, *shape, device='meta'))
+    return found
+
+
+def layers(net: nn.Module, *kinds: type[nn.Module]) -> list[nn.Module]:
+    return [module for module in net.modules() if isinstance(module, kinds)]
+
+
+@pytest.fixture(autouse=True)
+def on_the_meta_device() -> Iterator[None]:
+    """只推算形状，不占内存；要真的数的测试自己另建。"""
+    with torch.device('meta'):
+        yield
+
+
+def drawn_column(lines: list[str]) -> tuple[list[tuple[int, ...]], int]:
+    """一列「层、形状」：各层的形状，以及由写着的数算出的参数个数。
+
+    卷积与池化的输出边长由窗口、步幅、填充另算一遍，必须等于写着的。
+    """
+    shapes: list[tuple[int, ...]] = []
+    channels = size = parameters = 0
+    for line, following in zip(lines, [*lines[1:], ''], strict=True):
         if line == '输入':
-            size = int(shape[2])
-        layer = LAYER.match(line)
-        if layer is None:
-            continue
-        window, kind = int(layer[1]), layer[2]
-        stride = 2 if kind == '平均池化' else int(layer[3] or 1)
-        size = output_size(size, window, stride, int(layer[4] or 0))
-        assert int(shape[2]) == size, (line, following)
-        checked += 1
-    assert checked == 8 + 4  # AlexNet and LeNet
+            channels, size = map(int, following.split('×')[:2])
+        elif line.startswith('展平'):
+            assert int(line.partition('：')[2]) == channels * size**2
+            channels, size = channels * size**2, 1
+        elif line.startswith('全连接') and following.isdigit():
+            parameters += (channels + 1) * int(following)
+            channels = int(following)
+            shapes.append((channels,))
+        elif layer := LAYER.fullmatch(line):
+            window, stride, padding = (int(layer[i] or 0) for i in (1, 3, 4))
+            size = (size + 2 * padding - window) // (stride or 1) + 1
+            after = int(following.split('×')[0])
+            if layer[2] == '卷积':
+                parameters += (window**2 * channels + 1) * after
+            channels = after
+            shapes.append((channels, size, size))
+            assert following == size_text(shapes[-1]), line
+    return shapes, parameters
 
 
-def test_inception_channels_add_up() -> None:
-    lines = labels('inception')
-    (total,) = [line for line in lines if '=' in line]
-    terms, result = total.split(' = ')
-    numbers = [int(term) for term in terms.split(' + ')]
-    assert sum(numbers) == int(result)
-    for channels in numbers:
-        assert f'{channels} 通道' in lines
-    assert f'输出：{result} 通道，高 h，宽 w' in lines
+def test_alexnet_is_the_network_of_its_chapter() -> None:
+    lines = labels('alexnet')
+    _, first, second = (i for i, line in enumerate(lines + ['输入']) if line == '输入')
+    shapes, parameters = drawn_column(lines[lines.index('输入') : first])
+    net = alexnet()
+    wanted = layers(net, nn.Conv2d, nn.MaxPool2d, nn.Linear)
+    assert shapes == outputs(net, wanted, 1, 224, 224)
+    assert parameters == count_parameters(net)
+
+    shapes, parameters = drawn_column(lines[first:second])
+    assert len(shapes) == 2 + 2 + 3
+    assert f'| 参数个数 | {parameters:,} |' in chapter_text('alexnet')
 
 
-def test_vgg16_has_13_convolutions_and_3_dense_layers() -> None:
-    lines = labels('vgg16')
-    assert sum(line.startswith('3×3 卷积，') for line in lines) == 13
-    assert sum(line.startswith('全连接，') for line in lines) == 3
+def test_vgg_block_halves_the_size() -> None:
+    block = vgg_block(2, 64, 128)
+    conv, pool = layers(block, nn.Conv2d)[0], layers(block, nn.MaxPool2d)[0]
+    lines = labels('vgg-block')
+    window, padding = conv.kernel_size[0], conv.padding[0]
+    assert f'{window}×{window} 卷积，填充 {padding}' in lines
+    size = pool.kernel_size
+    assert f'{size}×{size} 最大池化，步幅 {pool.stride}' in lines
+    (_, height, _) = outputs(block, [block], 64, 56, 56)[0]
+    assert f'c′×h/{56 // height}×w/{56 // height}' in lines
 
 
-def test_resnet18_has_18_weight_layers_and_three_projections() -> None:
-    lines = labels('resnet18')
+def test_vgg16_is_the_network_of_its_chapter() -> None:
+    lines, net = labels('vgg16'), vgg('vgg16')
+    convs, dense = layers(net, nn.Conv2d), layers(net, nn.Linear)
+    drawn = [line for line in lines if line.startswith('3×3 卷积，')]
+    assert drawn == [f'3×3 卷积，{conv.out_channels}' for conv in convs]
+    assert {conv.kernel_size for conv in convs} == {(3, 3)}
+    widths = [line for line in lines if line.startswith('全连接，')]
+    assert widths == [f'全连接，{fc.out_features}' for fc in dense[:2]] + [
+        '全连接，类别数'
+    ]
+    assert f'展平：{dense[0].in_features}' in lines
+    blocks = outputs(net, [net.stem, *net.stages], 1, 224, 224)
+    drawn = [line for line in lines if line.startswith('输出 ')]
+    assert drawn == [f'输出 {size_text(shape)}' for shape in blocks]
+    assert f'圆圈给 {len(convs) + len(dense)} 个' in lines[-1]
+    badges = [int(line) for line in lines if line.isdigit()]
+    assert badges == list(range(1, len(convs) + len(dense) + 1))
+
+
+def test_nin_is_the_network_of_its_chapter() -> None:
+    lines, net = labels('nin'), nin()
+    drawn = [line for line in lines if re.match(r'\d+×\d+ 卷积，\d+$', line)]
+    assert drawn == [
+        f'{size_text(conv.kernel_size)} 卷积，{conv.out_channels}'
+        for conv in layers(net, nn.Conv2d)
+    ]
+    parts = [net.stem[0], net.stem[1], *net.stages[0], *net.stages[1], net.head[1]]
+    shapes = outputs(net, parts, 1, 224, 224)
+    assert shape_labels('nin') == [size_text(shape) for shape in shapes]
+    assert lines.count(f'{shapes[-1][0]} 个输出') == 2
+    left = [line for line in lines if line.startswith('全连接，')]
+    widths = [fc.out_features for fc in layers(alexnet(), nn.Linear)]
+    assert left == [f'全连接，{width}' for width in widths]
+
+
+def test_inception_is_the_first_block_of_googlenet() -> None:
+    lines, net = labels('inception'), googlenet()
+    block = layers(net, Inception)[0]
+    seen: list[int] = []
+    block.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].shape[1]))
+    (shape,) = outputs(net, [block], 1, 224, 224)
+    assert f'输入：{seen[0]} 通道，高 h，宽 w' in lines
+    assert f'输出：{shape[0]} 通道，高 h，宽 w' in lines
+    drawn = sorted(line for line in lines if re.fullmatch(r'\d+ 通道', line))
+    convs = layers(block, nn.Conv2d)
+    assert drawn == sorted(f'{conv.out_channels} 通道' for conv in convs)
+    ends = [layers(path, nn.Conv2d)[-1].out_channels for path in block.children()]
+    assert f'{" + ".join(map(str, ends))} = {sum(ends)}' in lines
+    for conv in convs:
+        window = size_text(conv.kernel_size)
+        assert f'{window} 卷积' in lines
+        if conv.padding != (0, 0):
+            assert lines[lines.index(f'{window} 卷积') + 1] == f'填充 {conv.padding[0]}'
+
+
+@pytest.mark.parametrize(
+    ('panel', 'block'), [(1, (64, 64, 1)), (2, (64, 128, 2))], ids=['形状不变', '减半']
+)
+def test_residual_panels_are_the_blocks_of_the_chapter(
+    panel: int, block: tuple[int, int, int]
+) -> None:
+    lines = labels('residual-block')
+    starts = [i for i, line in enumerate(lines) if line == '输入 x'] + [len(lines)]
+    part = lines[starts[panel] : starts[panel + 1]]
+    drawn = [line for line in part if line.startswith('步幅')]
+    convs = layers(ResidualBlock(*block), nn.Conv2d)
+    assert drawn == [f'步幅 {conv.stride[0]}' for conv in convs]
+    windows = [line for line in part if line.endswith('×3 卷积') or line == '1×1 卷积']
+    assert windows == [f'{size_text(conv.kernel_size)} 卷积' for conv in convs]
+    assert part.count('批量归一化') == len(convs)
+
+
+def test_resnet18_is_the_network_of_its_chapter() -> None:
+    lines, net = labels('resnet18'), resnet18()
+    blocks = [net.stem[0], net.stem, *net.stages, net.head[0]]
+    shapes = outputs(net, blocks, 1, 224, 224)
+    assert f'输出 {size_text(shapes[0])}' in lines
+    assert f'输出 {size_text(shapes[1])}' in lines
+    modules = [line for line in lines if line.startswith('模块')]
+    assert modules == [
+        f'模块 {i}：{shape[0]} 通道，输出 {size_text(shape)}'
+        for i, shape in enumerate(shapes[2:6], start=1)
+    ]
+    assert size_text(shapes[-1]) in lines
+    strides = [line for line in lines if re.fullmatch(r'步幅 \d', line)]
+    straight = [net.stem[0][0], net.stem[2]]
+    for block in layers(net, ResidualBlock):
+        straight += layers(block.residual, nn.Conv2d)
+    drawn = [int(line.split()[1]) for line in strides]
+    assert drawn == [
+        layer.stride if isinstance(layer, nn.MaxPool2d) else layer.stride[0]
+        for layer in straight
+    ]
     convolutions = sum(line in ('7×7 卷积', '3×3 卷积') for line in lines)
-    dense = lines.count('全连接')
-    assert convolutions + dense == 18
+    assert convolutions + lines.count('全连接') == 18
     assert lines.count('1×1 卷积，步幅 2') == 3
+
+
+def test_growth_is_the_example_of_the_chapter() -> None:
+    call = re.search(
+        r'DenseBlock\(num_convs=(\d+), in_channels=(\d+), growth_rate=(\d+)\)',
+        chapter_text('densenet'),
+    )
+    block = DenseBlock(*map(int, call.groups()))
+    channels = [conv[0].num_features for conv in block.convs]
+    channels += [shape[0] for shape in outputs(block, [block], int(call[2]), 8, 8)]
+    root = ET.parse(ROOT / 'img' / 'growth.svg').getroot()
+    cells = [rect for rect in root.iter(f'{SVG}rect') if rect.get('width') == '12']
+    assert len(cells) == sum(channels)
+    lines = labels('growth')
+    assert f'输入：{channels[0]} 个通道' in lines
+    rate = channels[1] - channels[0]
+    for row, total in enumerate(channels[1:], start=1):
+        terms = ' + '.join(map(str, [channels[0]] + [rate] * row))
+        assert f'{terms} = {total}' in lines
+    assert lines.count(f'3×3 卷积，{rate}') == len(block.convs)
+
+
+def seen_pixels(net: nn.Module, channels: int) -> int:
+    """中间的一个输出能看到几个像素：对输入求梯度，数不为零的。"""
+    X = torch.ones(1, channels, 9, 9, device='cpu', requires_grad=True)
+    net(X)[0, :, 4, 4].sum().backward()
+    return int((X.grad[0].abs().sum(0) > 0).sum())
+
+
+def test_both_receptive_fields_are_measured() -> None:
+    channels = 3
+    with torch.device('cpu'):
+        two = nn.Sequential(*layers(vgg_block(2, channels, channels), nn.Conv2d))
+        one = nn.Conv2d(channels, channels, 5, padding=2)
+    lines = labels('receptive-field')
+    pixels = seen_pixels(two, channels)
+    assert pixels == seen_pixels(one, channels)
+    side = round(pixels**0.5)
+    assert lines.count(f'看到 {side}×{side} = {pixels} 个像素') == 2
+    each, total, large = (
+        sum(conv.weight.numel() for conv in convs) // channels**2
+        for convs in ([two[0]], two, [one])
+    )
+    assert f'权重 2×{each}c² = {total}c²' in lines
+    assert f'权重 {large}c²' in lines
+
+
+def test_one_by_one_is_the_example_of_the_chapter() -> None:
+    text = chapter_text('nin')
+    ins, outs = re.search(r'Conv2d\((\d+), (\d+), kernel_size=1\)', text).groups()
+    conv = nn.Conv2d(int(ins), int(outs), kernel_size=1)
+    side = int(re.search(rf'randn\(2, {ins}, (\d+), \1\)', text)[1])
+    (shape,) = outputs(conv, [conv], int(ins), side, side)
+    lines = labels('one-by-one')
+    assert shape_labels('one-by-one') == [f'{ins}×{side}×{side}', size_text(shape)]
+    rows, columns = conv.weight.shape[:2]
+    assert f'权重 {columns}×{rows} 个，偏置 {conv.bias.numel()} 个' in lines
+    root = ET.parse(ROOT / 'img' / 'one-by-one.svg').getroot()
+    drawn = [e for e in root.iter(f'{SVG}polyline') if e.get('stroke') == '#b8730f']
+    assert len(drawn) == conv.weight.numel()
+    assert any(line.startswith(f'{side**2} 个像素共用') for line in lines)
+
+
+def test_global_average_pooling_is_the_head_of_nin() -> None:
+    net = nin()
+    maps, scores = outputs(net, [net.head[1], net.head[2]], 1, 224, 224)
+    lines = labels('global-average-pooling')
+    assert shape_labels('global-average-pooling') == [
+        size_text(maps),
+        size_text(scores),
+    ]
+    dense = nn.Linear(maps[0] * maps[1] * maps[2], scores[0])
+    weights = dense.weight.numel()
+    flat = dense.in_features
+    assert f'{scores[0]} 个得分要 {flat}×{scores[0]} = {weights} 个权重' in lines
+    assert lines.count(f'{maps[1] * maps[2]} 个数取平均') == 3
+    assert f'类别 {scores[0]}' in lines
+
+
+def test_timeline_has_the_years_of_the_bibliography() -> None:
+    bibliography = (ROOT / 'references.bib').read_text(encoding='utf-8')
+    wanted: list[str] = []
+    for key in IDEAS:
+        entry = re.search(rf'@\w+{{{key},\n(.*?)\n}}', bibliography, re.S)[1]
+        published = re.search(r'\byear\s*= {(\d{4})}', entry)[1]
+        arxiv = re.search(r'\beprint\s*= {(\d\d)\d\d\.', entry)
+        public = f'20{arxiv[1]}' if arxiv else published
+        wanted += [public] if public == published else [public, f'发表 {published}']
+    lines = labels('timeline')
+    drawn = [line for line in lines if re.fullmatch(r'(发表 )?\d{4}', line)]
+    assert drawn == wanted
+    assert f'相隔 {int(wanted[1]) - int(wanted[0])} 年' in lines
+
+
+def chapter_text(name: str) -> str:
+    """一章的全部文字与代码。"""
+    path = ROOT / 'chapters' / f'{name}.ipynb'
+    cells = json.loads(path.read_text(encoding='utf-8'))['cells']
+    return '\n\n'.join(''.join(cell['source']) for cell in cells)
+
+
+FIGURE = re.compile(
+    r':::{figure-md} (\S+)\n!\[(.+?)\]\(\.\./img/([\w-]+)\.svg\)\n\n(.+?)\n:::', re.S
+)
+CHAPTERS = [path.stem for path in sorted((ROOT / 'chapters').glob('*.ipynb'))]
+
+
+def test_every_figure_is_used_once() -> None:
+    used = [m[3] for name in CHAPTERS for m in FIGURE.finditer(chapter_text(name))]
+    assert sorted(used) == sorted(EXPECTED - {'logo'})
+
+
+@pytest.mark.parametrize('name', CHAPTERS)
+def test_figures_are_referred_to_and_alt_texts_say_what_is_drawn(name: str) -> None:
+    text = chapter_text(name)
+    for label, alt, stem, caption in (m.groups() for m in FIGURE.finditer(text)):
+        assert f'{{numref}}`{label}`' in text, label
+        assert HAN.search(alt) and HAN.search(caption), label
+        svg = (ROOT / 'img' / f'{stem}.svg').read_text(encoding='utf-8')
+        drawn = set(
+            re.findall(r'\d+', ' '.join(labels(stem)) + svg[: svg.index('<rect')])
+        )
+        assert set(re.findall(r'\d+', alt)) <= drawn, label
+
+
+def test_an_unknown_layer_is_refused() -> None:
+    with pytest.raises(ValueError, match='不知道怎样画 .*Softmax'):
+        facts.trace(nn.Sequential(nn.Softmax(1)), 1, 4, 4)
+
+
+def test_a_missing_example_is_named() -> None:
+    with pytest.raises(ValueError, match='nin.ipynb 里没有写明参数的 没有这个'):
+        facts.called_with('nin', '没有这个')

@@ -20,7 +20,7 @@ from deepcnn.table import Table
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / 'tools'))
 
-import draw_figures  # noqa: E402
+from figures.canvas import KINDS  # noqa: E402
 
 
 @pytest.mark.parametrize('build', [alexnet, vgg11, nin, googlenet, resnet18, densenet])
@@ -45,7 +45,7 @@ def test_unknown_layer_names_the_known_kinds() -> None:
 
 
 def test_kinds_have_the_colours_of_the_structure_figures() -> None:
-    drawn = (draw_figures.KINDS[key][2] for key in ('conv', 'conv1x1', 'fc', 'bn'))
+    drawn = (KINDS[key][2] for key in ('conv', 'conv1x1', 'fc', 'bn'))
     assert list(COLORS.values()) == list(drawn)
 
 

@@ -1,0 +1,1 @@
+"""书里的结构图与示意图；由 tools/draw_figures.py 调用。"""

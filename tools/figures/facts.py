@@ -1,0 +1,172 @@
+"""图里的数从哪里来：逐层走一遍真的网络，读各章的代码与文献表。
+
+网络建在 meta 设备上，只推算形状，不占内存。画图的模块只收到这里的结果，不用 PyTorch。
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from pybtex.database import parse_file
+from torch import Tensor, nn
+
+from deepcnn.models.alexnet import alexnet
+from deepcnn.models.densenet import DenseBlock
+from deepcnn.models.googlenet import googlenet
+from deepcnn.models.nin import nin
+from deepcnn.models.resnet import resnet18
+from deepcnn.models.vgg import vgg, vgg_block
+from figures.steps import Step, Steps
+from figures.timeline import IDEAS, Milestone
+
+ROOT = Path(__file__).resolve().parents[2]
+
+KINDS = {
+    nn.MaxPool2d: 'maxpool',
+    nn.AvgPool2d: 'avgpool',
+    nn.AdaptiveAvgPool2d: 'gap',
+    nn.Linear: 'fc',
+    nn.BatchNorm2d: 'bn',
+    nn.ReLU: 'relu',
+    nn.Sigmoid: 'sigmoid',
+    nn.Dropout: 'dropout',
+    nn.Flatten: 'flatten',
+    nn.Identity: 'identity',
+}
+INPUT_SIZE = 224  # 各图都画论文的输入边长（像素）
+LENET_SIZE = 28
+
+
+def trace(module: nn.Module, *shape: int) -> Steps:
+    """让一个形状为 ``shape`` 的输入走一遍 ``module``，按执行的次序返回各层。"""
+    steps: list[Step] = [Step('', 'input', shape)]
+
+    def remember(path: str):
+        def hook(layer: nn.Module, inputs: tuple[Tensor], output: Tensor) -> None:
+            steps.append(read(path, layer, tuple(output.shape[1:])))
+
+        return hook
+
+    for path, layer in module.named_modules():
+        if not any(layer.children()):
+            layer.register_forward_hook(remember(path))
+    module.eval()(torch.zeros(1, *shape, device='meta'))
+    return tuple(steps)
+
+
+def read(path: str, layer: nn.Module, shape: tuple[int, ...]) -> Step:
+    """一层的种类、窗口、步幅与填充；不认识的层或不是方的窗口抛出 ValueError。"""
+    if isinstance(layer, nn.Conv2d):
+        windows = (layer.kernel_size, layer.stride, layer.padding)
+        if any(height != width for height, width in windows):
+            raise ValueError(f'{path} 的窗口不是方的：请先让图能画出长方形的窗口')
+        window, stride, padding = (height for height, _ in windows)
+        kind = 'conv1x1' if window == 1 else 'conv'
+        return Step(path, kind, shape, window, stride, padding)
+    if type(layer) not in KINDS:
+        raise ValueError(f'不知道怎样画 {path}（{type(layer).__name__}）')
+    kind = KINDS[type(layer)]
+    if kind in ('maxpool', 'avgpool'):
+        return Step(path, kind, shape, layer.kernel_size, layer.stride, layer.padding)
+    return Step(path, kind, shape)
+
+
+def lenet() -> nn.Sequential:
+    """LeNet 的教学版：AlexNet 一章的表里的各层，那一章只数它的参数，不训练它。"""
+    return nn.Sequential(
+        nn.Conv2d(1, 6, 5, padding=2), nn.Sigmoid(), nn.AvgPool2d(2),
+        nn.Conv2d(6, 16, 5), nn.Sigmoid(), nn.AvgPool2d(2),
+        nn.Flatten(),
+        nn.Linear(400, 120), nn.Sigmoid(),
+        nn.Linear(120, 84), nn.Sigmoid(),
+        nn.Linear(84, 10),
+    )  # fmt: skip
+
+
+def milestone(key: str) -> Milestone:
+    """从文献表读年份；arXiv 编号的前两位是首次公开的年份。"""
+    fields = parse_file(str(ROOT / 'references.bib')).entries[key].fields
+    published = int(fields['year'])
+    arxiv = fields.get('eprint')
+    public = 2000 + int(arxiv[:2]) if arxiv else published
+    return Milestone(key, public, published)
+
+
+def called_with(chapter: str, function: str) -> tuple[list, dict]:
+    """某一章里第一次这样调用 ``function`` 时的参数；参数须是写明的数。
+
+    没有这样的调用时抛出 ValueError。
+    """
+    notebook = ROOT / 'chapters' / f'{chapter}.ipynb'
+    for cell in json.loads(notebook.read_text(encoding='utf-8'))['cells']:
+        if cell['cell_type'] != 'code':
+            continue
+        for node in ast.walk(ast.parse(''.join(cell['source']))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == function:
+                try:
+                    return (
+                        [ast.literal_eval(value) for value in node.args],
+                        {k.arg: ast.literal_eval(k.value) for k in node.keywords},
+                    )
+                except ValueError:  # 参数里有变量，不是章里的例子
+                    continue
+    raise ValueError(f'{notebook.name} 里没有写明参数的 {function}(…)')
+
+
+@dataclass(frozen=True)
+class Facts:
+    """各图用到的数；每个 Steps 的第一项是输入。"""
+
+    lenet: Steps
+    alexnet: Steps
+    vgg_block: Steps  # 图里的通道与边长用字母，只取窗口与缩小的倍数
+    vgg16: Steps
+    nin: Steps
+    inception: Steps  # 3a，GoogLeNet 的第一个 Inception 块
+    residual: Steps  # 形状不变的残差块
+    projection: Steps  # 高和宽减半、通道数改变的残差块
+    resnet18: Steps
+    dense_block: Steps  # DenseNet 一章的例子
+    one_by_one: Steps  # NiN 一章的例子：1×1 卷积
+    milestones: tuple[Milestone, ...]
+
+
+def read_facts() -> Facts:
+    image = (1, INPUT_SIZE, INPUT_SIZE)
+    entry = (64, 56, 56)  # ResNet-18 第一个残差块的输入；通道数不对时会报错
+    with torch.device('meta'):
+        residual = resnet18()
+        inception = googlenet().stages[1][0][0]
+        dense, dense_input = dense_example()
+        one_by_one, one_by_one_input = one_by_one_example()
+        return Facts(
+            lenet=trace(lenet(), 1, LENET_SIZE, LENET_SIZE),
+            alexnet=trace(alexnet(), *image),
+            vgg_block=trace(vgg_block(2, 64, 128), 64, 56, 56),
+            vgg16=trace(vgg('vgg16'), *image),
+            nin=trace(nin(), *image),
+            inception=trace(inception, inception.path1[0].in_channels, 28, 28),
+            residual=trace(residual.stages[0][0], *entry),
+            projection=trace(residual.stages[1][0], *entry),
+            resnet18=trace(resnet18(), *image),
+            dense_block=trace(dense, *dense_input),
+            one_by_one=trace(one_by_one, *one_by_one_input),
+            milestones=tuple(map(milestone, IDEAS)),
+        )
+
+
+def dense_example() -> tuple[nn.Module, tuple[int, ...]]:
+    """DenseNet 一章的稠密块与它的输入形状（边长不影响通道数，取 8）。"""
+    arguments, keywords = called_with('densenet', 'DenseBlock')
+    return DenseBlock(*arguments, **keywords), (keywords['in_channels'], 8, 8)
+
+
+def one_by_one_example() -> tuple[nn.Module, tuple[int, ...]]:
+    """NiN 一章与全连接层对照的 1×1 卷积，以及它的输入形状。"""
+    arguments, keywords = called_with('nin', 'torch.nn.Conv2d')
+    (_, *shape), _ = called_with('nin', 'torch.randn')
+    return nn.Conv2d(*arguments, **keywords), tuple(shape)
