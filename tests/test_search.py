@@ -13,7 +13,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 SITE = Path(__file__).resolve().parent.parent / '_build' / 'html'
 
-# 查询与它的章：标题里有这个词的章，或者讲解它的那一节所在的章（terms.yml）。
+# 查询与它的章：标题里有这个词的章，或者讲解它的那一节所在的章（terms/glossary.yml）。
 CHAPTER_OF = {
     '批量归一化': 'resnet',
     '批量归一化层': 'resnet',
