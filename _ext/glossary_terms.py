@@ -47,7 +47,8 @@ def read_term(entry: dict) -> Term:
     if unknown := set(entry) - known:
         raise ValueError(f'terms/glossary.yml：{entry} 有不认识的字段 {unknown}')
     lists = {
-        key: tuple(map(str, entry.get(key, ()))) for key in ('english', 'also', 'allowed')
+        key: tuple(map(str, entry.get(key, ())))
+        for key in ('english', 'also', 'allowed')
     }
     if set(lists['allowed']) - set(lists['also']):
         raise ValueError(f'terms/glossary.yml：{entry["term"]} 的 allowed 不在 also 里')
