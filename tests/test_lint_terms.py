@@ -196,6 +196,17 @@ def test_comments_and_docstrings_of_python_are_prose() -> None:
     assert [line.split('：')[0] for line in lines] == ['a.py 第 1 行', 'a.py 第 2 行']
 
 
+def test_comments_of_code_cells_use_the_terms_of_the_book() -> None:
+    notebook = prose.read_notebook(
+        '{"cells": [{"cell_type": "code", "source":'
+        ' ["# (样本, 通道)\\n", "x = 1  # 滤波器"]}]}',
+        'chapters/x.ipynb',
+    )
+    assert lint_terms.lint(list(notebook), True) == [
+        'chapters/x.ipynb 第 1 个单元第 2 行：「滤波器」应写作「卷积核」'
+    ]
+
+
 # ---- 命令与全书 ----
 
 

@@ -44,7 +44,7 @@ class Rule:
     misses: tuple[str, ...] = ()
 
     def faults(self, text: str) -> Iterator[tuple[int, str, str]]:
-        """依次给出 (位置, 写成什么, 应写作什么)。"""
+        """依次给出 ``(位置, 写成什么, 应写作什么)``。"""
         for match in self.wrong.finditer(text):
             wanted = match.expand(self.right)
             if wanted != match[0]:
@@ -80,7 +80,7 @@ def rules() -> list[Rule]:
 
 @cache
 def other_names() -> dict[str, Term]:
-    """{别的书的叫法: 术语}；可以照常使用的不在其中。"""
+    """``{别的书的叫法: 术语}``；可以照常使用的不在其中。"""
     return {name: term for term in all_terms() for name in term.banned}
 
 
@@ -128,7 +128,9 @@ def lint(passages: list[Passage], is_linked_chapter: bool = False) -> list[str]:
     """一个文件里的全部问题，一处一行，按出现的次序。"""
     faults = list(name_faults(passages))
     for passage in passages:
-        faults += spelling_faults(passage)
+        # 注释里常写元组与字典，标点本来就是半角的，所以只查叫法。
+        if not passage.is_comment:
+            faults += spelling_faults(passage)
     if is_linked_chapter:
         names = [term.term for term in all_terms()]
         faults += [

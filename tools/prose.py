@@ -9,7 +9,7 @@ import json
 import re
 import tokenize
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -38,13 +38,15 @@ class Passage:
     """一段文字。
 
     ``is_running`` 是正文的段落与列表，不含标题、表格、图题和提示框。
-    ``links`` 是文字里各个链接的 (起, 止, 目标)，目标是术语时才有，别的链接是空的。
+    ``is_comment`` 是笔记本代码单元里的注释与文档字符串。
+    ``links`` 是文字里各个链接的 ``(起, 止, 目标)``，目标是术语时才有，别的链接是空的。
     """
 
     path: str
     place: str
     text: str
     is_running: bool = False
+    is_comment: bool = False
     links: tuple[tuple[int, int, str], ...] = ()
     line: int = 1
 
@@ -147,9 +149,12 @@ def read_directive(
 
 def read_notebook(source: str, path: str) -> Iterator[Passage]:
     for number, cell in enumerate(json.loads(source)['cells'], start=1):
+        text, place = ''.join(cell['source']), f'第 {number} 个单元'
         if cell['cell_type'] == 'markdown':
-            text = ''.join(cell['source'])
-            yield from read_markdown(text, path, f'第 {number} 个单元')
+            yield from read_markdown(text, path, place)
+        elif cell['cell_type'] == 'code':
+            for passage in read_python(text, path):
+                yield replace(passage, place=place, is_comment=True)
 
 
 def read_python(source: str, path: str) -> Iterator[Passage]:
