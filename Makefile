@@ -98,8 +98,9 @@ test: book $(TEST_READY) ## 单元测试、逐格重跑全部笔记本（quick �
 	  $(RUN) -m pytest -n $(JOBS) --dist loadscope \
 	  --nbval --nbval-current-env --nbval-cell-timeout=300 tests chapters
 
-lint: $(TEST_READY) ## 只检查代码风格
+lint: $(TEST_READY) ## 只检查代码风格与用语
 	$(RUN) -m ruff check .
+	$(RUN) tools/lint_terms.py
 
 # 系统里已有 PyTorch，只补上它没有的包；Jupyter 的内核要另外登记。
 .offline/installed: $(wildcard .offline/wheels/*.whl)

@@ -33,6 +33,7 @@ SIMPLIFIED_CHINESE = {
     'Link to this table': '此表的链接',
     'Link to this equation': '此公式的链接',
     'Link to this code': '此代码的链接',
+    'Link to this term': '此术语的链接',
     'Print to PDF': '打印成 PDF',
     'Download source file': '下载源文件',
     'Fullscreen mode': '全屏',

@@ -71,7 +71,7 @@ class Comparison:
     """一个网络的全部行，同一个进程里测得；``limit_rate`` 是硬件允许的张/秒。"""
 
     network: str
-    device: str  # cpu 或 cuda
+    device: str  # `cpu` 或 `cuda`
     image_size: int
     images: int
     test_images: int
@@ -142,7 +142,7 @@ class Comparison:
 class Report:
     """一种设备上的全部测量，与 ``results/bench-<设备>.json`` 一一对应。"""
 
-    device: str  # cpu 或 cuda
+    device: str  # `cpu` 或 `cuda`
     machine: dict  # 硬件、版本、线程数、TF32 开关、实测的峰值
     dataset: str
     comparisons: dict[str, Comparison] = field(default_factory=dict)

@@ -190,7 +190,7 @@ class SilentRecorder:
         self._so_far = (float('nan'), float('nan'))  # 本轮至今的损失与准确率
 
     def add(self, x: float, y: tuple[float | None, float | None, float | None]) -> None:
-        """``y`` 是 (损失, 训练准确率, None)，轮末是 (None, None, 测试准确率)。"""
+        """``y`` 是 ``(损失, 训练准确率, None)``，轮末是 ``(None, None, 测试准确率)``。"""
         train_loss, train_accuracy, test_accuracy = y
         if test_accuracy is None:
             self._so_far = (train_loss, train_accuracy)

@@ -19,7 +19,7 @@ def count_parameters(module: nn.Module) -> int:
 
 @dataclass(frozen=True)
 class LayerRow:
-    """层表的一行；shape 是一张图像的输出形状，(C, H, W) 或 (特征数,)。"""
+    """层表的一行；shape 是一张图像的输出形状，(C, H, W) 或 ``(特征数,)``。"""
 
     name: str
     shape: tuple[int, ...]

@@ -26,7 +26,7 @@ def kind_of(layer: nn.Module) -> str:
 
 
 def parameters_by_kind(net: nn.Module) -> dict[str, int]:
-    """返回 {种类: 参数个数}，各项之和就是网络的参数个数。"""
+    """返回 ``{种类: 参数个数}``，各项之和就是网络的参数个数。"""
     counts = dict.fromkeys(COLORS, 0)
     for layer in net.modules():
         if any(True for _ in layer.parameters(recurse=False)):

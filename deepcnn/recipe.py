@@ -13,7 +13,7 @@ class Recipe:
 
     image_size: int  # 送进网络的边长，像素
     epochs: int  # 轮数
-    lr: float  # 学习率（onecycle 时为峰值）
+    lr: float  # 学习率（`onecycle` 时为峰值）
     batch_size: int = 128  # 每个小批量的图像数
     train_images: int | None = None  # 只用前若干张训练图像；None 为全部
     test_images: int | None = None  # 只用前若干张测试图像；None 为全部

@@ -222,7 +222,7 @@ def make_optimizer(
 def make_schedule(
     optimizer: torch.optim.Optimizer, recipe: Recipe, steps: int
 ) -> torch.optim.lr_scheduler.LRScheduler:
-    """onecycle：先升到峰值再降到接近 0（Smith 与 Topin，2019）；constant：不变。"""
+    """``onecycle``：先升到峰值再降到接近 0（Smith 与 Topin，2019）；``constant``：不变。"""
     if recipe.schedule == 'constant':
         return torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0)
     total_steps = recipe.epochs * steps

@@ -65,30 +65,6 @@ PACKAGE_REGISTRY = re.compile(
     r'https?://\S*(?:pypi|pythonhosted|/simple\b|/whl\b|conda)'
 )
 
-# 写错的名字，出现在哪里都不行；引用错字时放进行内代码。
-MISSPELLED = {
-    'GoogleNet': 'GoogLeNet',
-    'Googlenet': 'GoogLeNet',
-    'GoogLenet': 'GoogLeNet',
-    'AlextNet': 'AlexNet',
-    'Alexnet': 'AlexNet',
-    'Resnet': 'ResNet',
-    'Densenet': 'DenseNet',
-    'Ziserman': 'Zisserman',
-    '端对端': '端到端',
-}
-# 本书不用的同义词；第一次出现时可以写在全角括号里，例如「步幅（步长，stride）」。
-REPLACED_TERMS = {
-    '步长': '步幅',
-    r'特征映射(?![到为成])': '特征图',
-    '隐含层': '隐藏层',
-    '批量规范化': '批量归一化',
-    '汇聚层': '池化层',
-}
-IN_PARENTHESES = re.compile('（[^（）]*）')
-# 数值方法里的「步长」不是卷积的步幅。
-NUMERICAL_STEP = re.compile('[^。；\n]*欧拉[^。；\n]*')
-
 
 def chapter_name(path: Path) -> str:
     """相对 chapters/ 的路径，不带扩展名：``nin``、``exercises/memory``。"""
@@ -363,21 +339,6 @@ def test_bold_is_rendered_as_bold(path: Path) -> None:
         if '**' in text
     ]
     assert not left
-
-
-@every_text
-def test_names_and_terms_are_the_books(path: Path) -> None:
-    wrong = []
-    for source in markdown_sources(path):
-        text = '\n'.join(prose(source))
-        wrong += [f'{bad} → {good}' for bad, good in MISSPELLED.items() if bad in text]
-        text = NUMERICAL_STEP.sub('', IN_PARENTHESES.sub('', text))
-        wrong += [
-            f'{bad} → {good}'
-            for bad, good in REPLACED_TERMS.items()
-            if re.search(bad, text)
-        ]
-    assert not wrong
 
 
 @every_text

@@ -13,7 +13,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 SITE = Path(__file__).resolve().parent.parent / '_build' / 'html'
 
-# 查询与它的章：标题里有这个词的章，或者讲解它的那一节所在的章（terms.yml）。
+# 查询与它的章：标题里有这个词的章，或者讲解它的那一节所在的章（terms/glossary.yml）。
 CHAPTER_OF = {
     '批量归一化': 'resnet',
     '批量归一化层': 'resnet',
@@ -63,6 +63,10 @@ EXPLAINED_AT = {
     '全局平均池化': 'sec-nin-model',
     '1×1 卷积': 'sec-nin-block',
     'growth rate': 'sec-densenet-block',
+    # 正文里没有的叫法，也找得到讲解它的一节。
+    '滤波器': 'sec-alexnet-filters',
+    '步长': 'sec-toolbox-size',
+    'SGD': 'sec-toolbox-recipe',
 }
 
 # 主题自带的一处脚本错误，与搜索无关：同一段脚本在每页写了两遍。
@@ -235,6 +239,18 @@ def test_another_name_leads_to_the_name_in_this_book(
     assert '本书多称作「批量归一化」' in wait_for_status(chromium)
     label = chromium.find_element(By.CSS_SELECTOR, '#book-search-results li .explains')
     assert label.text == '讲解'
+
+
+def test_the_quoted_sentence_marks_the_name_in_this_book(
+    chromium: WebDriver, search: Search
+) -> None:
+    """一节讲解几个术语时，标出的是所查的那一个。"""
+    search('移动平均')
+    item = chromium.find_element(By.CSS_SELECTOR, '#book-search-results li')
+    assert item.find_element(By.CSS_SELECTOR, '.explains').text == '讲解'
+    assert {mark.text for mark in item.find_elements(By.TAG_NAME, 'mark')} == {
+        '滑动平均'
+    }
 
 
 def test_searching_from_a_chapter_with_the_keyboard(

@@ -74,7 +74,7 @@ def chapters_in_order(app: Sphinx) -> list[Chapter]:
 def check_terms(app: Sphinx, chapters: list[Chapter]) -> None:
     """术语表里的标签都要是书里某一节的标签。"""
     for label in unexplained(app.book_search_terms, chapters):
-        logger.warning('_ext/book_search/terms.yml：书里没有一节的标签是 %s', label)
+        logger.warning('terms/glossary.yml：书里没有一节的标签是 %s', label)
 
 
 def add_search_page(app: Sphinx) -> Iterator[tuple[str, dict[str, Any], str]]:

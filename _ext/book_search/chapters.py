@@ -34,7 +34,7 @@ class Section:
     anchor: str
     text: str
     code: str
-    explains: list[list[str]] = field(default_factory=list)  # 见 terms.yml
+    explains: list[list[str]] = field(default_factory=list)  # 见 terms.py
 
 
 @dataclass

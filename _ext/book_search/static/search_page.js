@@ -80,7 +80,9 @@
   function queryFor(match, query) {
     const { text, explains } = match.section;
     if (!match.isExplanation || window.BookSearch.ranges(text, query).length) return query;
-    return window.BookSearch.parseQuery(explains[0][0]);
+    // 一节可以讲解几个术语，取所查的那一个。
+    const isAsked = (name) => window.BookSearch.normalize(name).text === query.phrase;
+    return window.BookSearch.parseQuery(explains.find((names) => names.some(isAsked))[0]);
   }
 
   function sectionItem(chapter, match, pageQuery) {

@@ -1,0 +1,255 @@
+"""用语检查：每条规则都会命中，代码、公式、链接与文献不是文字，全书已经干净。"""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT / 'tools'), str(ROOT / '_ext')]
+
+import lint_terms  # noqa: E402
+import prose  # noqa: E402
+from glossary_terms import all_terms  # noqa: E402
+
+
+def faults(source: str, *, is_chapter: bool = False) -> list[str]:
+    """一页 Markdown 里的问题。"""
+    return lint_terms.lint(list(prose.read_markdown(source, 'page.md')), is_chapter)
+
+
+def rule_faults(rule: lint_terms.Rule, source: str) -> list[str]:
+    passages = prose.read_markdown(source, 'page.md')
+    return [found for p in passages for _, found, _ in rule.faults(p.text)]
+
+
+EXAMPLES = [rule for rule in lint_terms.rules() if rule.hits]
+
+
+@pytest.mark.parametrize('rule', EXAMPLES, ids=lambda rule: rule.wrong.pattern)
+def test_every_rule_hits_and_spares_its_examples(rule: lint_terms.Rule) -> None:
+    assert rule.misses
+    assert [text for text in rule.hits if not rule_faults(rule, text)] == []
+    assert [text for text in rule.misses if rule_faults(rule, text)] == []
+
+
+@pytest.mark.parametrize(
+    ('wrong', 'right'),
+    [
+        ('Alexnet', 'AlexNet'),
+        ('GoogleNet', 'GoogLeNet'),
+        ('Googlenet', 'GoogLeNet'),
+        ('Densenet-121', 'DenseNet'),
+        ('Resnet', 'ResNet'),
+        ('Nin', 'NiN'),
+        ('relu', 'ReLU'),
+        ('Pytorch', 'PyTorch'),
+        ('gpu', 'GPU'),
+        ('Fashion-Mnist', 'Fashion-MNIST'),
+    ],
+)
+def test_names_have_one_spelling(wrong: str, right: str) -> None:
+    (line,) = faults(f'用 {wrong} 来试。')
+    assert line.endswith(f'应写作「{right}」')
+
+
+@pytest.mark.parametrize(
+    'text',
+    [
+        'training 里没有别的词',
+        'cuda-convnet 是当年的代码',
+        '`relu`、`alexnet.py` 是代码',
+        '文件 alexnet.ipynb',
+        'PyTorch、torchvision 与 scikit-learn',
+        'VGG-11、ResNet-18、NiN',
+        '[网页](https://example.org/pytorch/googlenet)',
+        '<https://example.org/pytorch>',
+    ],
+)
+def test_other_words_and_addresses_are_left_alone(text: str) -> None:
+    assert faults(text) == []
+
+
+@pytest.mark.parametrize(
+    'source',
+    [
+        '代码 `1x1, 批量规范化` 之后。',
+        '公式 $1x1 * Alexnet$ 之后。',
+        '文献 {footcite:p}`alexnet2012,resnet` 之后。',
+        '```python\n# 批量规范化,Alexnet\n```',
+        '$$\n批量规范化,Alexnet\n$$ (eq-x)',
+        ':::{footbibliography}\nAlexnet\n:::',
+        '```{include} ../Alexnet.md\n```',
+        '<!-- 批量规范化,Alexnet -->',
+        '(sec-alexnet)=\n# 标题',
+        '见{ref}`小结 <sec-Alexnet>`与 {numref}`fig-1x1`。',
+    ],
+)
+def test_what_is_not_prose_is_not_read(source: str) -> None:
+    assert faults(source) == []
+
+
+@pytest.mark.parametrize(
+    'source',
+    [
+        '# 批量规范化',
+        '- 批量规范化',
+        '> 批量规范化',
+        '**批量规范化**',
+        '[批量规范化](https://example.org/)',
+        '见{ref}`批量规范化 <sec-x>`。',
+        '|甲|\n|---|\n|批量规范化|',
+        ':::{admonition} 批量规范化\n:class: note\n正文\n:::',
+        ':::{admonition} 题\n:class: note\n批量规范化\n:::',
+        ':::{figure-md} fig-x\n![批量规范化](x.svg)\n\n图题\n:::',
+        ':::{table} 表题\n:name: t\n\n|甲|\n|---|\n|批量规范化|\n:::',
+        '1. 一\n\n   :::{dropdown} 提示\n   批量规范化\n   :::',
+    ],
+)
+def test_prose_is_read_wherever_it_stands(source: str) -> None:
+    assert len(faults(source)) == 1
+    assert '「批量规范化」应写作「批量归一化」' in faults(source)[0]
+
+
+@pytest.mark.parametrize('term', all_terms(), ids=lambda term: term.term)
+def test_other_names_are_only_for_the_first_note(term: lint_terms.Term) -> None:
+    for name in term.banned:
+        said = f'「{name}」应写作「{term.term}」'
+        note = f'{term.term}（{name}）'
+        assert any(said in line for line in faults(f'先看 {name}。'))
+        assert faults(note) == []
+        assert faults(f'{{term}}`{term.term}`（{name}，{term.english[0]}）') == []
+        assert any('前面已经注明过' in line for line in faults(f'{note}\n\n{note}'))
+
+
+def test_a_note_stands_right_behind_its_own_term() -> None:
+    assert faults('最大池化层（最大汇聚层，max pooling layer）') == []
+    assert len(faults('池化要选窗口（步长也要选）')) == 1
+    assert len(faults('填充（步长，stride）')) == 1
+    assert len(faults('步幅（stride）就是步长')) == 1
+
+
+def test_a_longer_term_does_not_contain_a_forbidden_one() -> None:
+    assert faults('超参数、最大池化、批量归一化') == []
+    assert len(faults('调超参')) == 1
+
+
+def test_a_fault_names_the_file_the_line_and_the_wanted() -> None:
+    source = '# 题\n\n第一段。\n\n用 Alexnet 来试。'
+    assert faults(source) == ['page.md 第 5 行：「Alexnet」应写作「AlexNet」']
+
+
+# ---- 每章第一次出现的术语 ----
+
+
+@pytest.mark.parametrize(
+    ('source', 'count'),
+    [
+        ('感受野很大。', 1),
+        ('{term}`感受野`很大。感受野有多大？', 0),
+        ('感受野很大。{term}`感受野`在这里。', 2),  # 链接来晚了：一次没有，一次多余
+        ('{term}`感受野`与{term}`感受野`', 1),
+        ('{term}`视野 <感受野>`，感受野', 0),
+        ('# 感受野', 0),
+        ('`感受野`', 0),
+        ('|感受野|\n|---|\n|感受野|', 0),
+        (':::{figure-md} f\n![感受野](x.svg)\n\n感受野\n:::', 0),
+        (':::{admonition} 勘误\n感受野\n:::', 0),
+        ('见{ref}`感受野 <sec-x>`。', 0),
+        ('{term}`残差块`', 0),
+        ('用 $1\\times 1$ 卷积。', 1),
+        ('用 {term}`1×1 卷积`层，再用 $1\\times 1$ 卷积。', 0),
+        ('LeakyReLU6 不是那个词。', 0),
+    ],
+)
+def test_the_first_use_is_linked_and_only_the_first(source: str, count: int) -> None:
+    assert len(faults(source, is_chapter=True)) == count
+
+
+def test_the_first_use_in_a_notebook_is_named(tmp_path: Path) -> None:
+    notebook = prose.read_notebook(
+        '{"cells": [{"cell_type": "code", "source": ["# 感受野"]},'
+        ' {"cell_type": "markdown", "source": ["一段。\\n", "\\n", "看感受野。"]}]}',
+        'chapters/x.ipynb',
+    )
+    assert lint_terms.lint(list(notebook), True) == [
+        'chapters/x.ipynb 第 2 个单元第 3 行：'
+        '「感受野」在本章第一次出现，应写作 {term}`感受野`'
+    ]
+
+
+def test_every_network_chapter_is_checked_for_links() -> None:
+    for name in lint_terms.LINKED_CHAPTERS:
+        assert (ROOT / 'chapters' / f'{name}.ipynb').is_file()
+
+
+# ---- 包里的注释与文档字符串 ----
+
+
+def test_comments_and_docstrings_of_python_are_prose() -> None:
+    source = (
+        '"""先卷积,再池化。"""\n'
+        'x = "先卷积,再池化"  # 批量规范化\n'
+        'def f():\n    """``先卷积,再池化`` 与 :func:`Alexnet`。"""\n'
+    )
+    lines = lint_terms.lint(list(prose.read_python(source, 'a.py')))
+    assert [line.split('：')[0] for line in lines] == ['a.py 第 1 行', 'a.py 第 2 行']
+
+
+def test_comments_of_code_cells_use_the_terms_of_the_book() -> None:
+    notebook = prose.read_notebook(
+        '{"cells": [{"cell_type": "code", "source":'
+        ' ["# (样本, 通道)\\n", "x = 1  # 滤波器"]}]}',
+        'chapters/x.ipynb',
+    )
+    assert lint_terms.lint(list(notebook), True) == [
+        'chapters/x.ipynb 第 1 个单元第 2 行：「滤波器」应写作「卷积核」'
+    ]
+
+
+# ---- 命令与全书 ----
+
+
+def test_the_command_fails_with_one_line_per_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(lint_terms, 'ROOT', tmp_path)
+    bad = tmp_path / 'bad.md'
+    bad.write_text('用Alexnet\n\n先卷积,再池化\n', encoding='utf-8')
+    good = tmp_path / 'good.md'
+    good.write_text('用 AlexNet，先卷积，再池化。\n', encoding='utf-8')
+    assert lint_terms.main([str(good)]) == 0
+    assert capsys.readouterr().out == ''
+    assert lint_terms.main([str(bad)]) == 1
+    printed = capsys.readouterr()
+    assert len(printed.out.splitlines()) == 3
+    assert '共 3 处' in printed.err
+    assert lint_terms.main([str(tmp_path / 'none.md')]) == 2
+    assert 'none.md' in capsys.readouterr().err
+
+
+def test_the_files_of_the_book_are_all_read() -> None:
+    names = {path.relative_to(ROOT).as_posix() for path in lint_terms.book_files()}
+    assert {
+        'index.md',
+        'README.md',
+        'docs/decisions.md',
+        'chapters/alexnet.ipynb',
+        'chapters/exercises.md',
+        'chapters/exercises/memory.ipynb',
+        'deepcnn/train.py',
+    } <= names
+    assert not any(name.startswith('deepcnn/models/') for name in names)
+
+
+@pytest.mark.parametrize(
+    'path', lint_terms.book_files(), ids=lambda path: path.relative_to(ROOT).as_posix()
+)
+def test_the_book_is_consistent(path: Path) -> None:
+    assert lint_terms.lint_file(path) == []
+
+
+def test_the_glossary_is_consistent() -> None:
+    passages = lint_terms.glossary_passages()
+    assert len(passages) == len(all_terms())
+    assert lint_terms.lint(passages) == []
