@@ -33,7 +33,7 @@ endif
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help bench book test lint pack record models figures notebook repository links clean formulas pdf site.zip site-report
+.PHONY: help bench book compare test lint pack record models figures notebook repository links clean formulas pdf site.zip site-report
 
 help: ## 列出全部命令（默认）
 	@echo '用法：make 命令 [变量=值]'
@@ -113,6 +113,9 @@ lint: $(TEST_READY) ## 只检查代码风格与用语
 
 bench: $(ENGINE_READY) ## 比较 d2l 的训练循环与本书的，写出 results/bench-设备.json
 	$(ENGINE) tools/bench.py $(ARGS)
+
+compare: $(ENGINE_READY) ## 同一预算、三个种子训练六个网络，写出 results/comparison/
+	$(ENGINE) tools/compare.py $(ARGS)
 
 pack: ## 把录制好的笔记本与 results/ 打成一个压缩包
 	$(if $(OFFLINE),$(PYTHON),$(if $(wildcard $(RUN)),$(RUN),$(PYTHON))) tools/pack_record.py $(ARGS)

@@ -99,7 +99,7 @@ def seen_units(windows: Sequence[Window], unit: int) -> list[tuple[int, int]]:
 
 
 def repeated(**chosen: int) -> tuple[int, tuple[Window, ...]]:
-    """由 CHOICES 的各项得到 (输入边长, 相同的若干层)；不合法时抛出 ValueError。"""
+    """由 CHOICES 的各项得到输入边长与相同的若干层；不合法时抛出 ValueError。"""
     values = complete(CHOICES, chosen)
     window = Window(values['kernel_size'], values['stride'], values['padding'])
     windows = (window,) * values['layers']

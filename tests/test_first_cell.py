@@ -138,7 +138,11 @@ def test_the_installed_package_brings_what_the_chapters_read(wheel: Path) -> Non
         for pattern in ('*.py', 'models/*.py', 'fonts/*')
         for path in (ROOT / 'deepcnn').glob(pattern)
     }
-    wanted |= {f'deepcnn/results/{path.name}' for path in ROOT.glob('results/*.json')}
+    for pattern in ('*.json', 'comparison/*.json'):
+        wanted |= {
+            f'deepcnn/results/{path.relative_to(ROOT / "results").as_posix()}'
+            for path in (ROOT / 'results').glob(pattern)
+        }
     assert len(wanted) > 25
     assert wanted <= names
 

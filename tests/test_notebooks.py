@@ -35,7 +35,7 @@ WHITELIST = {
     'googlenet': NETWORK_CELLS,
     'resnet': NETWORK_CELLS,
     'densenet': NETWORK_CELLS,
-    'summary': {'install', 'profile', 'results', 'compare'},
+    'summary': {'install', 'data'},
     'exercises/parameter_sizes': set(),
     'exercises/fewer_parameters': {'results'},  # 读 results/，重新训练后会变
     'exercises/memory': {'time', 'cuda'},
@@ -46,6 +46,7 @@ KNOWN_TAGS = UNCOMPARED_TAGS | {
     'export',
     'train',
     'check',
+    'sortable',  # 表格可以点表头排序（_ext/sortable_tables.py）
     'hide-input',
     'hide-output',
     'remove-cell',
