@@ -2,7 +2,7 @@
 
 用法：python tools/pack_record.py [压缩包]    默认 .runs/record.tar.gz
 
-包里有 chapters/*.ipynb、results/*.json 与 manifest.json（各文件的 SHA-256）。在仓库的
+包里有 chapters/ 的笔记本、results/ 的训练记录与 manifest.json（各文件的 SHA-256）。在仓库的
 根目录里解开就是放回原处：tar -xzf record.tar.gz。
 """
 
@@ -15,7 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 DEFAULT = ROOT / '.runs' / 'record.tar.gz'
-PATTERNS = ('chapters/**/*.ipynb', 'results/*.json')
+PATTERNS = ('chapters/**/*.ipynb', 'results/*.json', 'results/experiments/*.json')
 MANIFEST = '.runs/manifest.json'
 
 
