@@ -90,17 +90,21 @@ def lines_with_spread(
     return stamp(fig, provenance)
 
 
-def bars_with_spread(trials: Sequence[Trial], measure: str) -> Figure:
-    """每种做法一根横条：最后一轮的平均，误差线是样本标准差，点是各种子。"""
+def dots_with_spread(trials: Sequence[Trial], measure: str) -> Figure:
+    """每种做法一行：大点是最后一轮的平均，误差线是样本标准差，小点是各种子。
+
+    横轴不从 0 开始，好看清小的差别；``gap`` 另画一条 0 的虚线。
+    """
     fig, axes = plt.subplots(figsize=(7, 0.5 * len(trials) + 1.2), layout='constrained')
     for position, trial in enumerate(trials):
         values = trial.measure(measure)
         found = spread(values)
-        axes.barh(
-            position, found.mean, xerr=found.sd or 0, height=0.6, capsize=4, alpha=0.75
-        )
+        axes.errorbar(found.mean, position, xerr=found.sd, fmt='o', capsize=5)
         axes.scatter(values, [position] * len(values), s=14, color='#333333', zorder=3)
+    if measure == 'gap':
+        axes.axvline(0, color='#555555', linestyle='--', linewidth=1)
     axes.set_yticks(range(len(trials)), [trial.label for trial in trials])
-    axes.invert_yaxis()
+    axes.set_ylim(len(trials) - 0.5, -0.5)
+    axes.grid(axis='x', alpha=0.3)
     axes.set_xlabel(MEASURES[measure])
     return stamp(fig, trials[0].history.provenance)

@@ -18,7 +18,7 @@ from deepcnn.gradient_plot import gradient_histograms
 from deepcnn.gradients import share_below, sigmoid_slopes, weight_gradients
 from deepcnn.models.alexnet import alexnet
 from deepcnn.recipe import Recipe
-from deepcnn.seeds_plot import bars_with_spread, curves_with_spread, lines_with_spread
+from deepcnn.seeds_plot import curves_with_spread, dots_with_spread, lines_with_spread
 from deepcnn.spread import compare, difference, results_table, spread, verdicts
 from deepcnn.surgery import replace_modules, set_dropout
 from deepcnn.train import evaluate
@@ -275,12 +275,15 @@ def test_curves_show_means_and_bands() -> None:
         curves_with_spread(trials, ['accuracy'])
 
 
-def test_lines_and_bars_show_every_seed() -> None:
+def test_lines_and_dots_show_every_seed() -> None:
     fig = lines_with_spread({'甲': {8: [0.1, 0.3], 20: [0.2]}}, '层数', '误差')
     [axes] = fig.axes
     assert list(axes.lines[0].get_ydata()) == pytest.approx([0.2, 0.2])
     assert list(axes.get_xticks()) == [8, 20]
-    fig = bars_with_spread([trial_with([0.9, 0.8], [0.5, 0.6])], 'gap')
+    fig = dots_with_spread([trial_with([0.9, 0.8], [0.5, 0.6])], 'gap')
     [axes] = fig.axes
-    assert axes.patches[0].get_width() == pytest.approx(0.3)
+    assert axes.lines[0].get_xdata()[0] == pytest.approx(0.3)
+    seeds = axes.collections[-1].get_offsets()
+    assert seeds[:, 0].tolist() == pytest.approx([0.4, 0.2])
+    assert [line.get_linestyle() for line in axes.lines].count('--') == 1
     assert axes.get_xlabel() == '训练减测试'
