@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import hypot
 from statistics import mean, stdev
 
-from deepcnn.experiment import MEASURES, Trial
+from deepcnn.ablation import MEASURES, Trial
 from deepcnn.inspect import count_parameters
 from deepcnn.table import Table
 
@@ -71,7 +71,7 @@ def difference(first: Sequence[float], second: Sequence[float]) -> Difference:
 
 
 def compare(first: Trial, second: Trial, measure: str) -> Difference:
-    """两种做法最后一轮的 ``measure`` 之差；名字见 ``experiment.MEASURES``。"""
+    """两种做法最后一轮的 ``measure`` 之差；名字见 ``ablation.MEASURES``。"""
     return difference(first.measure(measure), second.measure(measure))
 
 

@@ -11,15 +11,15 @@ import torch.nn.functional as F
 from matplotlib import pyplot as plt
 from torch import nn
 
-from deepcnn import experiment
+from deepcnn import ablation
+from deepcnn.ablation import Trial, Variant, recipe_of, run_variants
 from deepcnn.data import Dataset, ImageSet
-from deepcnn.experiment import Trial, Variant, recipe_of, run_variants
 from deepcnn.gradient_plot import gradient_histograms
 from deepcnn.gradients import share_below, sigmoid_slopes, weight_gradients
 from deepcnn.models.alexnet import alexnet
 from deepcnn.recipe import Recipe
+from deepcnn.seed_spread import compare, difference, results_table, spread, verdicts
 from deepcnn.seeds_plot import curves_with_spread, dots_with_spread, lines_with_spread
-from deepcnn.spread import compare, difference, results_table, spread, verdicts
 from deepcnn.surgery import replace_modules, set_dropout
 from deepcnn.train import evaluate
 
@@ -95,7 +95,7 @@ def test_recording_writes_one_file_per_variant(
     data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv('DEEPCNN_RECORD', '1')
-    monkeypatch.setattr(experiment, 'EXPERIMENTS', tmp_path / 'experiments')
+    monkeypatch.setattr(ablation, 'EXPERIMENTS', tmp_path / 'experiments')
     monkeypatch.setattr('deepcnn.checkpoint.FOLDER', tmp_path / 'runs')
     variants = [Variant(name, name, small, RECIPE) for name in ('a', 'b')]
     first = run_variants(variants, data, 'quick')
@@ -114,7 +114,7 @@ def test_an_interrupted_seed_stops_the_experiment(
     from deepcnn.history import Run
 
     cut = Run(0, [1.0], [0.5], [0.5], [1.0])
-    monkeypatch.setattr(experiment, 'run_seed', lambda *args: cut)
+    monkeypatch.setattr(ablation, 'run_seed', lambda *args: cut)
     with pytest.raises(KeyboardInterrupt):
         run_variants([Variant('small', '小网络', small, RECIPE)], data, 'quick')
 
