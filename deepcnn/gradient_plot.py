@@ -10,8 +10,8 @@ from torch import Tensor
 
 from deepcnn.plot import stamp
 
-BINS = np.arange(-20.0, 1.01, 0.25)  # 常用对数
-ZERO = 1e-20  # 比这还小的画在最左边
+BINS = np.arange(-12.0, 1.01, 0.25)  # 常用对数
+ZERO = 1e-12  # 比这还小的画在最左边
 
 
 def gradient_histograms(
@@ -55,6 +55,7 @@ def _histogram(axes: Axes, values: np.ndarray) -> None:
         axes.axvline(np.median(nonzero), color='#D55E00', linestyle='--', linewidth=1.2)
     zeros = 1 - len(nonzero) / len(values)
     axes.set_yticks([])
+    axes.set_xlim(BINS[0] - 0.3, BINS[-1] + 2.5)  # 右边留出写比例的地方
     axes.text(
         0.99, 0.9, f'0 占 {zeros:.0%}', transform=axes.transAxes, ha='right', va='top',
         fontsize=8,
