@@ -19,7 +19,15 @@ CODE_LINES_PER_MINUTE = 20
 LEAST_HAN = 200
 
 # 章名与 results/ 里的文件名不同的几章。
-RECORDED_AS = {'toolbox': 'lenet', 'vgg': 'vgg11', 'resnet': 'resnet18'}
+RECORDED_AS = {
+    'toolbox': 'lenet',
+    'vgg': 'vgg11',
+    'resnet': 'resnet18',
+    'activation': 'experiments/alexnet-relu-he',
+    'regularization': 'experiments/alexnet-neither',
+    'degradation': 'experiments/plain-8',
+    'add_or_concatenate': 'experiments/densenet-concatenate',
+}
 
 UNREAD = (nodes.comment, nodes.raw, nodes.math, nodes.math_block)
 

@@ -40,7 +40,14 @@ WHITELIST = {
     'exercises/fewer_parameters': {'results'},  # 读 results/，重新训练后会变
     'exercises/memory': {'time', 'cuda'},
     'exercises/densenet_table': set(),
-}
+    'experiments/activation': {
+        'data', 'gradients', 'saturation', 'units', 'train', 'profile', 'results',
+        'compare', 'after', 'time',
+    },
+    'experiments/regularization': {'train', 'profile', 'results', 'compare', 'accuracy'},
+    'experiments/degradation': {'train', 'profile', 'results', 'compare'},
+    'experiments/add_or_concatenate': {'train', 'profile', 'results', 'compare', 'loss'},
+}  # fmt: skip
 UNCOMPARED_TAGS = {'nbval-ignore-output', 'nbval-skip'}
 KNOWN_TAGS = UNCOMPARED_TAGS | {
     'export',

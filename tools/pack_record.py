@@ -2,7 +2,8 @@
 
 用法：python tools/pack_record.py [压缩包]    默认 .runs/record.tar.gz
 
-包里有笔记本、results/ 与 results/comparison/ 里的记录，以及 manifest.json（各文件的 SHA-256）。
+包里有 chapters/ 的笔记本、results/ 的训练记录（连 results/comparison/ 与
+results/experiments/）和 manifest.json（各文件的 SHA-256）。
 在仓库的根目录里解开就是放回原处：tar -xzf record.tar.gz。
 """
 
@@ -15,7 +16,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 DEFAULT = ROOT / '.runs' / 'record.tar.gz'
-PATTERNS = ('chapters/**/*.ipynb', 'results/*.json', 'results/comparison/*.json')
+PATTERNS = (
+    'chapters/**/*.ipynb',
+    'results/*.json',
+    'results/comparison/*.json',
+    'results/experiments/*.json',
+)
 MANIFEST = '.runs/manifest.json'
 
 

@@ -1,6 +1,7 @@
 """在本机最好的档位执行各章，存下输出与 results/<网络>.json。
 
-用法：python tools/record.py [章名 ...]    不给章名时执行全部；练习写作 exercises/名字
+用法：python tools/record.py [章名 ...]    不给章名时执行全部；练习写作 exercises/名字，
+实验写作 experiments/名字
 
 训练完的种子存在 .runs/；中断后重来，只重训没有完成的种子。执行失败的章不会被改写。
 笔记本打印的每一行（训练时每轮一行）同时写到标准错误，录制途中因此看得到进度。
@@ -24,17 +25,24 @@ from deepcnn.history import load_history  # noqa: E402
 from deepcnn.profile import choose_device, choose_profile  # noqa: E402
 
 CHAPTERS = ROOT / 'chapters'
-# 先网络，后导言与小结，最后是练习：后两者要读各网络的结果。
+# 先网络，后导言、小结与练习（它们要读各网络的结果），最后是实验（只读自己的）。
 ORDER = (
     'alexnet', 'vgg', 'nin', 'googlenet', 'resnet', 'densenet',
     'introduction', 'toolbox', 'summary',
     'exercises/parameter_sizes', 'exercises/fewer_parameters',
     'exercises/memory', 'exercises/densenet_table',
+    'experiments/activation', 'experiments/regularization',
+    'experiments/degradation', 'experiments/add_or_concatenate',
 )  # fmt: skip
 RESULT_NAMES = {
     'vgg': 'vgg11',
     'resnet': 'resnet18',
     'toolbox': 'lenet',
+    # 一个实验有几份记录，设备与种子都相同，图注取第一份
+    'experiments/activation': 'experiments/alexnet-relu-he',
+    'experiments/regularization': 'experiments/alexnet-neither',
+    'experiments/degradation': 'experiments/plain-8',
+    'experiments/add_or_concatenate': 'experiments/densenet-concatenate',
 }  # 与章名不同的
 
 
