@@ -51,7 +51,7 @@ def curves_with_spread(
 
 
 def _band(axes: Axes, values: np.ndarray, label: str, marker: str) -> None:
-    """values: (种子, 轮)。"""
+    """values: (S, E)，S 个种子、E 轮。"""
     epochs, means = np.arange(1, values.shape[1] + 1), values.mean(0)
     (line,) = axes.plot(epochs, means, marker=marker, markersize=4, label=label)
     if len(values) > 1:
@@ -69,7 +69,7 @@ def lines_with_spread(
 ) -> Figure:
     """每组一条折线：横轴是组内的键，纵轴是平均值，误差线是样本标准差，淡点是各种子。
 
-    ``groups``：图例 → {横坐标: 每个种子一个值}。
+    ``groups``：图例 → 由横坐标到各种子的值的字典。
     """
     fig, axes = plt.subplots(figsize=(6.5, 3.8), layout='constrained')
     for (label, points), marker in zip(groups.items(), MARKERS, strict=False):
