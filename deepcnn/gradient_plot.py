@@ -21,7 +21,7 @@ def gradient_histograms(
 ) -> Figure:
     """每列一个网络，每行一层；横轴 log₁₀|梯度|，虚线是中位数，右上角是恰好为 0 的比例。
 
-    ``columns``：标题 → 由层名到梯度大小（任意形状）的字典；``layers`` 是要画的层名，自上而下。哪一列
+    ``columns``：标题 → 由层名到梯度大小的字典；``layers`` 是要画的层名，自上而下。哪一列
     缺了其中一层，抛出 ValueError。
     """
     for title, found in columns.items():
