@@ -80,7 +80,7 @@ def layer_table(
 
         return hook
 
-    with ExitStack() as hooks, _evaluating(net):
+    with ExitStack() as hooks, evaluating(net):
         for name, part in parts.items():
             hooks.callback(part.register_forward_hook(remember_shape(name)).remove)
             for module in part.modules():
@@ -119,7 +119,8 @@ def _macs(module: nn.Module, output: Tensor) -> int:
 
 
 @contextmanager
-def _evaluating(net: nn.Module) -> Iterator[None]:
+def evaluating(net: nn.Module) -> Iterator[None]:
+    """在 with 块内按评价方式前向，离开时恢复原来的方式。"""
     training = net.training
     net.eval()
     try:

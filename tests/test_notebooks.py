@@ -253,6 +253,16 @@ def test_volatile_metadata_is_removed(path: Path) -> None:
 
 
 @every_notebook
+def test_interactive_cells_store_a_picture_and_no_widget(path: Path) -> None:
+    """没有内核时控件只是一个空框；explore_* 的输出因此只存 PNG。"""
+    for cell in code_cells(path):
+        kinds = {kind for output in cell.outputs for kind in output.get('data', {})}
+        assert not any('widget' in kind for kind in kinds), where(cell)
+        if re.search(r'^explore_\w+\(', cell.source, re.MULTILINE):
+            assert kinds == {'text/plain', 'image/png'}, where(cell)
+
+
+@every_notebook
 def test_code_cells_are_short(path: Path) -> None:
     cells = code_cells(path)
     long = [where(cell) for cell in cells if line_count(cell) > MAX_CELL_LINES]

@@ -43,6 +43,18 @@ def test_volatile_metadata_goes_and_streams_are_joined() -> None:
     assert [output.text for output in notebook.cells[0].outputs] == ['a\na\n']
 
 
+def test_the_picture_of_a_widget_is_stored_without_the_widget() -> None:
+    view = {'model_id': 'abc', 'version_major': 2, 'version_minor': 0}
+    data = {'text/plain': '图', 'image/png': 'iVBO', record.WIDGET_VIEW: view}
+    notebook = notebook_with('explore()')
+    notebook.cells[0].outputs = [nbformat.v4.new_output('display_data', data=data)]
+    record.tidy(notebook)
+    assert notebook.cells[0].outputs[0].data == {
+        'text/plain': '图',
+        'image/png': 'iVBO',
+    }
+
+
 def test_failing_chapter_is_named_and_not_overwritten(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:

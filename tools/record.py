@@ -19,6 +19,7 @@ from nbformat import NotebookNode
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from deepcnn.explore import WIDGET_VIEW  # noqa: E402
 from deepcnn.history import load_history  # noqa: E402
 from deepcnn.profile import choose_device, choose_profile  # noqa: E402
 
@@ -61,7 +62,10 @@ def execute(notebook: NotebookNode, folder: Path) -> None:
 
 
 def tidy(notebook: NotebookNode) -> None:
-    """去掉每次都会变的元数据，并把连续的同一输出流合成一段。"""
+    """去掉每次都会变的元数据与控件，并把连续的同一输出流合成一段。
+
+    控件离开内核只是一个空框；同一个输出里的 PNG 留下。
+    """
     notebook.metadata.pop('widgets', None)
     notebook.metadata.pop('jupytext', None)
     notebook.metadata.kernelspec = {
@@ -74,6 +78,8 @@ def tidy(notebook: NotebookNode) -> None:
         cell.metadata.pop('execution', None)
         if cell.cell_type == 'code':
             cell.outputs = merge_streams(cell.outputs)
+            for output in cell.outputs:
+                output.get('data', {}).pop(WIDGET_VIEW, None)
 
 
 def merge_streams(outputs: list[NotebookNode]) -> list[NotebookNode]:

@@ -38,11 +38,14 @@ SMALLEST_INPUT = 67  # 再小，最后一个 3×3 池化层就没有足够的输
 
 
 def nin(
-    in_channels: int = 1, num_classes: int = 10, last_relu: bool = False
+    in_channels: int = 1,
+    num_classes: int = 10,
+    last_relu: bool = False,
+    blocks: tuple[tuple[int, int, int, int], ...] = BLOCKS,
 ) -> Network:
     """NiN（Lin 等，2013）；``last_relu`` 为真时类别得分再经过一次 ReLU（原始做法）。"""
     stages = []
-    for out_channels, kernel_size, stride, padding in BLOCKS:
+    for out_channels, kernel_size, stride, padding in blocks:
         block = nin_block(in_channels, out_channels, kernel_size, stride, padding)
         stages.append(nn.Sequential(block, nn.MaxPool2d(3, stride=2)))
         in_channels = out_channels
