@@ -8,7 +8,7 @@ from matplotlib.collections import PatchCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from deepcnn.channel_pages import PER_PAGE, SEPARATE, ChannelPage
+from deepcnn.channel_pages import SEPARATE, ChannelPage
 from deepcnn.configurations import Cost
 from deepcnn.plot import stamp
 from deepcnn.windows import LayerView, Window, seen_units, view_layers
@@ -192,8 +192,8 @@ def _draw_bars(
 
 
 def channel_figure(page: ChannelPage, scale: str, provenance: str = '') -> Figure:
-    """左边是输入，右边两行各八个通道；0 为白，红为正，蓝为负。"""
-    rows = PER_PAGE // COLUMNS
+    """左边是输入，右边每行八个通道；0 为白，红为正，蓝为负。"""
+    rows = -(-len(page.maps) // COLUMNS)
     fig = plt.figure(figsize=(9.5, 1.2 * rows + 0.9), layout='constrained')
     left, right = fig.subfigures(1, 2, width_ratios=(2, COLUMNS))
     axes = left.subplots()
