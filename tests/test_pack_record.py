@@ -13,11 +13,18 @@ sys.path.insert(0, str(ROOT / 'tools'))
 
 import pack_record  # noqa: E402
 
+FILES = (
+    'chapters/nin.ipynb',
+    'results/nin.json',
+    'results/bench-cuda.json',
+    'results/exercises/tuning.json',
+)
+
 
 @pytest.fixture
 def book(tmp_path: Path) -> Path:
     root = tmp_path / 'book'
-    for name in ('chapters/nin.ipynb', 'results/nin.json', 'results/bench-cuda.json'):
+    for name in FILES:
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(name, encoding='utf-8')
@@ -27,11 +34,11 @@ def book(tmp_path: Path) -> Path:
 
 def test_archive_unpacks_to_the_same_places(book: Path, tmp_path: Path) -> None:
     archive = tmp_path / 'record.tar.gz'
-    assert pack_record.pack(book, archive) == 3
+    assert pack_record.pack(book, archive) == len(FILES)
     target = tmp_path / 'target'
     with tarfile.open(archive) as packed:
         packed.extractall(target, filter='data')
-    for name in ('chapters/nin.ipynb', 'results/nin.json', 'results/bench-cuda.json'):
+    for name in FILES:
         assert (target / name).read_bytes() == (book / name).read_bytes()
     assert not (target / 'chapters' / 'references.md').exists()
 

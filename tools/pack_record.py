@@ -2,8 +2,8 @@
 
 用法：python tools/pack_record.py [压缩包]    默认 .runs/record.tar.gz
 
-包里有 chapters/*.ipynb、results/*.json 与 manifest.json（各文件的 SHA-256）。在仓库的
-根目录里解开就是放回原处：tar -xzf record.tar.gz。
+包里有笔记本、results/ 与 results/exercises/ 里的 *.json，以及 manifest.json（各文件的
+SHA-256）。在仓库的根目录里解开就是放回原处：tar -xzf record.tar.gz。
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 DEFAULT = ROOT / '.runs' / 'record.tar.gz'
-PATTERNS = ('chapters/**/*.ipynb', 'results/*.json')
+PATTERNS = ('chapters/**/*.ipynb', 'results/*.json', 'results/exercises/*.json')
 MANIFEST = '.runs/manifest.json'
 
 
