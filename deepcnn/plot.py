@@ -3,7 +3,7 @@
 配色：特征图里 0 为白色，正为红、负为蓝（RdBu_r）；全非负的图用 0 为白的单色。
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -12,6 +12,7 @@ from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize, TwoSlopeNorm
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from torch import Tensor
 
 from deepcnn.history import History
@@ -59,6 +60,78 @@ def training_curves(history: History) -> Figure:
         axes.grid(alpha=0.3)
     right.legend(loc='lower right')
     return stamp(fig, history.provenance)
+
+
+def comparison_curves(histories: Mapping[str, History]) -> Figure:
+    """同一份配方的几个网络：左为训练损失，右为测试准确率，一个网络一种颜色。
+
+    粗线是各种子的均值，浅色细线是各个种子。没有记录时抛出 ValueError。
+    """
+    if not histories:
+        raise ValueError('没有可以画的训练记录')
+    fig, (left, right) = plt.subplots(1, 2, figsize=(9, 4), layout='constrained')
+    for label, history in histories.items():
+        _draw_runs(left, [run.train_loss for run in history.runs], label)
+        _draw_runs(right, [run.test_accuracy for run in history.runs], label)
+    left.set(xlabel='轮', ylabel='损失（交叉熵）', title='训练损失')
+    right.set(xlabel='轮', ylabel='准确率', title='测试准确率')
+    for axes in (left, right):
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.grid(alpha=0.3)
+    handles = left.get_legend_handles_labels()
+    fig.legend(*handles, loc='outside upper center', ncols=len(histories), fontsize=9)
+    return stamp(fig, next(iter(histories.values())).provenance)
+
+
+def heat_maps(
+    panels: Mapping[str, Sequence[Sequence[float]]],
+    rows: Sequence[str],
+    columns: Sequence[str],
+    axis_labels: tuple[str, str],
+    provenance: str = '',
+) -> Figure:
+    """几幅并排的热力图，格子里写准确率（%）；共用一个色标，最高的一格加框。
+
+    ``panels`` 的每一项是 {标题: 各行}，``rows``、``columns`` 是两轴的刻度，
+    ``axis_labels`` 是（纵轴，横轴）的名称。NaN 的格子写「发散」。行列数不符时抛出
+    ValueError。
+    """
+    shape = (len(panels), len(rows), len(columns))
+    values = np.array(list(panels.values()), dtype=float)
+    if values.shape != shape:
+        raise ValueError(
+            f'热力图应有 {shape}（幅、行、列）个格子，现在是 {values.shape}'
+        )
+    if np.isnan(values).all():
+        raise ValueError('没有一格训练成功：请减小学习率')
+    low, high = 100 * np.nanmin(values), 100 * np.nanmax(values)
+    best = np.unravel_index(np.nanargmax(values), shape)
+    fig, grid = plt.subplots(
+        1, len(panels), figsize=(9, 3.8), squeeze=False, layout='constrained'
+    )
+    for number, (axes, title) in enumerate(zip(grid.flat, panels, strict=True)):
+        drawn = _heat_map(axes, 100 * values[number], (low, high))
+        axes.set(title=title, xlabel=axis_labels[1])
+        axes.set_xticks(range(len(columns)), columns)
+        axes.set_yticks(range(len(rows)), rows)
+        if number == best[0]:
+            corner = (best[2] - 0.5, best[1] - 0.5)
+            frame = plt.Rectangle(corner, 1, 1, fill=False, ec='#D55E00', lw=3, clip_on=False)
+            axes.add_patch(frame)
+    grid[0, 0].set_ylabel(axis_labels[0])
+    fig.colorbar(drawn, ax=list(grid.flat), shrink=0.9, label='验证准确率（%）')
+    return stamp(fig, provenance)
+
+
+def _heat_map(axes: Axes, values: np.ndarray, limits: tuple[float, float]) -> AxesImage:
+    """画一幅，格子里写一位小数；深色的格子用白字。"""
+    low, high = limits
+    drawn = axes.imshow(values, cmap='Blues', vmin=low, vmax=high, aspect='auto')
+    for (row, column), value in np.ndenumerate(values):
+        text = '发散' if np.isnan(value) else f'{value:.1f}'
+        color = 'white' if value > (low + high) / 2 else 'black'
+        axes.text(column, row, text, ha='center', va='center', color=color)
+    return drawn
 
 
 def _draw_runs(axes: Axes, series: Sequence[Sequence[float]], label: str) -> None:

@@ -2,8 +2,10 @@
 
 import json
 import math
-from dataclasses import dataclass
+import os
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import mean
 
 # 预算：训练多久、用多少图像。预算不同的尝试不能放在一起比。
 BUDGET = ('epochs', 'train_images')
@@ -57,12 +59,68 @@ def varied(trials: list[Trial]) -> list[str]:
     ]
 
 
+def sampling_error(accuracy: float, images: int) -> float:
+    """``images`` 张图像上测得的准确率的标准误差：按独立的对错计，√(p(1−p)/n)。
+
+    准确率不在 0～1 之间，或一张图像也没有时，抛出 ValueError。
+    """
+    if not 0 <= accuracy <= 1 or images < 1:
+        raise ValueError(
+            f'准确率要在 0～1 之间、图像至少 1 张，现在是 {accuracy} 和 {images}'
+        )
+    return math.sqrt(accuracy * (1 - accuracy) / images)
+
+
 def standard_error(trial: Trial, validation_images: int = 5_000) -> float:
-    """验证准确率的标准差：按 n 次独立的对错计，√(p(1−p)/n)。"""
-    p = trial.accuracy
-    return math.sqrt(p * (1 - p) / validation_images)
+    """一次尝试的验证准确率的标准误差。"""
+    return sampling_error(trial.accuracy, validation_images)
 
 
 def best(trials: list[Trial]) -> Trial:
     """验证准确率最高的一次；一样高时取先试的。"""
     return max(trials, key=lambda one: one.accuracy)
+
+
+def save_trials(path: Path, trials: list[Trial]) -> None:
+    """写出全部尝试；先写完再改名，中断时不留半个文件。"""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(f'.{os.getpid()}.part')
+    records = [asdict(one) for one in trials]
+    partial.write_text(
+        json.dumps(records, ensure_ascii=False, indent=1) + '\n', encoding='utf-8'
+    )
+    partial.replace(path)
+
+
+def values_of(trials: list[Trial], name: str) -> list:
+    """``name`` 这一项试过的值，按第一次出现的次序；没有这一项时抛出 ValueError。"""
+    legal = trials[0].recipe
+    if name not in legal:
+        raise ValueError(f'配方里没有 {name!r} 这一项：可以用 {"、".join(legal)}')
+    return list(dict.fromkeys(one.recipe[name] for one in trials))
+
+
+def accuracy_grid(trials: list[Trial], rows: str, columns: str) -> list[list[float]]:
+    """验证准确率排成表：``rows`` 的每个值一行，``columns`` 的每个值一列。
+
+    发散的格子是 NaN。同一格有两次尝试（例如增广不同）时抛出 ValueError。
+    """
+    cells = {}
+    for one in trials:
+        place = one.recipe[rows], one.recipe[columns]
+        if place in cells:
+            raise ValueError(
+                f'{rows}={place[0]}、{columns}={place[1]} 试了不止一次：'
+                '请先按其余各项把尝试分开'
+            )
+        cells[place] = one.accuracy if one.validation_accuracy else math.nan
+    down, across = values_of(trials, rows), values_of(trials, columns)
+    return [[cells.get((r, c), math.nan) for c in across] for r in down]
+
+
+def effect(trials: list[Trial], name: str) -> dict:
+    """``name`` 取各个值时的平均验证准确率，对其余各项求平均。"""
+    return {
+        value: mean(one.accuracy for one in trials if one.recipe[name] == value)
+        for value in values_of(trials, name)
+    }

@@ -7,16 +7,23 @@ import torch
 from torch import Tensor
 
 from deepcnn.inspect import count_parameters, layer_table
+from deepcnn.lineup import LINEUP
 from deepcnn.memory import peak_bytes, saved_bytes
 from deepcnn.models.alexnet import alexnet
 from deepcnn.models.densenet import VARIANTS, densenet, paper_densenet
-from deepcnn.models.googlenet import googlenet
+from deepcnn.models.googlenet import INCEPTIONS, Inception, googlenet
 from deepcnn.models.nin import nin
 from deepcnn.models.resnet import resnet18
 from deepcnn.models.vgg import vgg11
 from deepcnn.recompute import recomputing
+from deepcnn.search import VALIDATION_IMAGES
+from deepcnn.tuning import sampling_error
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+# 四个 NiN 块里的后一个 1×1 卷积层
+SECOND_CONVOLUTIONS = ('stem.0.4', 'stages.0.0.4', 'stages.1.0.4', 'head.1.4')
 
 
 def answer(label: str) -> str:
@@ -33,6 +40,9 @@ def images(count: int, channels: int) -> Tensor:
 @pytest.mark.parametrize(
     ('label', 'notebook'),
     [
+        ('ex-tuning', 'tuning'),
+        ('ex-nin-two-convolutions', 'nin_without_1x1'),
+        ('ex-googlenet-successors', 'inception_successors'),
         ('ex-parameter-sizes', 'parameter_sizes'),
         ('ex-densenet-parameters', 'fewer_parameters'),
         ('ex-densenet-memory', 'memory'),
@@ -43,6 +53,39 @@ def test_answer_leads_to_its_notebook(label: str, notebook: str) -> None:
     target = answer(label).rsplit('{ref}`', 1)[1].split('`', 1)[0]
     path = ROOT / 'chapters' / 'exercises' / f'{notebook}.ipynb'
     assert f'({target})=' in path.read_text(encoding='utf-8')
+
+
+def test_tuning() -> None:
+    text = answer('ex-tuning')
+    assert f'后 {VALIDATION_IMAGES:,} 张验证' in text
+    assert f'{100 * sampling_error(0.9, VALIDATION_IMAGES):.2f} 个百分点' in text
+    rates = {name: one.recipes['laptop'].lr for name, one in LINEUP.items()}
+    normalized = [rates.pop('resnet18'), rates.pop('densenet')]
+    assert max(rates.values()) <= min(normalized)
+    assert min(rates.values()) < min(normalized)
+
+
+def test_nin_with_one_convolution_less() -> None:
+    text = answer('ex-nin-two-convolutions')
+    with torch.device('meta'):
+        table = layer_table(nin(), 224, detail=True)
+    second = [row for row in table.rows if row.name.startswith(SECOND_CONVOLUTIONS)]
+    assert len(second) == 4
+    removed = sum(row.parameters for row in second)
+    assert f'从 {table.parameters:,} 个减少 {removed:,} 个' in text
+    assert f'是 {removed / table.parameters:.0%}' in text
+    assert f'乘加次数少 {sum(row.macs for row in second) / table.macs:.0%}' in text
+
+
+def test_blocks_of_the_successors() -> None:
+    text = answer('ex-googlenet-successors')
+    c1, c2, c3, c4 = INCEPTIONS['3a']
+    halved = [c1 // 2, *(c // 2 for c in c2 + c3), c4 // 2]
+    a, *middle, d = halved
+    block = Inception(128, a, tuple(middle[:2]), tuple(middle[2:]), d)
+    assert f'原来有 {count_parameters(block):,} 个参数' in text
+    # 每个输出通道少一个偏置，多两个批量归一化的参数
+    assert f'有 {count_parameters(block) + sum(halved):,} 个' in text
 
 
 def test_parameter_sizes() -> None:

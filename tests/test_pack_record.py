@@ -18,6 +18,7 @@ FILES = (
     'results/nin.json',
     'results/bench-cuda.json',
     'results/comparison/nin.json',
+    'results/exercises/tuning.json',
 )
 
 

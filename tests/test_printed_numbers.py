@@ -12,6 +12,7 @@ import torch
 from nbformat import NotebookNode
 from torch import nn
 
+from deepcnn import experiment
 from deepcnn.comparison import Record, load_records
 from deepcnn.data import load_dataset
 from deepcnn.history import History, load_history
@@ -23,6 +24,7 @@ from deepcnn.models.googlenet import googlenet
 from deepcnn.models.nin import nin
 from deepcnn.models.resnet import resnet18
 from deepcnn.models.vgg import WIDTH, vgg11
+from deepcnn.tuning import load_trials
 
 CHAPTERS = Path(__file__).resolve().parent.parent / 'chapters'
 # 章名 → results/ 里的名字、小结里的名字、按边长建网络。
@@ -224,3 +226,32 @@ def test_every_epoch_printed_is_recorded(chapter: str) -> None:
         )
     ]
     assert printed == recorded
+
+
+# ---- 训练过的练习 ----
+
+
+def printed_by(notebook: str, name: str) -> str:
+    """练习 ``notebook`` 里名为 ``name`` 的单元印出的文字。"""
+    (text,) = (t for n, t in printed_text(f'exercises/{notebook}') if n == name)
+    return text
+
+
+@pytest.mark.parametrize('notebook', ['nin_without_1x1', 'inception_successors'])
+def test_comparison_of_an_exercise_is_recomputed(notebook: str) -> None:
+    histories = experiment.load(notebook)
+    printed = printed_by(notebook, 'results').strip()
+    assert printed == experiment.results_table(histories)._repr_markdown_()
+    sentences = printed_by(notebook, 'compare')
+    for label, history in histories.items():
+        assert history.provenance in sentences
+        assert f'「{label}」' in sentences
+
+
+def test_every_trial_printed_is_recorded() -> None:
+    trials = load_trials(experiment.FOLDER / 'tuning.json')
+    printed = printed_by('tuning', 'search') + printed_by('tuning', 'finalists')
+    shown = re.findall(r'测试准确率 ([\d.]+)', printed)
+    recorded = [f'{a:.3f}' for one in trials for a in one.validation_accuracy]
+    assert shown == recorded
+    assert len({one.budget for one in trials}) == 1

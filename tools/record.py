@@ -29,6 +29,8 @@ CHAPTERS = ROOT / 'chapters'
 ORDER = (
     'alexnet', 'vgg', 'nin', 'googlenet', 'resnet', 'densenet',
     'introduction', 'toolbox', 'summary',
+    'exercises/tuning', 'exercises/nin_without_1x1',
+    'exercises/inception_successors',
     'exercises/parameter_sizes', 'exercises/fewer_parameters',
     'exercises/memory', 'exercises/densenet_table',
     'experiments/activation', 'experiments/regularization',

@@ -9,23 +9,20 @@
 
 import argparse
 import json
-import os
 import sys
-from dataclasses import asdict, fields, replace
+from dataclasses import fields, replace
+from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from deepcnn.data import DataError, Dataset, load_dataset  # noqa: E402
-from deepcnn.lineup import LINEUP, Entry, entry  # noqa: E402
-from deepcnn.profile import choose_device, describe_device  # noqa: E402
-from deepcnn.provenance import code_version, library_versions  # noqa: E402
+from deepcnn.data import DataError, load_dataset  # noqa: E402
+from deepcnn.lineup import LINEUP, entry  # noqa: E402
 from deepcnn.recipe import Recipe  # noqa: E402
-from deepcnn.train import TrainingDiverged, train  # noqa: E402
-from deepcnn.tuning import Trial, load_trials  # noqa: E402
+from deepcnn.search import hold_out_validation, try_recipe  # noqa: E402
+from deepcnn.tuning import Trial, load_trials, save_trials  # noqa: E402
 
-VALIDATION_IMAGES = 5_000
 FOLDER = ROOT / 'results' / 'tuning'
 
 
@@ -48,46 +45,21 @@ def parse_changes(text: str) -> dict:
     return changes
 
 
-def try_recipe(chosen: Entry, recipe: Recipe, data: Dataset) -> Trial:
-    """训练一次；``data`` 的测试集位置上是验证集。"""
-    device = choose_device()
-    losses, accuracy, seconds = [], [], 0.0
-    try:
-        _, history = train(
-            lambda: chosen.build(recipe.image_size), data, recipe, 'laptop', device
-        )
-        run = history.runs[0]
-        if len(run.test_accuracy) < recipe.epochs:
-            raise KeyboardInterrupt
-        losses, accuracy, seconds = run.train_loss, run.test_accuracy, run.seconds
-    except TrainingDiverged as error:
-        print(f'发散：{error}', file=sys.stderr)
-    return Trial(
-        recipe.to_dict(), losses, accuracy, seconds,
-        describe_device(device), library_versions(), code_version(),
-    )  # fmt: skip
-
-
 def add_trial(path: Path, trial: Trial) -> None:
-    """添一条；先写完再改名，中断时不留半个文件。重读一遍，两个进程可以各做各的。"""
-    trials = [asdict(one) for one in (*load_trials(path), trial)]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(f'.{os.getpid()}.part')
-    partial.write_text(
-        json.dumps(trials, ensure_ascii=False, indent=1) + '\n', encoding='utf-8'
-    )
-    partial.replace(path)
+    """添一条。重读一遍再写，两个进程可以各做各的。"""
+    save_trials(path, [*load_trials(path), trial])
 
 
 def tune(network: str, recipes: list[Recipe]) -> None:
-    data = load_dataset()
-    data = data.hold_out(min(VALIDATION_IMAGES, len(data.train) // 5))
+    data = hold_out_validation(load_dataset())
+    chosen = entry(network)
     path = FOLDER / f'{network}.json'
     for recipe in recipes:
         if any(done.recipe == recipe.to_dict() for done in load_trials(path)):
             print(f'{network}：这份配方试过了，跳过')
             continue
-        add_trial(path, try_recipe(entry(network), recipe, data))
+        build = partial(chosen.build, recipe.image_size)
+        add_trial(path, try_recipe(build, recipe, data, 'laptop'))
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -99,6 +71,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         laptop = entry(options.network).recipes['laptop']
+        laptop = replace(laptop, seeds=laptop.seeds[:1])
         recipes = [replace(laptop, **parse_changes(text)) for text in options.trials]
         tune(options.network, recipes)
     except (ValueError, TypeError, DataError) as error:
