@@ -55,7 +55,7 @@ def compare(
     recipe: Recipe,
     profile: str | None = None,
 ) -> dict[str, History]:
-    """用同一份配方训练 ``builds`` 里的每个网络，返回 由名称到记录的字典。
+    """用同一份配方训练 ``builds`` 里的每个网络，返回由名称到记录的字典。
 
     由 ``make record`` 执行时，另存为 ``results/exercises/<name>.json``。没有网络，或
     图像对其中一个太小时，在训练之前就抛出 ValueError。

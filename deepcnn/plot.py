@@ -92,7 +92,7 @@ def heat_maps(
 ) -> Figure:
     """几幅并排的热力图，格子里写准确率（%）；共用一个色标，最高的一格加框。
 
-    ``panels`` 的每一项是 由标题到各行的字典，``rows``、``columns`` 是两轴的刻度，
+    ``panels`` 的每一项是由标题到各行的字典，``rows``、``columns`` 是两轴的刻度，
     ``axis_labels`` 是（纵轴，横轴）的名称。NaN 的格子写「发散」。行列数不符时抛出
     ValueError。
     """

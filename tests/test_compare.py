@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from deepcnn.comparison import Record, load_records, read_record
+from deepcnn.comparison import Record, read_record
 from deepcnn.data import load_digits_dataset
 from deepcnn.lineup import LINEUP
 
@@ -182,11 +182,3 @@ def test_budget_is_the_same_and_the_rest_is_the_chapters(name: str) -> None:
     assert recipe.test_images is None
     kept = ('image_size', 'lr', 'batch_size', 'optimizer', 'schedule', 'shift', 'flip')
     assert [getattr(recipe, k) for k in kept] == [getattr(laptop, k) for k in kept]
-
-
-@pytest.mark.parametrize('name', LINEUP)
-def test_published_record_was_made_with_the_present_recipe(name: str) -> None:
-    """改了 laptop 配方，就要重新运行 make compare 与 make record ARGS=summary。"""
-    recipe = compare.recipe_for(name, compare.BUDGET).to_dict()
-    del recipe['seeds']
-    assert load_records()[name].recipe == recipe

@@ -35,7 +35,7 @@ WHITELIST = {
     'googlenet': NETWORK_CELLS,
     'resnet': NETWORK_CELLS,
     'densenet': NETWORK_CELLS,
-    'summary': {'install', 'data'},
+    'summary': {'install', 'profile', 'results', 'compare'},
     'exercises/tuning': {
         'data', 'profile', 'search', 'effect', 'finalists', 'results', 'winner',
         'test', 'six',
