@@ -227,7 +227,7 @@ def test_progress_is_kept_and_can_be_cleared(chromium: WebDriver, site: str) -> 
     chromium.get(f'{site}/index.html')
     line = chromium.find_element(By.CLASS_NAME, 'reading-progress')
     assert f'已读 1 / {len(chapters)} 章' in line.text
-    assert '接着读：解答：四个网络的参数尺寸' in line.text
+    assert '接着读：解答：调节超参数' in line.text
     marks = chromium.find_elements(By.CSS_SELECTOR, '.bd-links a:has(.read-mark)')
     assert [mark.text for mark in marks] == ['11. 练习✓']
     line.find_element(By.TAG_NAME, 'button').click()

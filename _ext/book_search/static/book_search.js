@@ -14,7 +14,7 @@ window.BookSearch = (() => {
   // 出现这么多次时，正文或代码得到一半的分数。
   const HALF = { text: 4, code: 4 };
   // 复习用的章节排在讲解的地方之后。
-  const REVIEW = /^(小结|练习|解答|术语表|参考文献)/;
+  const REVIEW = /^(小结|练习|解答|实验|术语表|参考文献)/;
   const REVIEW_FACTOR = 0.4;
 
   /* 统一写法，并记下每个字符来自原文的哪里（标出命中的词时要用）。
