@@ -122,7 +122,8 @@ def links(chromium: WebDriver, selector: str) -> list[str]:
 
 
 def plain(word: str) -> str:
-    return re.sub(r'[\s_]', '', word).lower()
+    """搜索不分大小写，也把代码里的 1x1 当作 1×1。"""
+    return re.sub(r'[\s_]', '', word).lower().replace('×', 'x')
 
 
 def marked_words(chromium: WebDriver) -> list[list[str]]:
