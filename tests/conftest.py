@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -24,6 +25,14 @@ class QuietHandler(SimpleHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:
         pass
+
+
+@pytest.fixture(autouse=True)
+def no_figure_is_left_open() -> Iterator[None]:
+    """一个测试画的图不留给同一进程里的下一个测试。"""
+    yield
+    if pyplot := sys.modules.get('matplotlib.pyplot'):
+        pyplot.close('all')
 
 
 @pytest.fixture(scope='session')
