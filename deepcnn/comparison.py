@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from itertools import combinations
 from math import isnan
 from pathlib import Path
-from statistics import mean, median, stdev
+from statistics import mean, median
 
 import torch
 from scipy.stats import tukey_hsd
@@ -190,26 +190,11 @@ def labels_for(records: Sequence[Record], data: Dataset) -> Tensor:
     return data.test.labels[: records[0].test_images]
 
 
-# ---- 均值与起伏 ---------------------------------------------------------------
+# ---- 两两比较 ---------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class Spread:
-    """几个数的均值与样本标准差（除以 n−1）。"""
-
-    mean: float
-    sd: float
-
-
-def spread(values: Sequence[float]) -> Spread:
-    """返回均值与样本标准差；少于两个数时抛出 ValueError。"""
-    if len(values) < 2:
-        raise ValueError(f'要算标准差，至少要两个数，现在是 {len(values)} 个')
-    return Spread(mean(values), stdev(values))
-
-
-@dataclass(frozen=True)
-class Difference:
+class RankedPair:
     """两个网络的均值之差，以及它的 95% 联合置信区间。"""
 
     higher: str
@@ -224,7 +209,7 @@ class Difference:
         return not isnan(self.low) and self.low > 0
 
 
-def differences(groups: dict[str, Sequence[float]]) -> list[Difference]:
+def differences(groups: dict[str, Sequence[float]]) -> list[RankedPair]:
     """两两比较各组的均值，差别从大到小排。
 
     用 Tukey 的 HSD 检验（``scipy.stats.tukey_hsd``，假定各组的方差相同）：全部区间
@@ -232,15 +217,18 @@ def differences(groups: dict[str, Sequence[float]]) -> list[Difference]:
     数时，分得出的差别至少是最大的标准差的 1.12 倍：界线是 4.75/√3 倍的合并标准差，而合并
     标准差不小于最大的那个除以 √6。
     """
-    spreads = {name: spread(values) for name, values in groups.items()}
+    short = [name for name, values in groups.items() if len(values) < 2]
+    if short:
+        raise ValueError(f'{"、".join(short)} 只有一个数，算不出起伏：至少要两个')
+    means = {name: mean(values) for name, values in groups.items()}
     interval = tukey_hsd(*groups.values()).confidence_interval(0.95)
     found = []
     for (i, first), (j, second) in combinations(enumerate(groups), 2):
-        if spreads[first].mean < spreads[second].mean:
+        if means[first] < means[second]:
             i, j, first, second = j, i, second, first
-        gap = spreads[first].mean - spreads[second].mean
+        gap = means[first] - means[second]
         low, high = float(interval.low[i, j]), float(interval.high[i, j])
-        found.append(Difference(first, second, gap, low, high))
+        found.append(RankedPair(first, second, gap, low, high))
     return sorted(found, key=lambda one: -one.difference)
 
 

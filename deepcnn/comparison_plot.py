@@ -9,8 +9,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 from torch import Tensor
 
-from deepcnn.comparison import UNDECIDED, Record, Spread, spread
+from deepcnn.comparison import UNDECIDED, Record
 from deepcnn.plot import stamp
+from deepcnn.spread import Spread, spread
 
 MARKERS = 'os^vDP'  # 每个网络一种，不只靠颜色区分
 

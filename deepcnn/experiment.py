@@ -1,7 +1,14 @@
-"""在同一份配方下训练几个网络，每个种子各一次；记录存进 results/exercises/。"""
+"""对照实验：几种做法用同样的数据与种子各训练若干次；训练由 ``deepcnn.train`` 完成。
+
+``train`` 只返回第一个种子的网络，记录写成 ``results/<网络>.json``，那里只放各章的网络。
+实验要留下每个种子的网络，在训练之后另测一次训练集：``Run`` 里的训练准确率是训练途中
+开着丢弃法、用增广过的图像累计的，不能与测试准确率相减。
+"""
 
 import json
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -10,14 +17,106 @@ from torch import nn
 from deepcnn import checkpoint
 from deepcnn.data import Dataset
 from deepcnn.history import RESULTS, History
+from deepcnn.inspect import count_parameters
 from deepcnn.network import Network, require_image_size
-from deepcnn.profile import choose_device
+from deepcnn.profile import choose_device, choose_profile
 from deepcnn.recipe import Recipe
-from deepcnn.spread import spread
-from deepcnn.table import Table
-from deepcnn.train import new_history, run_seed
+from deepcnn.train import evaluate, new_history, run_seed
 
-FOLDER = RESULTS / 'exercises'
+FOLDER = RESULTS / 'experiments'
+MEASURES = {
+    'train_loss': '训练损失',
+    'running_accuracy': '训练准确率（途中累计）',
+    'train_accuracy': '训练准确率',
+    'test_accuracy': '测试准确率',
+    'gap': '训练减测试',
+}
+
+
+@dataclass(frozen=True)
+class Variant:
+    """一种做法。
+
+    ``name`` 是记录的文件名，要与别的做法不同；``label`` 是图表里的中文名；``build()``
+    不带参数，返回一个新网络。
+    """
+
+    name: str
+    label: str
+    build: Callable[[], nn.Module]
+    recipe: Recipe
+
+
+@dataclass(frozen=True)
+class Trial:
+    """一种做法的全部训练，与 ``results/experiments/<name>.json`` 对应。
+
+    ``train_accuracy`` 每个种子一个：训练之后在没有增广的训练图像上、关掉丢弃法测得的
+    准确率，0～1。``net`` 是第一个种子训练好的网络，在 CPU 上，评价模式；从记录读回的
+    没有网络。
+    """
+
+    label: str
+    history: History
+    train_accuracy: tuple[float, ...]
+    parameters: int
+    net: nn.Module | None = field(default=None, compare=False)
+
+    def measure(self, name: str) -> tuple[float, ...]:
+        """最后一轮的 ``name``，每个种子一个；名字见 MEASURES，不认识时抛出 ValueError。"""
+        if name not in MEASURES:
+            legal = '、'.join(MEASURES)
+            raise ValueError(f'没有 {name!r} 这个量：请从 {legal} 中选一个')
+        runs = self.history.runs
+        test = tuple(run.test_accuracy[-1] for run in runs)
+        if name == 'gap':
+            pairs = zip(self.train_accuracy, test, strict=True)
+            return tuple(train - tested for train, tested in pairs)
+        return {
+            'train_loss': tuple(run.train_loss[-1] for run in runs),
+            'running_accuracy': tuple(run.train_accuracy[-1] for run in runs),
+            'train_accuracy': self.train_accuracy,
+            'test_accuracy': test,
+        }[name]
+
+    def save(self, folder: Path | None = None) -> Path:
+        """写成 ``<folder>/<网络>.json``；先写完再改名，中断时不留半个文件。"""
+        folder = folder or FOLDER
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f'{self.history.network}.json'
+        record = self.history.to_dict() | {
+            'label': self.label,
+            'parameters': self.parameters,
+            'clean_train_accuracy': list(self.train_accuracy),
+        }
+        partial = path.with_suffix(f'.{os.getpid()}.part')
+        text = json.dumps(record, ensure_ascii=False, indent=1)
+        partial.write_text(text + '\n', encoding='utf-8')
+        partial.replace(path)
+        return path
+
+
+def load_trial(name: str, folder: Path | None = None) -> Trial:
+    """读回一种做法的记录；没有这个文件时抛出 ValueError。"""
+    path = (folder or FOLDER) / f'{name}.json'
+    if not path.exists():
+        raise ValueError(
+            f'results/experiments/ 里没有 {name} 的记录：先用 make record 重录那一页'
+        )
+    record = json.loads(path.read_text(encoding='utf-8'))
+    accuracy = tuple(record['clean_train_accuracy'])
+    history = History.from_dict(record)
+    return Trial(record['label'], history, accuracy, record['parameters'])
+
+
+def recipe_of(recipes: dict[str, Recipe], profile: str | None = None) -> Recipe:
+    """返回 ``profile`` 档（不给时由环境决定）的配方；没有这一档时抛出 ValueError。"""
+    profile = choose_profile(profile)
+    if profile not in recipes:
+        raise ValueError(
+            f'这个实验没有 {profile} 档：DEEPCNN_PROFILE 可以是 {"、".join(recipes)}'
+        )
+    return recipes[profile]
 
 
 def train_seeds(
@@ -29,9 +128,8 @@ def train_seeds(
 ) -> tuple[list[nn.Module], History]:
     """按 ``recipe`` 的每个种子各训练一次，返回各个网络与记录。
 
-    与 ``train`` 是同一个循环，``make record`` 时也存、也读回断点；但不写
-    ``results/<网络>.json``，那里只放各章的网络。按 Ctrl-C 时抛出 KeyboardInterrupt：
-    缺了几轮的记录不能拿来比较。
+    与 ``train`` 是同一个循环，``make record`` 时也存、也读回断点。按 Ctrl-C 时抛出
+    KeyboardInterrupt：缺了几轮的记录不能拿来比较。
     """
     device = device or choose_device()
     data = data.first(recipe.train_images, recipe.test_images).to(device)
@@ -48,71 +146,46 @@ def train_seeds(
     return nets, history
 
 
-def compare(
-    name: str,
-    builds: Mapping[str, Callable[[], Network]],
-    data: Dataset,
-    recipe: Recipe,
-    profile: str | None = None,
-) -> dict[str, History]:
-    """用同一份配方训练 ``builds`` 里的每个网络，返回由名称到记录的字典。
+def run_variants(
+    variants: Sequence[Variant], data: Dataset, profile: str | None = None
+) -> list[Trial]:
+    """逐个训练，每种做法先打印一行名字；由 ``make record`` 执行时存下记录。
 
-    由 ``make record`` 执行时，另存为 ``results/exercises/<name>.json``。没有网络，或
-    图像对其中一个太小时，在训练之前就抛出 ValueError。
+    一种做法也没有、重名，或图像对其中一个网络太小，都在训练之前抛出 ValueError。
     """
-    if not builds:
-        raise ValueError('至少要给一个网络：builds 是 {名称: 不带参数的函数}')
-    for build in builds.values():
-        net = build()
-        require_image_size(net.name, recipe.image_size, net.smallest_input)
-    histories = {}
-    for label, build in builds.items():
-        print(f'—— {label}')
-        _, histories[label] = train_seeds(build, data, recipe, profile)
+    if not variants:
+        raise ValueError('至少要给一种做法：variants 是 Variant 的列表')
+    names = [variant.name for variant in variants]
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise ValueError(f'做法的名字要互不相同，重复的是 {"、".join(repeated)}')
+    for variant in variants:
+        net = variant.build()
+        if isinstance(net, Network):
+            size = variant.recipe.image_size
+            require_image_size(variant.label, size, net.smallest_input)
+    trials = []
+    for variant in variants:
+        print(f'—— {variant.label} ——')
+        trials.append(run_variant(variant, data, profile))
+    return trials
+
+
+def run_variant(variant: Variant, data: Dataset, profile: str | None = None) -> Trial:
+    """把一种做法的各个种子训练完，并另测一次训练集。"""
+    device, recipe = choose_device(), variant.recipe
+
+    def named() -> nn.Module:
+        net = variant.build()
+        net.name = variant.name
+        return net
+
+    nets, history = train_seeds(named, data, recipe, profile, device)
+    used = data.first(recipe.train_images, recipe.test_images).to(device)
+    on_training_images = replace(used, test=used.train)
+    accuracy = tuple(evaluate(net, on_training_images, recipe) for net in nets)
+    first = nets[0].cpu().eval()
+    trial = Trial(variant.label, history, accuracy, count_parameters(first), first)
     if checkpoint.recording():
-        save(name, histories)
-    return histories
-
-
-def save(name: str, histories: Mapping[str, History], folder: Path = FOLDER) -> Path:
-    """写成 ``<folder>/<name>.json`` 并返回路径。"""
-    records = {label: history.to_dict() for label, history in histories.items()}
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f'{name}.json'
-    text = json.dumps(records, ensure_ascii=False, indent=1)
-    path.write_text(text + '\n', encoding='utf-8')
-    return path
-
-
-def load(name: str, folder: Path = FOLDER) -> dict[str, History]:
-    """读回 ``compare`` 存下的记录；没有这个文件时抛出 ValueError。"""
-    path = folder / f'{name}.json'
-    if not path.exists():
-        raise ValueError(
-            f'results/exercises/ 里没有 {name}.json：'
-            f'先运行 make record ARGS=exercises/{name}'
-        )
-    records = json.loads(path.read_text(encoding='utf-8'))
-    return {label: History.from_dict(one) for label, one in records.items()}
-
-
-def final(history: History, series: str = 'test_accuracy') -> list[float]:
-    """每个种子最后一轮的值；``series`` 是 ``Run`` 里的一个列表的名字。"""
-    return [getattr(run, series)[-1] for run in history.runs]
-
-
-def results_table(histories: Mapping[str, History]) -> Table:
-    """最后一轮的训练损失、训练与测试准确率（各种子的平均 ± 标准差）和吞吐量。"""
-    return Table(
-        ('网络', '训练损失', '训练准确率', '测试准确率', '张/秒'),
-        tuple(
-            (
-                label,
-                spread(final(history, 'train_loss')).text(),
-                spread(final(history, 'train_accuracy')).text(1, percent=True),
-                spread(final(history)).text(2, percent=True),
-                f'{history.images_per_second:.0f}',
-            )
-            for label, history in histories.items()
-        ),
-    )
+        trial.save()
+    return trial

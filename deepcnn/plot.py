@@ -62,27 +62,6 @@ def training_curves(history: History) -> Figure:
     return stamp(fig, history.provenance)
 
 
-def comparison_curves(histories: Mapping[str, History]) -> Figure:
-    """同一份配方的几个网络：左为训练损失，右为测试准确率，一个网络一种颜色。
-
-    粗线是各种子的均值，浅色细线是各个种子。没有记录时抛出 ValueError。
-    """
-    if not histories:
-        raise ValueError('没有可以画的训练记录')
-    fig, (left, right) = plt.subplots(1, 2, figsize=(9, 4), layout='constrained')
-    for label, history in histories.items():
-        _draw_runs(left, [run.train_loss for run in history.runs], label)
-        _draw_runs(right, [run.test_accuracy for run in history.runs], label)
-    left.set(xlabel='轮', ylabel='损失（交叉熵）', title='训练损失')
-    right.set(xlabel='轮', ylabel='准确率', title='测试准确率')
-    for axes in (left, right):
-        axes.xaxis.get_major_locator().set_params(integer=True)
-        axes.grid(alpha=0.3)
-    handles = left.get_legend_handles_labels()
-    fig.legend(*handles, loc='outside upper center', ncols=len(histories), fontsize=9)
-    return stamp(fig, next(iter(histories.values())).provenance)
-
-
 def heat_maps(
     panels: Mapping[str, Sequence[Sequence[float]]],
     rows: Sequence[str],

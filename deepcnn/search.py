@@ -8,13 +8,15 @@ from torch import nn
 
 from deepcnn import checkpoint
 from deepcnn.data import Dataset
-from deepcnn.experiment import FOLDER, train_seeds
+from deepcnn.experiment import train_seeds
+from deepcnn.history import RESULTS
 from deepcnn.profile import choose_device, describe_device
 from deepcnn.provenance import code_version, library_versions
 from deepcnn.recipe import Recipe
 from deepcnn.train import TrainingDiverged
 from deepcnn.tuning import Trial, save_trials
 
+FOLDER = RESULTS / 'exercises'
 VALIDATION_IMAGES = 5_000
 
 

@@ -7,10 +7,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from deepcnn.ablation import MEASURES, Trial
+from deepcnn.experiment import MEASURES, Trial
 from deepcnn.history import Run
 from deepcnn.plot import stamp
-from deepcnn.seed_spread import spread
+from deepcnn.spread import spread
 
 SERIES: dict[str, tuple[str, Callable[[Run], Sequence[float]]]] = {
     'train_loss': ('训练损失', lambda run: run.train_loss),

@@ -20,11 +20,11 @@ from deepcnn.comparison import (
     only_right,
     read_record,
     require_comparable,
-    spread,
 )
 from deepcnn.data import Dataset, load_digits_dataset
 from deepcnn.history import Run
 from deepcnn.lineup import LINEUP
+from deepcnn.spread import spread
 
 
 def seed_run(seed: int, predictions: str = '0123', accuracy: float = 0.5) -> SeedRun:
@@ -42,17 +42,6 @@ def record(network: str = 'nin', seeds: tuple[int, ...] = (0, 1, 2)) -> Record:
 
 
 # ---- 均值与起伏 ----
-
-
-def test_spread_divides_by_one_less() -> None:
-    found = spread([1.0, 2.0, 6.0])
-    assert found.mean == 3
-    assert found.sd == pytest.approx(math.sqrt((4 + 1 + 9) / 2))
-
-
-def test_one_value_has_no_spread() -> None:
-    with pytest.raises(ValueError, match='至少要两个数，现在是 1 个'):
-        spread([1.0])
 
 
 def test_numbers_of_a_record() -> None:
@@ -126,6 +115,11 @@ def test_one_noisy_network_is_not_told_apart_by_less_than_its_spread() -> None:
     widest = spread(groups['乱']).sd
     gap = next(one for one in differences(groups) if one.lower == '0')
     assert gap.difference - gap.low > 1.11 * widest  # 区间的一半，也就是界线
+
+
+def test_one_value_has_no_spread() -> None:
+    with pytest.raises(ValueError, match='甲 只有一个数'):
+        differences({'甲': [1.0], '乙': [1.0, 2.0]})
 
 
 @pytest.mark.filterwarnings('ignore::RuntimeWarning')

@@ -8,7 +8,7 @@ import torch
 from matplotlib import pyplot as plt
 
 from deepcnn import plot
-from deepcnn.comparison import UNDECIDED, Record, SeedRun, Spread
+from deepcnn.comparison import UNDECIDED, Record, SeedRun
 from deepcnn.comparison_plot import (
     accuracy_scatter,
     disagreement_grid,
@@ -17,6 +17,7 @@ from deepcnn.comparison_plot import (
     paired_bars,
 )
 from deepcnn.data import FASHION_CLASSES
+from deepcnn.spread import Spread
 
 matplotlib.use('Agg')
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -10,7 +11,8 @@ import pytest
 from nbformat import NotebookNode
 from torch import nn
 
-from deepcnn import experiment
+from deepcnn import search
+from deepcnn.experiment import load_trial
 from deepcnn.history import History, load_history
 from deepcnn.inspect import count_parameters, layer_table
 from deepcnn.models.alexnet import alexnet
@@ -19,6 +21,7 @@ from deepcnn.models.googlenet import googlenet
 from deepcnn.models.nin import nin
 from deepcnn.models.resnet import resnet18
 from deepcnn.models.vgg import WIDTH, vgg11
+from deepcnn.trial_tables import results_table, verdicts
 from deepcnn.tuning import load_trials
 
 CHAPTERS = Path(__file__).resolve().parent.parent / 'chapters'
@@ -128,29 +131,79 @@ def test_every_epoch_printed_is_recorded(chapter: str) -> None:
     assert printed == recorded
 
 
-# ---- 训练过的练习 ----
+# ---- 对照实验与训练过的练习 ----
+
+CURVES = ('train_loss', 'running_accuracy', 'test_accuracy')
+DEFAULT = ('train_loss', 'train_accuracy', 'test_accuracy')
 
 
-def printed_by(notebook: str, name: str) -> str:
-    """练习 ``notebook`` 里名为 ``name`` 的单元印出的文字。"""
-    (text,) = (t for n, t in printed_text(f'exercises/{notebook}') if n == name)
+@dataclass(frozen=True)
+class Page:
+    """一页实验：有哪些做法（记录的名字）、结果表列哪些量、各张比较表比什么。"""
+
+    trials: tuple[str, ...]
+    measures: tuple[str, ...]
+    comparisons: dict[str, tuple[str, str]]  # 单元名 → （量，「前减后」的序号）
+
+
+PAGES = {
+    'exercises/nin_without_1x1': Page(
+        ('nin-two', 'nin-one', 'nin-linear'), CURVES,
+        {'compare': ('test_accuracy', '01 02 21')},
+    ),
+    'exercises/inception_successors': Page(
+        ('inception-original', 'inception-bn', 'inception-factorized', 'inception-residual'),
+        CURVES,
+        {'compare': ('test_accuracy', '10 21 32 30')},
+    ),
+    'experiments/activation': Page(
+        ('alexnet-relu-he', 'alexnet-relu-xavier', 'alexnet-sigmoid-he',
+         'alexnet-sigmoid-xavier', 'alexnet-sigmoid-faster'),
+        DEFAULT,
+        {'compare': ('train_loss', '02 13 14')},
+    ),
+    'experiments/regularization': Page(
+        ('alexnet-neither', 'alexnet-dropout', 'alexnet-augmentation', 'alexnet-both',
+         'alexnet-pooled'),
+        ('train_accuracy', 'test_accuracy', 'gap'),
+        {'compare': ('gap', '01 23 02 13 04'),
+         'accuracy': ('test_accuracy', '01 23 02 13 04')},
+    ),
+    'experiments/degradation': Page(
+        ('plain-8', 'plain-20', 'plain-56', 'residual-8', 'residual-20', 'residual-56'),
+        DEFAULT,
+        {'compare': ('train_accuracy', '20 21 53 54 25')},
+    ),
+    'experiments/add_or_concatenate': Page(
+        ('densenet-concatenate', 'densenet-add-parameters', 'densenet-add-macs'),
+        DEFAULT,
+        {'compare': ('test_accuracy', '01 02'), 'loss': ('train_loss', '01 02')},
+    ),
+}  # fmt: skip
+
+
+def printed_by(page: str, name: str) -> str:
+    """``page`` 里名为 ``name`` 的单元印出的文字。"""
+    (text,) = (text for cell, text in printed_text(page) if cell == name)
     return text
 
 
-@pytest.mark.parametrize('notebook', ['nin_without_1x1', 'inception_successors'])
-def test_comparison_of_an_exercise_is_recomputed(notebook: str) -> None:
-    histories = experiment.load(notebook)
-    printed = printed_by(notebook, 'results').strip()
-    assert printed == experiment.results_table(histories)._repr_markdown_()
-    sentences = printed_by(notebook, 'compare')
-    for label, history in histories.items():
-        assert history.provenance in sentences
-        assert f'「{label}」' in sentences
+@pytest.mark.parametrize('page', PAGES)
+def test_tables_of_an_experiment_are_recomputed(page: str) -> None:
+    expected = PAGES[page]
+    trials = [load_trial(name) for name in expected.trials]
+    table = results_table(trials, expected.measures)
+    assert printed_by(page, 'results').strip() == table._repr_markdown_()
+    for cell, (measure, numbers) in expected.comparisons.items():
+        pairs = [(trials[int(a)], trials[int(b)]) for a, b in numbers.split()]
+        assert verdicts(pairs, measure)._repr_markdown_() in printed_by(page, cell)
+    named = printed_by(page, 'profile') + printed_by(page, 'compare')
+    assert trials[0].history.provenance in named
 
 
 def test_every_trial_printed_is_recorded() -> None:
-    trials = load_trials(experiment.FOLDER / 'tuning.json')
-    printed = printed_by('tuning', 'search') + printed_by('tuning', 'finalists')
+    trials = load_trials(search.FOLDER / 'tuning.json')
+    printed = ''.join(printed_by('exercises/tuning', n) for n in ('search', 'finalists'))
     shown = re.findall(r'测试准确率 ([\d.]+)', printed)
     recorded = [f'{a:.3f}' for one in trials for a in one.validation_accuracy]
     assert shown == recorded
