@@ -158,7 +158,7 @@ def train_epoch(
     losses = torch.zeros(steps, device=device)
     hits = torch.zeros(steps, device=device)
     rates = []
-    bar = progress_bar(steps, epoch, recipe, data)
+    bar = progress_bar(steps, run, recipe, data)
     started = perf_counter()
     for step, (X, y) in enumerate(batches):
         with autocast(recipe, device):
