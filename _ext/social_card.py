@@ -12,18 +12,25 @@ from docutils import nodes
 from sphinx.application import Sphinx
 
 LONGEST = 120
+WIDE = '[\u3000-\u9fff\uff00-\uffef]'  # 汉字和全角的标点
 
 
 def plain_text(node: nodes.Node) -> str:
-    """一段文字，公式里常见的记号换成看得懂的字符。"""
+    """一段文字，不含脚注的号码；公式里常见的记号换成看得懂的字符。"""
+    node = node.deepcopy()
+    for reference in list(node.findall(nodes.footnote_reference)):
+        reference.parent.remove(reference)
     text = re.sub(r'\\times\s*', '×', node.astext())
-    return re.sub(r'\s+', ' ', text.replace('\\', '')).strip()
+    text = re.sub(r'\s+', ' ', text.replace('\\', '')).strip()
+    return re.sub(f'(?<={WIDE}) (?={WIDE})', '', text)  # 号码两边的空格
 
 
 def describe(doctree: nodes.document) -> str:
-    """正文的第一段，过长时停在一句的末尾。"""
+    """正文里第一个完整的段落（不是「……：」），过长时停在一句的末尾。"""
     for paragraph in doctree.findall(nodes.paragraph):
         text = plain_text(paragraph)
+        if text.endswith('：'):
+            continue
         if len(text) <= LONGEST:
             return text
         cut = text[:LONGEST]
