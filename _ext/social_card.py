@@ -1,7 +1,6 @@
 """每页的 Open Graph 数据：转发到别处时显示书名、章名和一句介绍。
 
-网址还没有定，所以不写 og:url 和 og:image（它们必须是完整的网址）；
-在 _config.yml 里填好 html.baseurl 之后自动补上 og:url。
+og:url 必须是完整的网址，_config.yml 里有 html.baseurl 时才写；make repository 会填它。
 """
 
 import re
@@ -10,6 +9,7 @@ from typing import Any
 
 from docutils import nodes
 from sphinx.application import Sphinx
+from template_edits import edit_templates
 
 LONGEST = 120
 WIDE = '[\u3000-\u9fff\uff00-\uffef]'  # 汉字和全角的标点
@@ -72,6 +72,16 @@ def add_card(
     context['metatags'] = context.get('metatags', '') + '\n'.join(lines)
 
 
+# 首页的标题就是书名，后面不再跟一个书名。
+TITLE = {
+    '<title>{{ title|striptags|e }}{{ titlesuffix }}</title>': (
+        '<title>{{ title|striptags|e }}'
+        '{{ titlesuffix if pagename != root_doc }}</title>'
+    )
+}
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
+    edit_templates(app, TITLE)
     app.connect('html-page-context', add_card)
     return {'parallel_read_safe': True, 'parallel_write_safe': True}

@@ -236,7 +236,17 @@ def test_pages_carry_open_graph_data() -> None:
     assert data['locale'] == 'zh_CN'
     assert data['description'].endswith('。')
     # 相对网址对转发没有用；网址定下之前不写。
-    assert not {'url', 'image'} & set(data)
+    config = yaml.safe_load((ROOT / '_config.yml').read_text(encoding='utf-8'))
+    baseurl = config['html']['baseurl']
+    assert data.get('url') == (baseurl and f'{baseurl}chapters/resnet.html' or None)
+
+
+def test_titles_name_the_book_once() -> None:
+    book = '深度卷积神经网络：从 AlexNet 到 DenseNet'
+    for name in ('index', 'chapters/resnet', 'search'):
+        [title] = re.findall('<title>(.*?)</title>', read(f'{name}.html'))
+        assert title.count(book) == 1, title
+    assert f'<title>{book}</title>' in read('index.html')
 
 
 def test_pages_have_an_icon() -> None:
