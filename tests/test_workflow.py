@@ -9,6 +9,12 @@ from typing import Any
 import pytest
 import yaml
 from packaging.requirements import Requirement
+from packaging.version import Version
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / 'tools'))
@@ -106,10 +112,19 @@ def test_binder_has_the_versions_of_the_package() -> None:
     lines = (ROOT / 'requirements.txt').read_text(encoding='utf-8').splitlines()
     stated = [Requirement(x) for x in lines if x and not x.startswith('#')]
     ranges = {item.name: str(item.specifier) for item in stated}
+    found = {}
     for line in environment['dependencies']:
         name, low = re.fullmatch(r'([a-z-]+)(.*)', line).groups()
-        if name != 'python':
-            assert low == ranges[CONDA_NAMES.get(name, name)], name
+        found[CONDA_NAMES.get(name, name)] = low
+    python = found.pop('python')
+    assert found == {name: ranges[name] for name in found}
+    # 配套包要的一个也不少。
+    text = (ROOT / 'pyproject.toml').read_text(encoding='utf-8')
+    project = tomllib.loads(text)['project']
+    wanted = [Requirement(line) for line in project['dependencies']]
+    assert {r.name: str(r.specifier) for r in wanted}.items() <= found.items()
+    low = project['requires-python'].removeprefix('>=')
+    assert Version(python.removeprefix('=')) >= Version(low)
 
 
 def test_binder_uses_the_quick_profile_unless_told() -> None:
