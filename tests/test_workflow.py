@@ -2,6 +2,7 @@
 
 import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -133,6 +134,25 @@ def test_binder_uses_the_quick_profile_unless_told() -> None:
     text = start.read_text(encoding='utf-8')
     assert 'DEEPCNN_PROFILE:-quick' in text
     assert text.rstrip().endswith('exec "$@"')
+
+
+@pytest.mark.parametrize('fonts', ['NotoSansCJK.ttc: Noto Sans CJK SC', '', None])
+def test_ci_knows_whether_there_is_a_chinese_font(
+    tmp_path: Path, fonts: str | None
+) -> None:
+    script = (ROOT / '.ci/run').read_text(encoding='utf-8')
+    function = re.search(r'^has_chinese_font\(\) \{.*?^\}$', script, re.M | re.S)[0]
+    if fonts is not None:
+        listing = tmp_path / 'fc-list'
+        listing.write_text(f'#!/bin/sh\necho "{fonts}"\n')
+        listing.chmod(0o755)
+    code = f'set -euo pipefail\n{function}\nif has_chinese_font; then echo yes; fi'
+    done = subprocess.run(
+        ['/bin/bash', '-c', code],
+        env={'PATH': str(tmp_path)},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.split() == (['yes'] if fonts else [])
 
 
 def link(info: str, status: str = 'broken') -> Link:
