@@ -1,16 +1,21 @@
 """每页的 Open Graph 数据：转发到别处时显示书名、章名和一句介绍。
 
-og:url 必须是完整的网址，_config.yml 里有 html.baseurl 时才写；make repository 会填它。
+og:url 和 og:image（tools/draw_cover.py 画的封面）必须是完整的网址，_config.yml 里有
+html.baseurl 时才写；make repository 会填它。
 """
 
 import re
 from html import escape, unescape
+from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin
 
 from docutils import nodes
 from sphinx.application import Sphinx
+from sphinx.config import Config
 from template_edits import edit_templates
 
+COVER = Path(__file__).resolve().parent.parent / 'img' / 'cover.png'
 LONGEST = 120
 WIDE = '[\u3000-\u9fff\uff00-\uffef]'  # 汉字和全角的标点
 
@@ -53,6 +58,7 @@ def card(
     }
     if app.config.html_baseurl and context.get('pageurl'):
         properties['og:url'] = context['pageurl']
+        properties['og:image'] = urljoin(app.config.html_baseurl, f'_static/{COVER.name}')
     return properties
 
 
@@ -81,7 +87,13 @@ TITLE = {
 }
 
 
+def add_cover(app: Sphinx, config: Config) -> None:
+    if config.html_baseurl:
+        config.html_static_path.append(str(COVER))
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     edit_templates(app, TITLE)
+    app.connect('config-inited', add_cover)
     app.connect('html-page-context', add_card)
     return {'parallel_read_safe': True, 'parallel_write_safe': True}

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 from docutils import nodes
+from PIL import Image
 from selenium.webdriver.chrome.webdriver import WebDriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
@@ -239,6 +240,15 @@ def test_pages_carry_open_graph_data() -> None:
     config = yaml.safe_load((ROOT / '_config.yml').read_text(encoding='utf-8'))
     baseurl = config['html']['baseurl']
     assert data.get('url') == (baseurl and f'{baseurl}chapters/resnet.html' or None)
+    assert data.get('image') == (baseurl and f'{baseurl}_static/cover.png' or None)
+
+
+def test_cover_is_as_large_as_cards_need_and_names_the_book() -> None:
+    """书名改了，请运行 python tools/draw_cover.py。"""
+    config = yaml.safe_load((ROOT / '_config.yml').read_text(encoding='utf-8'))
+    cover = Image.open(ROOT / 'img' / 'cover.png')
+    assert cover.size == (1200, 630)
+    assert cover.info['Title'] == config['title']
 
 
 def test_titles_name_the_book_once() -> None:

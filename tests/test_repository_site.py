@@ -135,6 +135,10 @@ def test_public_book_states_its_address(public_book: Path) -> None:
     address = 'https://someone.github.io/deep-cnn/chapters/nin.html'
     assert f'<meta property="og:url" content="{address}">' in page
     assert f'<link rel="canonical" href="{address}"' in page
+    cover = '_static/cover.png'
+    image = f'https://someone.github.io/deep-cnn/{cover}'
+    assert f'<meta property="og:image" content="{image}">' in page
+    assert (public_book / cover).is_file()
 
 
 def test_public_book_launches_only_notebooks(public_book: Path) -> None:
