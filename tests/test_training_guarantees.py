@@ -8,6 +8,7 @@ from torch import nn
 
 from deepcnn import train as train_module
 from deepcnn.data import Dataset, load_digits_dataset
+from deepcnn.history import History, Run
 from deepcnn.models.alexnet import alexnet
 from deepcnn.models.densenet import densenet
 from deepcnn.recipe import Recipe
@@ -101,6 +102,28 @@ def test_ctrl_c_in_the_first_epoch_of_a_later_seed_keeps_the_first(
     _, history = train(linear_net, digits, recipe, 'quick', CPU)
     assert [run.seed for run in history.runs] == [0]
     assert '保留前 1 个种子' in capsys.readouterr().out
+
+
+def interrupted_history() -> History:
+    """种子 0 训练了 5 轮，种子 1 在第 2 轮里被打断。"""
+    whole = Run(0, [1.0] * 5, [0.8] * 5, [0.9] * 5, [1.0] * 5, 5.0)
+    cut = Run(1, [2.0], [0.2], [0.1], [1.0], 1.0)
+    return History(
+        'net', 'quick', 'digits', 64, 32, 8, 5, 16, 'fp32', 'CPU', '2', {}, [whole, cut]
+    )
+
+
+def test_an_interrupted_seed_is_not_averaged_in() -> None:
+    history = interrupted_history()
+    assert history.test_accuracy == 0.9
+    assert '种子 0、1（1 没有训练完' in history.provenance
+
+
+def test_an_interrupted_seed_does_not_shorten_the_curves() -> None:
+    for axes, last in zip(interrupted_history().plot().axes, (1.0, 0.8), strict=True):
+        mean, *seeds = axes.get_lines()[:3]
+        assert [len(line.get_xdata()) for line in (mean, *seeds)] == [5, 5, 1]
+        assert mean.get_ydata()[-1] == pytest.approx(last)
 
 
 @pytest.mark.parametrize('steps', range(1, 10))
