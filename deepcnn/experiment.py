@@ -124,14 +124,14 @@ def train_seeds(
     data: Dataset,
     recipe: Recipe,
     profile: str | None = None,
-    device: torch.device | None = None,
+    device: torch.device | str | None = None,
 ) -> tuple[list[nn.Module], History]:
     """按 ``recipe`` 的每个种子各训练一次，返回各个网络与记录。
 
     与 ``train`` 是同一个循环，``make record`` 时也存、也读回断点。按 Ctrl-C 时抛出
     KeyboardInterrupt：缺了几轮的记录不能拿来比较。
     """
-    device = device or choose_device()
+    device, profile = choose_device(device), choose_profile(profile)
     data = data.first(recipe.train_images, recipe.test_images).to(device)
     nets, history = [], None
     for seed in recipe.seeds:

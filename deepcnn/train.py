@@ -30,14 +30,14 @@ def train(
     data: Dataset,
     recipe: Recipe,
     profile: str | None = None,
-    device: torch.device | None = None,
+    device: torch.device | str | None = None,
 ) -> tuple[nn.Module, History]:
     """按 ``recipe`` 的每个种子各训练一次，返回第一个种子的网络与全部记录。
 
-    ``build()`` 不带参数，返回一个新网络。由 ``make record`` 执行时，结果另存为
-    ``results/<网络>.json``。
+    ``build()`` 不带参数，返回一个新网络。档位或设备不认识时抛出 ValueError。由
+    ``make record`` 执行时，结果另存为 ``results/<网络>.json``。
     """
-    device = device or choose_device()
+    device, profile = choose_device(device), choose_profile(profile)
     data = data.first(recipe.train_images, recipe.test_images).to(device)
     first_net, history = None, None
     for seed in recipe.seeds:
@@ -87,7 +87,7 @@ def new_history(
 ) -> History:
     return History(
         network=getattr(net, 'name', type(net).__name__),
-        profile=profile or choose_profile(),
+        profile=choose_profile(profile),
         dataset=data.name,
         train_images=len(data.train),
         test_images=len(data.test),
