@@ -21,7 +21,7 @@ from deepcnn.inspect import count_parameters
 from deepcnn.network import Network, require_image_size
 from deepcnn.profile import choose_device, choose_profile
 from deepcnn.recipe import Recipe
-from deepcnn.train import evaluate, new_history, run_seed
+from deepcnn.train import evaluate, new_history, on_device, run_seed
 
 FOLDER = RESULTS / 'experiments'
 MEASURES = {
@@ -132,7 +132,7 @@ def train_seeds(
     KeyboardInterrupt：缺了几轮的记录不能拿来比较。
     """
     device, profile = choose_device(device), choose_profile(profile)
-    data = data.first(recipe.train_images, recipe.test_images).to(device)
+    data = on_device(data.first(recipe.train_images, recipe.test_images), device)
     nets, history = [], None
     for seed in recipe.seeds:
         torch.manual_seed(seed)
