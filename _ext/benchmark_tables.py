@@ -24,6 +24,7 @@ sys.path.insert(0, str(ROOT))  # make book 的环境里没有安装 deepcnn
 from deepcnn.benchmark import (  # noqa: E402
     BASELINE,
     NOISE,
+    SHARE_GOALS,
     TUNED,
     Comparison,
     Report,
@@ -32,7 +33,7 @@ from deepcnn.benchmark import (  # noqa: E402
 )
 
 TITLES = {
-    'alexnet': 'AlexNet', 'vgg11': 'VGG-11（1/4 宽）', 'nin': 'NiN',
+    'alexnet': 'AlexNet', 'vgg11': 'VGG-11（1/4 宽）', 'nin': 'NiN（末尾无 ReLU）',
     'googlenet': 'GoogLeNet', 'resnet18': 'ResNet-18', 'densenet': 'DenseNet',
     'vgg11-full': 'VGG-11（全宽）',
 }  # fmt: skip
@@ -103,8 +104,10 @@ def machine(report: Report) -> str:
 
 
 def overview(report: Report) -> str:
-    """每个网络一行：吞吐量、倍数、是否达到目标。"""
-    head = ['网络', 'd2l', '只调读取', '本书', '倍数（范围）', '时钟 B', '目标']
+    """每个网络一行：吞吐量、倍数、（GPU 上）占极限的比例、是否达到目标。"""
+    shares = ['占极限'] if report.device in SHARE_GOALS else []
+    head = ['网络', 'd2l', '只调读取', '本书', '倍数（范围）', '时钟 B']
+    head += [*shares, '目标']
     rows = [overview_row(one) for one in measured(report)]
     name = DEVICES[report.device]
     return grid(head, rows, f'{name} 上每秒训练的图像数（时钟 A，各轮的中位数）')
@@ -113,6 +116,10 @@ def overview(report: Report) -> str:
 def overview_row(one: Comparison) -> list[str]:
     d2l, tuned, ours = one.row(BASELINE), one.row(TUNED), one.engine
     low, high = one.speedup_range(ours)
+    goal, shares = f'{one.goal:g}', []
+    if one.share_goal is not None:
+        shares = [f'{one.share_of_limit(ours):.0%}']
+        goal += f' 且 {one.share_goal:.0%}'
     return [
         TITLES[one.network],
         number(d2l.rate),
@@ -120,7 +127,8 @@ def overview_row(one: Comparison) -> list[str]:
         number(ours.rate),
         f'{times(one.speedup(ours))}（{times(low)}～{times(high)}）',
         times(one.step_speedup(ours)),
-        f'{one.goal:g} {"达到" if one.goal_reached else "没有达到"}',
+        *shares,
+        f'{goal} {"达到" if one.goal_reached else "没有达到"}',
     ]
 
 

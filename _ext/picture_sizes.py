@@ -2,22 +2,44 @@
 
 不写宽高，图到了浏览器才知道它多高，下面的文字会突然往下跳；慢的网络上尤其恼人。
 各图同时下载会互相拖慢，而读者先看到的是第一张。
+
+图按 110 dpi 的大小显示：画得更密的，在高分屏上和放大之后更清楚，占的地方不变。
 """
 
 import re
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 
 PICTURE = re.compile(r'<img (?![^>]*\b(?:width|style)=)[^>]*\bsrc="([^"]+\.png)"[^>]*>')
 PNG_HEAD = b'\x89PNG\r\n\x1a\n'
+SHOWN_DPI = 110
+METRES_PER_INCH = 0.0254
+
+
+def chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """PNG 里像素之前的各块：名字与内容。"""
+    at = len(PNG_HEAD)
+    while at + 8 <= len(data):
+        length, name = struct.unpack('>I4s', data[at : at + 8])
+        if name == b'IDAT':
+            return
+        yield name, data[at + 8 : at + 8 + length]
+        at += length + 12  # 长度、名字与校验和各 4 字节
 
 
 def png_size(path: Path) -> tuple[int, int]:
-    """返回 PNG 的宽和高，像素；不是 PNG 时抛出 ValueError。"""
-    head = path.read_bytes()[:24]
-    if len(head) < 24 or not head.startswith(PNG_HEAD):
+    """返回 PNG 显示时的宽和高，CSS 像素；不是 PNG 时抛出 ValueError。"""
+    data = path.read_bytes()
+    if len(data) < 24 or not data.startswith(PNG_HEAD):
         raise ValueError(f'{path} 不是 PNG 图像')
-    return struct.unpack('>II', head[16:24])
+    width, height = struct.unpack('>II', data[16:24])
+    density = dict(chunks(data)).get(b'pHYs', b'')
+    if len(density) == 9 and density[8] == 1:  # 1：每米多少像素
+        dpi = round(struct.unpack('>I', density[:4])[0] * METRES_PER_INCH)
+        scale = min(1, SHOWN_DPI / dpi) if dpi else 1
+        width, height = round(width * scale), round(height * scale)
+    return width, height
 
 
 def size_pictures(page: str, folder: Path) -> str:

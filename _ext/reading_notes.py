@@ -18,16 +18,39 @@ CODE_LINES_PER_MINUTE = 20
 # 汉字比这还少的页（文献总表）不是用来通读的。
 LEAST_HAN = 200
 
-# 章名与 results/ 里的文件名不同的几章。
-RECORDED_AS = {
-    'toolbox': 'lenet',
-    'vgg': 'vgg11',
-    'resnet': 'resnet18',
-    'activation': 'experiments/alexnet-relu-he',
-    'regularization': 'experiments/alexnet-neither',
-    'degradation': 'experiments/plain-8',
-    'add_or_concatenate': 'experiments/densenet-concatenate',
+LINEUP = ('alexnet', 'vgg11', 'nin', 'googlenet', 'resnet18', 'densenet')
+
+
+def variants(network: str, names: str) -> tuple[str, ...]:
+    """对照实验的记录：每种做法一份。"""
+    return tuple(f'experiments/{network}-{name}' for name in names.split())
+
+
+# 各页的训练结果存在 results/ 的哪些文件里；没有列出的，与页同名。
+RECORDS = {
+    'toolbox': ('lenet',),
+    'vgg': ('vgg11',),
+    'resnet': ('resnet18',),
+    'summary': LINEUP,
+    'experiments/activation': variants(
+        'alexnet', 'relu-he relu-xavier sigmoid-he sigmoid-xavier sigmoid-faster'
+    ),
+    'experiments/regularization': variants(
+        'alexnet', 'neither dropout augmentation both pooled'
+    ),
+    'experiments/degradation': variants('plain', '8 20 56')
+    + variants('residual', '8 20 56'),
+    'experiments/add_or_concatenate': variants(
+        'densenet', 'concatenate add-parameters add-macs'
+    ),
+    'exercises/nin_without_1x1': variants('nin', 'two one linear'),
+    'exercises/inception_successors': variants(
+        'inception', 'original bn factorized residual'
+    ),
+    'exercises/fewer_parameters': ('resnet18', 'densenet'),
 }
+# 六网对比录好之后，小结一章改读这些。
+COMPARED = tuple(f'comparison/{network}' for network in LINEUP)
 
 UNREAD = (nodes.comment, nodes.raw, nodes.math, nodes.math_block)
 
@@ -65,21 +88,63 @@ def measure(node: nodes.Node) -> Amount:
     return sum(map(measure, node.children), Amount())
 
 
-def recorded_training(source: Path, document: str) -> dict[str, Any] | None:
-    """返回这一章的训练记录；没有就返回 None。"""
-    chapter = Path(document).name
-    path = source / 'results' / f'{RECORDED_AS.get(chapter, chapter)}.json'
-    return json.loads(path.read_text(encoding='utf-8')) if path.is_file() else None
+@dataclass(frozen=True)
+class Recording:
+    """一页的训练结果是在哪里录下的；几份记录的并在一起，不重复。"""
+
+    devices: tuple[str, ...]
+    datasets: tuple[str, ...]
+    profiles: tuple[str, ...]
+    seeds: tuple[int, ...]
 
 
-def describe_recording(record: dict[str, Any], profiles: str) -> str:
-    """「训练结果录自 CPU（…）：Fashion-MNIST，laptop 档，随机种子 0」。"""
-    seeds = '、'.join(str(seed) for seed in record['seeds'])
-    profile = f'<a href="{profiles}">{escape(record["profile"])} 档</a>'
-    return (
-        f'训练结果录自 {escape(record["device"])}：'
-        f'{escape(record["dataset"])}，{profile}，随机种子 {seeds}'
+def seeds_of(record: dict[str, Any]) -> list[int]:
+    """训练记录、六网对比和超参数的一次尝试，种子各写在不同的地方。"""
+    if 'runs' in record:
+        return [run['seed'] for run in record['runs']]
+    return record['recipe']['seeds']
+
+
+def combine(records: list[dict[str, Any]]) -> Recording:
+    def values(name: str) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(r[name] for r in records if name in r))
+
+    seeds = sorted({seed for record in records for seed in seeds_of(record)})
+    return Recording(
+        values('device'), values('dataset'), values('profile'), tuple(seeds)
     )
+
+
+def record_files(source: Path, document: str) -> list[Path]:
+    """这一页的训练结果应当在哪些文件里。"""
+    page, results = document.removeprefix('chapters/'), source / 'results'
+    names = RECORDS.get(page, (page,))
+    if page == 'summary' and (results / 'comparison').is_dir():
+        names = COMPARED
+    return [results / f'{name}.json' for name in names]
+
+
+def recorded_training(source: Path, document: str) -> Recording | None:
+    """这一页的全部训练记录；没有，或还没有录全，就返回 None。"""
+    paths = record_files(source, document)
+    if not all(path.is_file() for path in paths):
+        return None
+    records = []
+    for path in paths:
+        record = json.loads(path.read_text(encoding='utf-8'))
+        records += record if isinstance(record, list) else [record]
+    return combine(records)
+
+
+def describe_recording(recording: Recording, profiles: str) -> str:
+    """「训练结果录自 CPU（…）：Fashion-MNIST，laptop 档，随机种子 0」。"""
+    details = [escape('、'.join(recording.datasets))] if recording.datasets else []
+    if recording.profiles:
+        names = '、'.join(f'{name} 档' for name in recording.profiles)
+        details.append(f'<a href="{profiles}">{escape(names)}</a>')
+    details.append('随机种子 ' + '、'.join(map(str, recording.seeds)))
+    devices = escape('、'.join(recording.devices))
+    return f'训练结果录自 {devices}：{"，".join(details)}'
 
 
 def measure_pages(app: Sphinx, env: BuildEnvironment) -> list[str]:
@@ -97,10 +162,10 @@ def page_note(app: Sphinx, document: str) -> str:
     if minutes is None:
         return ''
     parts = [f'约 {minutes} 分钟']
-    record = recorded_training(Path(app.srcdir), document)
-    if record:
+    recording = recorded_training(Path(app.srcdir), document)
+    if recording:
         root = app.builder.get_relative_uri(document, app.config.root_doc)
-        parts.append(describe_recording(record, f'{root}#sec-index-profiles'))
+        parts.append(describe_recording(recording, f'{root}#sec-index-profiles'))
     spans = ''.join(f'<span>{part}</span>' for part in parts)
     return f'<p class="reading-note" data-page="{escape(document)}">{spans}</p>'
 

@@ -1,29 +1,41 @@
 """每页的 Open Graph 数据：转发到别处时显示书名、章名和一句介绍。
 
-网址还没有定，所以不写 og:url 和 og:image（它们必须是完整的网址）；
-在 _config.yml 里填好 html.baseurl 之后自动补上 og:url。
+og:url 和 og:image（tools/draw_cover.py 画的封面）必须是完整的网址，_config.yml 里有
+html.baseurl 时才写；make repository 会填它。
 """
 
 import re
 from html import escape, unescape
+from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin
 
 from docutils import nodes
 from sphinx.application import Sphinx
+from sphinx.config import Config
+from template_edits import edit_templates
 
+COVER = Path(__file__).resolve().parent.parent / 'img' / 'cover.png'
 LONGEST = 120
+WIDE = '[\u3000-\u9fff\uff00-\uffef]'  # 汉字和全角的标点
 
 
 def plain_text(node: nodes.Node) -> str:
-    """一段文字，公式里常见的记号换成看得懂的字符。"""
+    """一段文字，不含脚注的号码；公式里常见的记号换成看得懂的字符。"""
+    node = node.deepcopy()
+    for reference in list(node.findall(nodes.footnote_reference)):
+        reference.parent.remove(reference)
     text = re.sub(r'\\times\s*', '×', node.astext())
-    return re.sub(r'\s+', ' ', text.replace('\\', '')).strip()
+    text = re.sub(r'\s+', ' ', text.replace('\\', '')).strip()
+    return re.sub(f'(?<={WIDE}) (?={WIDE})', '', text)  # 号码两边的空格
 
 
 def describe(doctree: nodes.document) -> str:
-    """正文的第一段，过长时停在一句的末尾。"""
+    """正文里第一个完整的段落（不是「……：」），过长时停在一句的末尾。"""
     for paragraph in doctree.findall(nodes.paragraph):
         text = plain_text(paragraph)
+        if text.endswith('：'):
+            continue
         if len(text) <= LONGEST:
             return text
         cut = text[:LONGEST]
@@ -46,6 +58,7 @@ def card(
     }
     if app.config.html_baseurl and context.get('pageurl'):
         properties['og:url'] = context['pageurl']
+        properties['og:image'] = urljoin(app.config.html_baseurl, f'_static/{COVER.name}')
     return properties
 
 
@@ -65,6 +78,22 @@ def add_card(
     context['metatags'] = context.get('metatags', '') + '\n'.join(lines)
 
 
+# 首页的标题就是书名，后面不再跟一个书名。
+TITLE = {
+    '<title>{{ title|striptags|e }}{{ titlesuffix }}</title>': (
+        '<title>{{ title|striptags|e }}'
+        '{{ titlesuffix if pagename != root_doc }}</title>'
+    )
+}
+
+
+def add_cover(app: Sphinx, config: Config) -> None:
+    if config.html_baseurl:
+        config.html_static_path.append(str(COVER))
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
+    edit_templates(app, TITLE)
+    app.connect('config-inited', add_cover)
     app.connect('html-page-context', add_card)
     return {'parallel_read_safe': True, 'parallel_write_safe': True}

@@ -60,6 +60,15 @@ def read_rendered() -> dict[str, str]:
 
 
 FOCUSABLE = '<mjx-container tabindex="0" '
+# 行内公式宽过这些（1ex 约 9 像素）时，最窄的手机（320 像素）上放不下。
+WIDEST_INLINE = 28
+WIDTH = re.compile(r'<svg[^>]*? width="([\d.]+)ex"')
+
+
+def may_scroll(svg: str, display: bool) -> bool:
+    """排好的公式在手机上是否要横向滚动。"""
+    width = WIDTH.search(svg)
+    return display or bool(width and float(width[1]) > WIDEST_INLINE)
 
 
 class Formulas:
@@ -79,9 +88,9 @@ class Formulas:
             self.met[key] = None
             markup = self.rendered.get(key, match[0])
             # 手机上宽的公式要横向滚动：能获得焦点，键盘才滚得动它。
-            return (
-                markup.replace('<mjx-container ', FOCUSABLE, 1) if display else markup
-            )
+            if may_scroll(markup, display):
+                return markup.replace('<mjx-container ', FOCUSABLE, 1)
+            return markup
 
         return LATEX.sub(replace, markup)
 

@@ -21,7 +21,7 @@ from deepcnn.tuning import Trial, best, load_trials, varied  # noqa: E402
 
 FOLDER = ROOT / 'results' / 'tuning'
 TITLES = {
-    'alexnet': 'AlexNet', 'vgg11': 'VGG-11（1/4 宽）', 'nin': 'NiN',
+    'alexnet': 'AlexNet', 'vgg11': 'VGG-11（1/4 宽）', 'nin': 'NiN（末尾无 ReLU）',
     'googlenet': 'GoogLeNet', 'resnet18': 'ResNet-18', 'densenet': 'DenseNet',
 }  # fmt: skip
 FIELDS = {

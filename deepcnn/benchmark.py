@@ -16,6 +16,7 @@ NOISE = 0.05  # 相差不到 5% 算作噪声
 BASELINE, TUNED, ENGINE, AGAIN = 'd2l', 'd2l-tuned', 'fused', 'd2l-again'
 # 本书循环应达到的倍数：设备 → 网络 → 倍数；没有写明的用 '*' 那一项。
 GOALS = {'cpu': {'*': 2.0}, 'cuda': {'*': 10.0, 'vgg11-full': 4.0}}
+SHARE_GOALS = {'cuda': 0.5}  # 还应达到硬件极限的几成；没有写明的设备不要求
 
 
 @dataclass
@@ -122,7 +123,11 @@ class Comparison:
 
     @property
     def goal_reached(self) -> bool:
-        return self.speedup(self.engine) >= self.goal
+        """倍数达到目标；对极限有要求的设备上，占极限的比例也达到。"""
+        ours = self.engine
+        fast = self.speedup(ours) >= self.goal
+        share = self.share_goal
+        return fast and (share is None or self.share_of_limit(ours) >= share)
 
     def share_of_limit(self, row: Row) -> float:
         return row.rate / self.limit_rate
@@ -131,6 +136,11 @@ class Comparison:
     def goal(self) -> float:
         goals = GOALS[self.device]
         return goals.get(self.network, goals['*'])
+
+    @property
+    def share_goal(self) -> float | None:
+        """应达到硬件极限的几成；这种设备上没有要求时为 None。"""
+        return SHARE_GOALS.get(self.device)
 
     @classmethod
     def from_dict(cls, record: dict) -> 'Comparison':

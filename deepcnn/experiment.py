@@ -21,7 +21,7 @@ from deepcnn.inspect import count_parameters
 from deepcnn.network import Network, require_image_size
 from deepcnn.profile import choose_device, choose_profile
 from deepcnn.recipe import Recipe
-from deepcnn.train import evaluate, new_history, run_seed
+from deepcnn.train import evaluate, new_history, on_device, run_seed
 
 FOLDER = RESULTS / 'experiments'
 MEASURES = {
@@ -124,15 +124,15 @@ def train_seeds(
     data: Dataset,
     recipe: Recipe,
     profile: str | None = None,
-    device: torch.device | None = None,
+    device: torch.device | str | None = None,
 ) -> tuple[list[nn.Module], History]:
     """按 ``recipe`` 的每个种子各训练一次，返回各个网络与记录。
 
     与 ``train`` 是同一个循环，``make record`` 时也存、也读回断点。按 Ctrl-C 时抛出
     KeyboardInterrupt：缺了几轮的记录不能拿来比较。
     """
-    device = device or choose_device()
-    data = data.first(recipe.train_images, recipe.test_images).to(device)
+    device, profile = choose_device(device), choose_profile(profile)
+    data = on_device(data.first(recipe.train_images, recipe.test_images), device)
     nets, history = [], None
     for seed in recipe.seeds:
         torch.manual_seed(seed)

@@ -72,14 +72,24 @@ class History:
         return self.train_images / median(seconds)
 
     @property
+    def longest_runs(self) -> list[Run]:
+        """轮数最多的种子；按 Ctrl-C 打断的那一个轮数较少，不与它们平均。"""
+        most = max(len(run.test_accuracy) for run in self.runs)
+        return [run for run in self.runs if len(run.test_accuracy) == most]
+
+    @property
     def test_accuracy(self) -> float:
-        """最后一轮的测试准确率，各种子平均。"""
-        return mean(run.test_accuracy[-1] for run in self.runs)
+        """最后一轮的测试准确率，训练得一样久的种子平均。"""
+        return mean(run.test_accuracy[-1] for run in self.longest_runs)
 
     @property
     def provenance(self) -> str:
         """图注用的一行来历：数据集、档位、设备、边长、精度、种子。"""
         seeds = '、'.join(str(seed) for seed in self.seeds)
+        longest = self.longest_runs
+        cut = [str(run.seed) for run in self.runs if run not in longest]
+        if cut:
+            seeds += f'（{"、".join(cut)} 没有训练完，不计入平均）'
         return (
             f'{self.dataset} · {self.profile} 档 · {self.device} · '
             f'{self.image_size} 像素 · {self.precision} · 种子 {seeds}'

@@ -29,7 +29,7 @@ def use_book_style() -> None:
             'font.family': [family, 'DejaVu Sans'],
             'axes.unicode_minus': False,
             'font.size': 11,
-            'figure.dpi': 110,
+            'figure.dpi': 165,  # 网页按 110 显示（_ext/picture_sizes.py），高分屏上清楚
             'axes.spines.top': False,
             'axes.spines.right': False,
             'axes.grid': False,
@@ -114,12 +114,18 @@ def _heat_map(axes: Axes, values: np.ndarray, limits: tuple[float, float]) -> Ax
 
 
 def _draw_runs(axes: Axes, series: Sequence[Sequence[float]], label: str) -> None:
-    epochs = range(1, min(map(len, series)) + 1)
-    means = [sum(values) / len(series) for values in zip(*series, strict=False)]
-    (line,) = axes.plot(epochs, means, marker='o', markersize=4, label=label)
+    """轮数最多的种子画均值；每个种子按自己的轮数画浅色线，中断的那个较短。"""
+    most = max(map(len, series))
+    longest = [values for values in series if len(values) == most]
+    means = [sum(values) / len(longest) for values in zip(*longest, strict=True)]
+    (line,) = axes.plot(_epochs(means), means, marker='o', markersize=4, label=label)
     if len(series) > 1:
         for values in series:
-            axes.plot(epochs, values[: len(epochs)], color=line.get_color(), alpha=0.25)
+            axes.plot(_epochs(values), values, color=line.get_color(), alpha=0.25)
+
+
+def _epochs(values: Sequence[float]) -> range:
+    return range(1, len(values) + 1)
 
 
 def show_images(

@@ -10,12 +10,15 @@ PROFILES = ('quick', 'laptop', 'gpu')
 DEVICES = ('auto', 'cuda', 'mps', 'cpu')
 
 
-def choose_device(name: str | None = None) -> torch.device:
+def choose_device(name: str | torch.device | None = None) -> torch.device:
     """返回计算设备；``auto`` 依次尝试 CUDA、MPS、CPU。
 
-    不给 ``name`` 时读环境变量 ``DEEPCNN_DEVICE``。名字不认识、或这台机器上没有
-    该设备时抛出 ValueError。
+    不给 ``name`` 时读环境变量 ``DEEPCNN_DEVICE``；已经是 ``torch.device`` 的检查之后
+    原样返回。名字不认识、或这台机器上没有该设备时抛出 ValueError。
     """
+    if isinstance(name, torch.device):
+        choose_device(name.type)
+        return name
     name = name or os.environ.get('DEEPCNN_DEVICE') or 'auto'
     if name not in DEVICES:
         raise ValueError(f'不认识的设备 {name!r}：请从 {"、".join(DEVICES)} 中选一个')

@@ -10,22 +10,26 @@ from deepcnn.history import Run
 from deepcnn.recipe import Recipe
 
 
-def progress_bar(steps: int, epoch: int, recipe: Recipe, data: Dataset) -> tqdm:
-    """轮内的进度条：损失、准确率、张/秒；``DEEPCNN_PROGRESS=0`` 时不画。"""
-    return tqdm(
-        desc=f'{data.name}  第 {epoch + 1}/{recipe.epochs} 轮',
+def progress_bar(steps: int, run: Run, recipe: Recipe, data: Dataset) -> tqdm:
+    """轮内的进度条：上一轮的损失与准确率、张/秒；``DEEPCNN_PROGRESS=0`` 时不画。"""
+    bar = tqdm(
+        desc=f'{data.name}  第 {len(run.train_loss) + 1}/{recipe.epochs} 轮',
         total=steps,
         unit='张',
         unit_scale=recipe.batch_size,
         leave=False,
         disable=os.environ.get('DEEPCNN_PROGRESS') == '0',
     )
+    if run.train_loss and not bar.disable:
+        loss, accuracy = run.train_loss[-1], run.train_accuracy[-1]
+        bar.set_postfix(上轮损失=f'{loss:.3f}', 上轮准确率=f'{accuracy:.3f}')
+    return bar
 
 
 def show_step(
     bar: tqdm, losses: Tensor, hits: Tensor, step: int, recipe: Recipe
 ) -> None:
-    """推进进度条；在 CPU 上顺便写出本轮至今的损失与准确率（读 GPU 会打断它）。"""
+    """推进进度条；在 CPU 上改写成本轮至今的损失与准确率（读 GPU 会打断它）。"""
     bar.update()
     if losses.device.type == 'cpu' and not bar.disable and step % 20 == 0:
         done = step + 1

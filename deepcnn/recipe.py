@@ -1,10 +1,14 @@
 """训练配方：一次训练要用到的全部设置。"""
 
 from dataclasses import asdict, dataclass
+from math import isfinite
+from numbers import Integral, Real
 
 OPTIMIZERS = ('adamw', 'sgd')
 SCHEDULES = ('onecycle', 'constant')
 PRECISIONS = ('auto', 'fp32', 'bf16')
+# 只能是整数的字段
+WHOLE = ('image_size', 'epochs', 'batch_size', 'train_images', 'test_images', 'shift')
 
 
 @dataclass(frozen=True)
@@ -29,34 +33,63 @@ class Recipe:
     seeds: tuple[int, ...] = (0,)  # 每个种子训练一次
 
     def __post_init__(self) -> None:
-        _require_positive(self, 'image_size', 'epochs', 'lr', 'batch_size')
-        _require_not_negative(self, 'weight_decay', 'label_smoothing', 'shift')
-        for name in ('train_images', 'test_images', 'clip'):
-            if getattr(self, name) is not None:
-                _require_positive(self, name)
+        optional = ('train_images', 'test_images', 'clip')
+        given = [name for name in optional if getattr(self, name) is not None]
+        for name in ('image_size', 'epochs', 'lr', 'batch_size', *given):
+            _require_positive(self, name)
+        for name in ('weight_decay', 'label_smoothing', 'shift'):
+            _require_not_negative(self, name)
+        _require_at_most_one(self, 'label_smoothing')
         _require_one_of(self, 'optimizer', OPTIMIZERS)
         _require_one_of(self, 'schedule', SCHEDULES)
         _require_one_of(self, 'precision', PRECISIONS)
-        if not self.seeds:
-            raise ValueError('seeds 不能为空：至少给一个整数种子，例如 (0,)')
+        _require_seeds(self.seeds)
 
     def to_dict(self) -> dict:
         """返回可以写进 JSON 的字典。"""
         return {**asdict(self), 'seeds': list(self.seeds)}
 
 
-def _require_positive(recipe: Recipe, *names: str) -> None:
-    for name in names:
-        value = getattr(recipe, name)
-        if not value > 0:
-            raise ValueError(f'{name} 必须大于 0，现在是 {value}')
+def _require_positive(recipe: Recipe, name: str) -> None:
+    value = _number(recipe, name, '大于 0')
+    if not value > 0:
+        raise ValueError(f'{name} 必须大于 0，现在是 {value}')
 
 
-def _require_not_negative(recipe: Recipe, *names: str) -> None:
-    for name in names:
-        value = getattr(recipe, name)
-        if value < 0:
-            raise ValueError(f'{name} 不能是负数，现在是 {value}')
+def _require_not_negative(recipe: Recipe, name: str) -> None:
+    value = _number(recipe, name, '不小于 0')
+    if value < 0:
+        raise ValueError(f'{name} 不能是负数，现在是 {value}')
+
+
+def _require_at_most_one(recipe: Recipe, name: str) -> None:
+    value = getattr(recipe, name)
+    if value > 1:
+        raise ValueError(f'{name} 要在 0～1 之间，现在是 {value}')
+
+
+def _number(recipe: Recipe, name: str, legal: str) -> float:
+    """返回字段的值；不是有限的数、或该是整数而不是时，抛出 ValueError。
+
+    ``legal`` 是合法的范围，只写进消息。
+    """
+    value = getattr(recipe, name)
+    if name in WHOLE and not _is_whole(value):
+        raise ValueError(f'{name} 要是{legal} 的整数，现在是 {value!r}')
+    if not isinstance(value, Real) or not isfinite(value):
+        raise ValueError(f'{name} 要是{legal} 的有限数，现在是 {value!r}')
+    return value
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def _require_seeds(seeds: tuple[int, ...]) -> None:
+    if not isinstance(seeds, tuple | list) or not all(map(_is_whole, seeds)):
+        raise ValueError(f'seeds 要是整数的元组，例如 (0, 1, 2)，现在是 {seeds!r}')
+    if not seeds:
+        raise ValueError('seeds 不能为空：至少给一个整数种子，例如 (0,)')
 
 
 def _require_one_of(recipe: Recipe, name: str, legal: tuple[str, ...]) -> None:

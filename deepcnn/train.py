@@ -20,6 +20,8 @@ from deepcnn.profile import choose_device, choose_profile, describe_device
 from deepcnn.progress import progress_bar, report_epoch, show_step
 from deepcnn.recipe import Recipe
 
+TEST_BATCH = 500  # 评价时每批的图像数
+
 
 class TrainingDiverged(ArithmeticError):
     """损失变成 NaN 或无穷大；消息里写明步数、学习率和可以怎么改。"""
@@ -30,24 +32,24 @@ def train(
     data: Dataset,
     recipe: Recipe,
     profile: str | None = None,
-    device: torch.device | None = None,
+    device: torch.device | str | None = None,
 ) -> tuple[nn.Module, History]:
     """按 ``recipe`` 的每个种子各训练一次，返回第一个种子的网络与全部记录。
 
-    ``build()`` 不带参数，返回一个新网络。由 ``make record`` 执行时，结果另存为
-    ``results/<网络>.json``。
+    ``build()`` 不带参数，返回一个新网络。档位或设备不认识时抛出 ValueError。由
+    ``make record`` 执行时，结果另存为 ``results/<网络>.json``。
     """
-    device = device or choose_device()
-    data = data.first(recipe.train_images, recipe.test_images).to(device)
+    device, profile = choose_device(device), choose_profile(profile)
+    data = on_device(data.first(recipe.train_images, recipe.test_images), device)
     first_net, history = None, None
     for seed in recipe.seeds:
-        torch.manual_seed(seed)
-        net = build()
-        history = history or new_history(net, data, recipe, profile, device)
         try:
+            torch.manual_seed(seed)
+            net = build()
+            history = history or new_history(net, data, recipe, profile, device)
             history.runs.append(run_seed(net, data, recipe, seed, device))
         except KeyboardInterrupt:  # 一轮也没有完成的种子不留，已完成的种子要留
-            if not history.runs:
+            if first_net is None:
                 raise
             print(f'{data.name}  已中断：保留前 {len(history.runs)} 个种子的记录')
             return first_net, history
@@ -87,7 +89,7 @@ def new_history(
 ) -> History:
     return History(
         network=getattr(net, 'name', type(net).__name__),
-        profile=profile or choose_profile(),
+        profile=choose_profile(profile),
         dataset=data.name,
         train_images=len(data.train),
         test_images=len(data.test),
@@ -106,22 +108,22 @@ def fit(
 ) -> Run:
     """训练一个网络并返回记录；按 Ctrl-C 时返回已完成的轮。
 
-    损失不再是有限数时抛出 TrainingDiverged；显存不够时抛出 RuntimeError 并建议
-    更小的 batch_size。
+    损失不再是有限数时抛出 TrainingDiverged；显存不够时抛出 RuntimeError，写明可以
+    减小什么。
     """
-    layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
-    net.to(device, memory_format=layout)
     steps = len(data.train) // recipe.batch_size
     if steps == 0:
         raise ValueError(
             f'batch_size={recipe.batch_size} 大于训练图像数 {len(data.train)}：请减小它'
         )
-    optimizer = make_optimizer(net, recipe, device)
-    schedule = make_schedule(optimizer, recipe, steps)
+    layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
     run = Run(seed)
-    torch.manual_seed(seed)  # Dropout 的随机数与 build() 用掉多少个无关
-    started = perf_counter()
     try:
+        net.to(device, memory_format=layout)
+        optimizer = make_optimizer(net, recipe, device)
+        schedule = make_schedule(optimizer, recipe, steps)
+        torch.manual_seed(seed)  # Dropout 的随机数与 build() 用掉多少个无关
+        started = perf_counter()
         for epoch in range(recipe.epochs):
             train_epoch(net, data, recipe, run, optimizer, schedule, device)
             run.test_accuracy.append(evaluate(net, data, recipe))
@@ -131,10 +133,7 @@ def fit(
         print(f'{data.name}  已中断：保留前 {len(run.test_accuracy)} 轮的记录')
         keep_finished_epochs(run)
     except torch.OutOfMemoryError as error:
-        raise RuntimeError(
-            f'显存不够：请把 batch_size 从 {recipe.batch_size} 减到 '
-            f'{max(1, recipe.batch_size // 2)} 再试'
-        ) from error
+        raise RuntimeError(out_of_memory(recipe)) from error
     return run
 
 
@@ -158,23 +157,24 @@ def train_epoch(
     losses = torch.zeros(steps, device=device)
     hits = torch.zeros(steps, device=device)
     rates = []
-    bar = progress_bar(steps, epoch, recipe, data)
     started = perf_counter()
-    for step, (X, y) in enumerate(batches):
-        with autocast(recipe, device):
-            scores = net(to_layout(X, recipe))
-            loss = F.cross_entropy(scores, y, label_smoothing=recipe.label_smoothing)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        if recipe.clip is not None:
-            nn.utils.clip_grad_norm_(net.parameters(), recipe.clip)
-        optimizer.step()
-        rates.append(schedule.get_last_lr()[0])
-        schedule.step()
-        losses[step] = loss.detach()
-        hits[step] = (scores.detach().argmax(1) == y).sum()
-        show_step(bar, losses, hits, step, recipe)
-    bar.close()
+    with progress_bar(steps, run, recipe, data) as bar:  # 出错或中断时也要收起来
+        for step, (X, y) in enumerate(batches):
+            with autocast(recipe, device):
+                scores = net(to_layout(X, recipe))
+                loss = F.cross_entropy(
+                    scores, y, label_smoothing=recipe.label_smoothing
+                )
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            if recipe.clip is not None:
+                nn.utils.clip_grad_norm_(net.parameters(), recipe.clip)
+            optimizer.step()
+            rates.append(schedule.get_last_lr()[0])
+            schedule.step()
+            losses[step] = loss.detach()
+            hits[step] = (scores.detach().argmax(1) == y).sum()
+            show_step(bar, losses, hits, step, recipe)
     require_finite(losses, epoch, rates)  # GPU 上到这里才第一次等设备
     accuracy = hits.sum().item() / (steps * recipe.batch_size)
     run.epoch_seconds.append(perf_counter() - started)
@@ -182,13 +182,28 @@ def train_epoch(
     run.train_accuracy.append(accuracy)
 
 
-@torch.inference_mode()
 def predict(net: nn.Module, data: Dataset, recipe: Recipe) -> Tensor:
-    """返回测试集每张图像的预测类别，int64 (N,)。"""
+    """返回测试集每张图像的预测类别，int64 (N,)。
+
+    每批 500 张；显存不够时减半再试，直到与训练的批量一样小。
+    """
+    count = TEST_BATCH
+    while True:
+        try:
+            return predict_by(count, net, data, recipe)
+        except torch.OutOfMemoryError:
+            if count <= recipe.batch_size:
+                raise
+        count = max(recipe.batch_size, count // 2)
+
+
+@torch.inference_mode()
+def predict_by(count: int, net: nn.Module, data: Dataset, recipe: Recipe) -> Tensor:
+    """与 ``predict`` 相同，每批 ``count`` 张。"""
     device = data.test.images.device
     net.eval()
     predictions = []
-    for X, _ in test_batches(data, recipe.image_size):
+    for X, _ in test_batches(data, recipe.image_size, count):
         with autocast(recipe, device):
             predictions.append(net(to_layout(X, recipe)).argmax(1))
     return torch.cat(predictions)
@@ -269,6 +284,28 @@ def scaled_shift(recipe: Recipe, data: Dataset) -> int:
 
 
 # ---- 检查 ---------------------------------------------------------------
+
+
+def on_device(data: Dataset, device: torch.device) -> Dataset:
+    """把数据整个放进设备；放不下时抛出 RuntimeError。"""
+    try:
+        return data.to(device)
+    except torch.OutOfMemoryError as error:
+        raise RuntimeError(
+            f'显存放不下 {len(data.train) + len(data.test):,} 张图像：请用 train_images、'
+            'test_images 少取一些，或先结束占着显存的程序'
+        ) from error
+
+
+def out_of_memory(recipe: Recipe) -> str:
+    """显存不够时给读者的一行建议。"""
+    smaller = f'减小 image_size（现在是 {recipe.image_size}），或把网络改窄'
+    if recipe.batch_size == 1:
+        return f'显存不够，batch_size 已经是 1：请{smaller}，再试'
+    return (
+        f'显存不够：请把 batch_size 从 {recipe.batch_size} 减到 '
+        f'{recipe.batch_size // 2} 再试；仍然不够就{smaller}'
+    )
 
 
 def require_finite(losses: Tensor, epoch: int, rates: list[float]) -> None:

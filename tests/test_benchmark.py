@@ -79,6 +79,20 @@ def test_goals(network: str, device: str, times: float) -> None:
     assert comparison(network=network, device=device).goal == times
 
 
+@pytest.mark.parametrize(
+    ('device', 'limit', 'reached'),
+    [('cuda', 2000.0, True), ('cuda', 2001.0, False), ('cpu', 9e9, True)],
+)
+def test_on_a_gpu_half_of_the_limit_is_asked_for_too(
+    device: str, limit: float, reached: bool
+) -> None:
+    """1000 张/秒是 d2l 的 20 倍，但在 GPU 上还要不低于极限的一半。"""
+    one = comparison(row('d2l', [2.0]), row('fused', [0.1]), device=device)
+    one.limit_rate = limit
+    assert one.speedup(one.engine) == pytest.approx(20)
+    assert one.goal_reached is reached
+
+
 def test_report_survives_json(tmp_path: Path) -> None:
     one = comparison(row('d2l', [2.0], start_seconds=[0.5]), row('fused', [1.0]))
     report = Report('cpu', {'cores': 2}, 'Fashion-MNIST', {'nin': one})

@@ -54,13 +54,20 @@ def last_line(table: str) -> list[str]:
 def test_overview(complete: Report) -> None:
     cells = last_line(benchmark_tables.overview(complete))
     assert cells == [
-        'NiN', '320', '320', '640', '2.00（2.00～2.50）', '2.00', '2 达到',
+        'NiN（末尾无 ReLU）', '320', '320', '640', '2.00（2.00～2.50）', '2.00', '2 达到',
     ]  # fmt: skip
+
+
+def test_overview_of_a_gpu_asks_for_half_of_the_limit(complete: Report) -> None:
+    complete.device = complete.comparisons['nin'].device = 'cuda'
+    table = benchmark_tables.overview(complete)
+    assert '| 时钟 B | 占极限 | 目标 |' in table
+    assert last_line(table)[-2:] == ['64%', '10 且 50% 没有达到']
 
 
 def test_limits(complete: Report) -> None:
     cells = last_line(benchmark_tables.limits(complete))
-    assert cells == ['NiN', '1.500', '25.0', '1,000', '640', '64%', '960']
+    assert cells == ['NiN（末尾无 ReLU）', '1.500', '25.0', '1,000', '640', '64%', '960']
 
 
 def test_ladder_names_the_conditions_and_the_drift(complete: Report) -> None:

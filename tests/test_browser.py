@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from urllib.parse import quote
 
 import pydata_sphinx_theme
 import pytest
@@ -84,6 +85,11 @@ const wide = document.scrollingElement.scrollWidth > width
 return {
   wide,
   formulas: document.querySelectorAll('.math').length,
+  clipped: [...document.querySelectorAll('.math svg')].filter((svg) => {
+    const frame = svg.closest('.math'), way = getComputedStyle(frame).overflowX;
+    const room = frame.getBoundingClientRect().right + 1;
+    return svg.getBoundingClientRect().right > room && !['auto', 'scroll'].includes(way);
+  }).map((svg) => svg.closest('p, li, td, div').textContent.trim().slice(0, 60)),
   typeset: document.querySelectorAll('.math mjx-container svg').length,
   failed: document.querySelectorAll('[data-mjx-error], mjx-merror').length,
   images: document.images.length,
@@ -116,6 +122,11 @@ return found;
 """
 
 
+RESULTS = f'search.html?q={quote("学习率")}'
+FOUND = "return document.querySelector('#book-search-results a') !== null"
+OPEN_FOLDED = "for (const e of document.querySelectorAll('details')) e.open = true"
+
+
 @dataclass
 class Visit:
     """一页在一种打开方式下的样子。"""
@@ -128,8 +139,9 @@ class Visit:
 
 
 def page_names() -> list[str]:
+    """每一页，以及一页搜索结果。"""
     found = (path for path in SITE.rglob('*.html') if '_static' not in path.parts)
-    return sorted(path.relative_to(SITE).as_posix() for path in found)
+    return [*sorted(path.relative_to(SITE).as_posix() for path in found), RESULTS]
 
 
 def set_width(browser: WebDriver, width: int) -> None:
@@ -175,7 +187,10 @@ def open_page(browser: WebDriver, url: str) -> None:
 def visit(browser: WebDriver, url: str, width: int) -> Visit:
     set_width(browser, width)
     open_page(browser, url)
+    if '?q=' in url:
+        WebDriverWait(browser, 20).until(lambda _: browser.execute_script(FOUND))
     seen = Visit(errors=console_errors(browser), requests=requested(browser))
+    browser.execute_script(OPEN_FOLDED)
     seen.look = browser.execute_script(LOOK)
     if width > 500:
         seen.text = browser.execute_script(INTERFACE_TEXT)
@@ -209,7 +224,7 @@ def served(chromium: WebDriver, site_url: str) -> dict[str, Visit]:
 @pytest.fixture(scope='module')
 def from_disk(chromium: WebDriver, site_url: str) -> dict[str, Visit]:
     """从磁盘打开的每一页，375 像素宽。"""
-    return {name: visit(chromium, (SITE / name).as_uri(), 375) for name in page_names()}
+    return {name: visit(chromium, f'{SITE.as_uri()}/{name}', 375) for name in page_names()}
 
 
 @pytest.fixture
@@ -279,6 +294,14 @@ def test_formulas_are_typeset(
         for name, look in looks.items():
             assert look['typeset'] >= look['formulas'], name
             assert look['failed'] == 0, name
+
+
+def test_wide_formulas_scroll_instead_of_being_cut_off(
+    served: dict[str, Visit], from_disk: dict[str, Visit]
+) -> None:
+    for visits in (served, from_disk):
+        clipped = {n: v.look['clipped'] for n, v in visits.items()}
+        assert not {name: found for name, found in clipped.items() if found}
 
 
 def test_images_are_loaded(

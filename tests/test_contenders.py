@@ -1,19 +1,28 @@
 """基准测试是公平的：同一份起始权重、同样的像素、同样的算法；d2l 的代码没有改动。"""
 
+import gc
 import sys
-from collections.abc import Callable
+import weakref
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from deepcnn import contenders, d2l_bridge
 from deepcnn import train as train_module
 from deepcnn.batches import prepare
-from deepcnn.contenders import Contest, ladder, new_row, run_epochs
+from deepcnn.benchmark import Row
+from deepcnn.contenders import Contest, Rung, ladder, new_row, run_epochs
 from deepcnn.data import Dataset, read_fashion_mnist
+from deepcnn.models.alexnet import alexnet
+from deepcnn.models.resnet import resnet18
+from deepcnn.recipe import Recipe
+from deepcnn.train import TrainingDiverged
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / 'tools'))
@@ -139,18 +148,90 @@ def test_benchmark_runs_the_loop_of_the_book(contest: Contest, data: Dataset) ->
     assert timed.test_accuracy == usual.test_accuracy
 
 
-def test_each_row_changes_one_thing(contest: Contest) -> None:
-    rungs = {rung.name: rung for rung in ladder(contest, workers=1)}
-    names = list(rungs)
-    assert names[0] == 'd2l' and names[-1] == 'd2l-again'
-    layout, nosync = rungs['layout'].recipe, rungs['nosync'].recipe
-    changed = {
-        key for key, value in layout.to_dict().items() if nosync.to_dict()[key] != value
-    }
-    assert changed == {'channels_last'}
-    for rung in rungs.values():
+def settings_of(rung: Rung, contest: Contest, spy: list[tuple]) -> dict:
+    """本书的循环这一行真正用的设置：配方、融合、编译。"""
+    spy.clear()
+    rung.measure(new_row(rung, contest))
+    [(recipe, fused, compiled)] = spy
+    assert recipe == rung.recipe
+    return recipe.to_dict() | {'fused': fused, 'compiled': compiled}
+
+
+@pytest.mark.parametrize('bf16', [True, False])
+def test_each_row_changes_one_thing(
+    contest: Contest, monkeypatch: pytest.MonkeyPatch, bf16: bool
+) -> None:
+    """梯子照 GPU 的排，但不测量：只看每一行交给循环的设置。"""
+    used: list[tuple] = []
+
+    def remember(
+        contest: Contest, row: Row, recipe: Recipe, fused: bool, compiled: bool = False
+    ) -> None:
+        used.append((recipe, fused, compiled))
+
+    monkeypatch.setattr(contenders, 'measure_engine', remember)
+    monkeypatch.setattr(train_module, 'has_fast_bf16', lambda device: bf16)
+    rungs = ladder(replace(contest, device=torch.device('cuda')), workers=1)
+    assert rungs[0].name == 'd2l' and rungs[-1].name == 'd2l-again'
+    for rung in rungs:
         assert rung.recipe.flip is False and rung.recipe.shift == 0
         assert rung.recipe.optimizer == 'sgd' and rung.recipe.clip is None
+    ours = [rung for rung in rungs if not rung.name.startswith('d2l')][1:]
+    settings = [settings_of(rung, contest, used) for rung in ours]
+    changed = {
+        rung.name: [key for key in now if now[key] != before[key]]
+        for rung, before, now in zip(ours[1:], settings, settings[1:], strict=False)
+    }
+    expected = {
+        'layout': ['channels_last'], 'bf16': ['precision'], 'fused': ['fused'],
+        'batch': ['batch_size'], 'compile': ['compiled'],
+    }  # fmt: skip
+    if not bf16:
+        del expected['bf16']
+    assert changed == expected
+    assert {key for key in settings[0] if settings[0][key] != settings[-1][key]} == {
+        key for keys in expected.values() for key in keys
+    }
+
+
+def test_enlarged_test_images_live_only_while_their_row_is_measured(
+    contest: Contest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """放大后的测试集不能一直占着设备：它会混进每一行的内存峰值。"""
+    made: list[weakref.ref] = []
+    original = contenders.test_batches
+
+    def watched(*args: object) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        for X, y in original(*args):
+            made.append(weakref.ref(X))
+            yield X, y
+
+    monkeypatch.setattr(contenders, 'test_batches', watched)
+    rungs = ladder(contest, workers=1)
+    assert made == []
+    [device] = [rung for rung in rungs if rung.name == 'device']
+    device.measure(new_row(device, contest))
+    gc.collect()
+    assert made and all(ref() is None for ref in made)
+
+
+@pytest.mark.parametrize('build', [resnet18, lambda: alexnet(image_size=63)])
+def test_bf16_gives_nearly_the_loss_of_fp32(
+    contest: Contest, data: Dataset, build: Callable[[], nn.Module]
+) -> None:
+    """换精度只改变舍入：同一份权重、同一批图像，损失相差不到 1%。"""
+    torch.manual_seed(0)
+    net = build().to(memory_format=torch.channels_last).eval()
+    X, y = prepare(data.train.images[:32], 63, data), data.train.labels[:32]
+    losses = []
+    for precision in ('fp32', 'bf16'):
+        recipe = contest.recipe(precision=precision, channels_last=True)
+        with torch.no_grad(), train_module.autocast(recipe, CPU):
+            scores = net(train_module.to_layout(X, recipe))
+            losses.append(F.cross_entropy(scores, y).item())
+        assert scores.dtype.itemsize == {'fp32': 4, 'bf16': 2}[precision]
+    assert losses[1] == pytest.approx(losses[0], rel=0.01)
+    assert losses[1] != losses[0]
 
 
 def test_nothing_is_left_patched(contest: Contest) -> None:
@@ -162,14 +243,17 @@ def test_nothing_is_left_patched(contest: Contest) -> None:
     assert train_module.train_batches is batches
 
 
-def test_failing_row_gives_a_reason_and_the_rest_go_on(contest: Contest) -> None:
+@pytest.mark.parametrize('error', [torch.OutOfMemoryError, TrainingDiverged])
+def test_failing_row_gives_a_reason_and_the_rest_go_on(
+    contest: Contest, error: type[Exception]
+) -> None:
     def fail(row: object) -> None:
-        raise torch.OutOfMemoryError('CUDA out of memory.\n很长的说明')
+        raise error('这一行做不了。\n很长的说明')
 
     rung = ladder(contest, workers=1)[0]
     broken = contenders.Rung(rung.name, rung.change, rung.recipe, fail)
     row = bench.measure(broken, contest)
-    assert row.problem == 'OutOfMemoryError: CUDA out of memory.'
+    assert row.problem == f'{error.__name__}: 这一行做不了。'
 
 
 def test_unknown_network_names_the_known_ones(

@@ -10,7 +10,12 @@ import sysconfig
 import zipfile
 from pathlib import Path
 
+import nbformat
 import pytest
+from jupyter_client import AsyncKernelManager
+from jupyter_client.kernelspec import KernelSpecManager
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
 
 ROOT = Path(__file__).resolve().parent.parent
 CELL = ROOT / 'tools' / 'first_cell.py'
@@ -74,6 +79,40 @@ def test_alone_it_says_what_to_do_in_one_line(tmp_path: Path) -> None:
     printed = (done.stdout + done.stderr).strip()
     assert printed.count('\n') == 0, printed
     assert printed.startswith('缺少 deepcnn：deepcnn 请连同 results')
+
+
+def test_a_notebook_copied_alone_stops_with_that_line(tmp_path: Path) -> None:
+    """文件夹里只有这一个笔记本，用真的内核从头执行。"""
+    folder = tmp_path / 'alone'
+    folder.mkdir()
+    copy = shutil.copy(ROOT / 'chapters/exercises/parameter_sizes.ipynb', folder)
+    notebook = nbformat.read(copy, as_version=4)
+    for cell in notebook.cells:
+        if cell.cell_type == 'code':
+            cell.outputs = []
+    spec = {
+        'argv': [
+            sys.executable, '-S', '-m', 'ipykernel_launcher', '-f', '{connection_file}',
+        ],
+        'display_name': 'alone',
+        'language': 'python',
+        'env': {'PYTHONPATH': PACKAGES},
+    }  # fmt: skip
+    (tmp_path / 'kernels/alone').mkdir(parents=True)
+    (tmp_path / 'kernels/alone/kernel.json').write_text(json.dumps(spec))
+    manager = AsyncKernelManager(
+        kernel_name='alone',
+        kernel_spec_manager=KernelSpecManager(kernel_dirs=[str(tmp_path / 'kernels')]),
+    )
+    client = NotebookClient(
+        notebook, km=manager, resources={'metadata': {'path': str(folder)}}
+    )
+    with pytest.raises(CellExecutionError):
+        client.execute()
+    [error] = [out for c in notebook.cells for out in c.get('outputs', ())]
+    [line] = error.traceback
+    assert line.startswith('缺少 deepcnn：deepcnn 请连同 results')
+    assert '\n' not in line
 
 
 @pytest.mark.parametrize('place', ['.', '..'], ids=['beside', 'parent'])

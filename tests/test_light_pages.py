@@ -3,14 +3,18 @@
 import sys
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import pytest
+from PIL import Image
+
+from deepcnn import plot
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / '_ext'))
 
 from light_pages import lighten, remove_unused  # noqa: E402
 from one_stylesheet import Bundler, without_unused_icons  # noqa: E402
-from picture_sizes import size_pictures  # noqa: E402
+from picture_sizes import png_size, size_pictures  # noqa: E402
 from static_formulas import Formulas, formula_key, read_rendered  # noqa: E402
 
 
@@ -116,6 +120,30 @@ def test_pictures_carry_their_size_and_the_first_goes_first(tmp_path: Path) -> N
         '<img width="300" height="200" fetchpriority="low" src="b.png" />'
         '<img src="c.svg" />'
     )
+
+
+@pytest.mark.parametrize('dpi', [72, 110])
+def test_picture_drawn_at_the_usual_density_keeps_its_pixels(
+    tmp_path: Path, dpi: int
+) -> None:
+    Image.new('L', (99, 44)).save(tmp_path / 'a.png', dpi=(dpi, dpi))
+    page = size_pictures('<img src="a.png" />', tmp_path)
+    assert '<img width="99" height="44" ' in page
+
+
+def test_denser_picture_is_shown_as_large_as_before(tmp_path: Path) -> None:
+    Image.new('L', (99, 44)).save(tmp_path / 'a.png', dpi=(110, 110))
+    Image.new('L', (148, 66)).save(tmp_path / 'b.png', dpi=(165, 165))
+    assert png_size(tmp_path / 'a.png') == png_size(tmp_path / 'b.png') == (99, 44)
+
+
+def test_plots_are_drawn_denser_than_they_are_shown(tmp_path: Path) -> None:
+    with plt.rc_context():
+        plot.use_book_style()
+        figure = plt.figure(figsize=(4, 2))
+        figure.savefig(tmp_path / 'a.png')
+    assert Image.open(tmp_path / 'a.png').width == 660
+    assert png_size(tmp_path / 'a.png') == (440, 220)
 
 
 def test_picture_with_a_given_size_is_left_alone(tmp_path: Path) -> None:

@@ -129,6 +129,12 @@ def test_contents_name_the_right_pages(pdf: Path) -> None:
             assert f'{squeezed(item.title)}{number}' in lines, item.title
 
 
+def test_parts_of_the_line_under_a_title_are_separated(pdf: Path) -> None:
+    text = squeezed(''.join(page.extract_text() for page in PdfReader(pdf).pages))
+    assert '分钟·训练结果录自' in text
+    assert '分钟训练结果' not in text
+
+
 def fonts(reader: PdfReader) -> Iterator[DictionaryObject]:
     for page in reader.pages:
         for font in page['/Resources'].get('/Font', {}).values():

@@ -29,7 +29,7 @@ CHAPTERS = Path(__file__).resolve().parent.parent / 'chapters'
 NETWORKS: dict[str, tuple[str, str, Callable[[int], nn.Module]]] = {
     'alexnet': ('alexnet', 'AlexNet', lambda size: alexnet(image_size=size)),
     'vgg': ('vgg11', 'VGG-11（1/4 宽）', lambda n: vgg11(image_size=n, width=WIDTH)),
-    'nin': ('nin', 'NiN', lambda size: nin()),
+    'nin': ('nin', 'NiN（末尾无 ReLU）', lambda size: nin()),
     'googlenet': ('googlenet', 'GoogLeNet', lambda size: googlenet()),
     'resnet': ('resnet18', 'ResNet-18', lambda size: resnet18()),
     'densenet': ('densenet', 'DenseNet', lambda size: densenet()),

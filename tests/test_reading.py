@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 from docutils import nodes
+from PIL import Image
 from selenium.webdriver.chrome.webdriver import WebDriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
@@ -20,6 +21,12 @@ sys.path.insert(0, str(ROOT / '_ext'))
 
 import reading_notes  # noqa: E402
 import social_card  # noqa: E402
+
+NOTEBOOKS = sorted(
+    path.relative_to(ROOT).with_suffix('').as_posix()
+    for path in (ROOT / 'chapters').rglob('*.ipynb')
+    if '.ipynb_checkpoints' not in path.parts
+)
 
 REFUSE_STORAGE = """
 Object.defineProperty(window, 'localStorage', {
@@ -73,20 +80,69 @@ def test_every_chapter_states_its_minutes() -> None:
 # ---- 训练结果录自哪里 ----
 
 
-@pytest.mark.parametrize('chapter', ['toolbox', 'resnet', 'vgg', 'alexnet', 'nin'])
-def test_pages_state_where_the_training_was_recorded(chapter: str) -> None:
-    record = reading_notes.recorded_training(ROOT, f'chapters/{chapter}')
-    notes = re.findall(
-        r'<p class="reading-note".*?</p>', read(f'chapters/{chapter}.html')
-    )
-    assert len(notes) == 1
-    if record is None:
-        assert '录自' not in notes[0]
+def recorded(document: str) -> list[dict]:
+    """一页的全部记录；一份也没有，或缺了一份，都是空的。"""
+    paths = reading_notes.record_files(ROOT, document)
+    if not all(path.exists() for path in paths):
+        return []
+    found = [json.loads(path.read_text(encoding='utf-8')) for path in paths]
+    return [one for record in found for one in (record if type(record) is list else [record])]
+
+
+@pytest.mark.parametrize('document', NOTEBOOKS)
+def test_pages_state_where_the_training_was_recorded(document: str) -> None:
+    records = recorded(document)
+    [note] = re.findall(r'<p class="reading-note".*?</p>', read(f'{document}.html'))
+    stated = text_of(note)
+    if not records:
+        assert '录自' not in stated
         return
-    stated = text_of(notes[0])
-    for value in (record['device'], record['dataset'], f'{record["profile"]} 档'):
-        assert value in stated
-    assert stated.endswith('随机种子 ' + '、'.join(map(str, record['seeds'])))
+    for record in records:
+        for value in (record['device'], record.get('dataset', '')):
+            assert value in stated
+        assert 'profile' not in record or f'{record["profile"]} 档' in stated
+    seeds = {seed for record in records for seed in reading_notes.seeds_of(record)}
+    assert stated.endswith('随机种子 ' + '、'.join(map(str, sorted(seeds))))
+
+
+def test_every_record_belongs_to_a_page() -> None:
+    claimed = {p for name in NOTEBOOKS for p in reading_notes.record_files(ROOT, name)}
+    results = ROOT / 'results'
+    found = {*results.glob('*.json'), *results.glob('experiments/*.json')}
+    training = {path for path in found if '"runs"' in path.read_text(encoding='utf-8')}
+    assert len(training) > 20
+    assert not training - claimed
+
+
+@pytest.mark.parametrize('document', NOTEBOOKS)
+def test_pages_read_the_records_they_name(document: str) -> None:
+    """小结一章：有了六网对比的记录，页面也要用它。"""
+    source = (ROOT / f'{document}.ipynb').read_text(encoding='utf-8')
+    paths = reading_notes.record_files(ROOT, document)
+    compared = any(path.parent.name == 'comparison' for path in paths)
+    assert compared == ('load_records(' in source)
+
+
+def test_records_are_put_together() -> None:
+    a = {'device': 'A', 'dataset': 'D', 'profile': 'gpu', 'runs': [{'seed': 1}]}
+    trial = {'device': 'B', 'recipe': {'seeds': [0]}}
+    both = reading_notes.combine([a, a, trial])
+    assert both == reading_notes.Recording(('A', 'B'), ('D',), ('gpu',), (0, 1))
+    assert text_of(reading_notes.describe_recording(both, '')) == (
+        '训练结果录自 A、B：D，gpu 档，随机种子 0、1'
+    )
+
+
+def test_an_incomplete_record_is_not_stated(tmp_path: Path) -> None:
+    page = 'chapters/exercises/nin_without_1x1'
+    paths = reading_notes.record_files(tmp_path, page)
+    assert len(paths) == 3
+    paths[0].parent.mkdir(parents=True)
+    record = {'device': 'A', 'runs': [{'seed': 0}]}
+    for path in paths:
+        assert reading_notes.recorded_training(tmp_path, page) is None
+        path.write_text(json.dumps(record), encoding='utf-8')
+    assert reading_notes.recorded_training(tmp_path, page).devices == ('A',)
 
 
 def test_a_page_without_training_states_none() -> None:
@@ -108,7 +164,7 @@ def test_headings_are_linked_by_their_labels() -> None:
 
 
 def test_no_heading_has_a_numbered_anchor() -> None:
-    for path in (SITE / 'chapters').glob('*.html'):
+    for path in (SITE / 'chapters').rglob('*.html'):
         page = path.read_text(encoding='utf-8')
         anchors = re.findall(r'<section[^>]* id="([^"]*)"', page)
         assert anchors, path.name
@@ -126,7 +182,7 @@ def test_only_chapters_are_numbered() -> None:
 def test_figures_and_tables_are_numbered_in_chinese() -> None:
     numbers = {
         text_of(number).strip()
-        for path in (SITE / 'chapters').glob('*.html')
+        for path in (SITE / 'chapters').rglob('*.html')
         for number in re.findall(
             r'<span class="caption-number">(.*?)</span>',
             path.read_text(encoding='utf-8'),
@@ -146,6 +202,32 @@ def test_description_stops_at_the_end_of_a_sentence() -> None:
     assert social_card.describe(short) == '用 1×1 卷积'
 
 
+def test_description_has_no_footnote_number() -> None:
+    number = nodes.footnote_reference('', '1')
+    page = nodes.section('', nodes.paragraph('', '', nodes.Text('网络（NiN）'), number))
+    page[0] += nodes.Text(' 换了 AlexNet 的思路。')
+    assert social_card.describe(page) == '网络（NiN）换了 AlexNet 的思路。'
+    assert number.parent is page[0], '正文不应改动'
+
+
+def test_description_skips_a_paragraph_that_only_leads_in() -> None:
+    lead = nodes.paragraph('', '可以这样写：')
+    page = nodes.section('', lead, nodes.paragraph('', '同样的信息另有一份。'))
+    assert social_card.describe(page) == '同样的信息另有一份。'
+
+
+def test_every_page_has_a_whole_description() -> None:
+    found = {}
+    for path in SITE.rglob('*.html'):
+        page = path.read_text(encoding='utf-8')
+        for text in re.findall(r'<meta name="description" content="([^"]*)"', page):
+            found[path.relative_to(SITE).as_posix()] = text
+    assert found['chapters/alexnet.html'].startswith('2012 年，AlexNet 在 ImageNet')
+    assert len(found) > 20
+    stubs = {name: text for name, text in found.items() if not text or text[-1] == '：'}
+    assert not stubs
+
+
 def test_pages_carry_open_graph_data() -> None:
     page = read('chapters/resnet.html')
     data = dict(re.findall(r'<meta property="og:(\w+)" content="([^"]*)">', page))
@@ -155,7 +237,26 @@ def test_pages_carry_open_graph_data() -> None:
     assert data['locale'] == 'zh_CN'
     assert data['description'].endswith('。')
     # 相对网址对转发没有用；网址定下之前不写。
-    assert not {'url', 'image'} & set(data)
+    config = yaml.safe_load((ROOT / '_config.yml').read_text(encoding='utf-8'))
+    baseurl = config['html']['baseurl']
+    assert data.get('url') == (baseurl and f'{baseurl}chapters/resnet.html' or None)
+    assert data.get('image') == (baseurl and f'{baseurl}_static/cover.png' or None)
+
+
+def test_cover_is_as_large_as_cards_need_and_names_the_book() -> None:
+    """书名改了，请运行 python tools/draw_cover.py。"""
+    config = yaml.safe_load((ROOT / '_config.yml').read_text(encoding='utf-8'))
+    cover = Image.open(ROOT / 'img' / 'cover.png')
+    assert cover.size == (1200, 630)
+    assert cover.info['Title'] == config['title']
+
+
+def test_titles_name_the_book_once() -> None:
+    book = '深度卷积神经网络：从 AlexNet 到 DenseNet'
+    for name in ('index', 'chapters/resnet', 'search'):
+        [title] = re.findall('<title>(.*?)</title>', read(f'{name}.html'))
+        assert title.count(book) == 1, title
+    assert f'<title>{book}</title>' in read('index.html')
 
 
 def test_pages_have_an_icon() -> None:

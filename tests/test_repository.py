@@ -1,5 +1,6 @@
 """make repository：网址写到每个地方，各处一致；没有网址时哪里都不指向仓库。"""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -22,14 +23,12 @@ ARCHIVE = f'{GITHUB}/archive/refs/heads/main.zip'
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    """只含要改写的文件的一份副本；还没有 CITATION.cff 时补一个。"""
+    """只含要改写的文件的一份副本。"""
     for place in PLACES:
         if (ROOT / place).exists():
             (tmp_path / place).parent.mkdir(exist_ok=True)
             shutil.copy(ROOT / place, tmp_path / place)
-    if not (tmp_path / 'CITATION.cff').exists():
-        (tmp_path / 'CITATION.cff').write_text('cff-version: 1.2.0\ntitle: 书\n')
-    shutil.copytree(ROOT / 'chapters', tmp_path / 'chapters')
+    shutil.copytree(ROOT / 'chapters', tmp_path / 'chapters', dirs_exist_ok=True)
     return tmp_path
 
 
@@ -53,6 +52,11 @@ def first_cells(root: Path) -> dict[str, str]:
         for cell in nbformat.read(path, as_version=4).cells
         if cell.metadata.get('name') == 'install'
     }
+
+
+def baseurl(root: Path) -> str:
+    config = yaml.safe_load((root / '_config.yml').read_text(encoding='utf-8'))
+    return config['html']['baseurl']
 
 
 def mentions(root: Path, text: str) -> set[str]:
@@ -89,6 +93,41 @@ def test_github_address_reaches_every_place(copy: Path) -> None:
     assert mentions(copy, f"SOURCE = '{ARCHIVE}'") == {str(FIRST_CELL)} | chapters
     citation = yaml.safe_load((copy / 'CITATION.cff').read_text(encoding='utf-8'))
     assert citation['repository-code'] == GITHUB
+    assert citation['preferred-citation']['url'] == GITHUB
+    about = (copy / 'chapters/about.md').read_text(encoding='utf-8')
+    entry = re.search('```bibtex\n(.*?)```', about, re.DOTALL)[1]
+    assert f'  url       = {{{GITHUB}}},\n' in entry
+    assert baseurl(copy) == 'https://someone.github.io/deep-cnn/'
+
+
+@pytest.mark.parametrize(
+    ('address', 'pages'),
+    [
+        ('', ''),
+        (GITHUB, 'https://someone.github.io/deep-cnn/'),
+        ('https://github.com/Some/some.github.io', 'https://some.github.io/'),
+        (GITEE, ''),
+    ],
+)
+def test_site_address_follows_the_repository(address: str, pages: str) -> None:
+    assert Repository(address, 'main').pages == pages
+
+
+def test_site_address_of_an_own_server_is_kept(copy: Path) -> None:
+    own = 'https://book.example.com/'
+    set_url(copy, '')
+    config = copy / '_config.yml'
+    text = config.read_text(encoding='utf-8')
+    config.write_text(text.replace("baseurl: ''", f"baseurl: '{own}'"), encoding='utf-8')
+    for address in (GITHUB, GITEE, ''):
+        assert set_url(copy, address) == 0
+        assert baseurl(copy) == own
+
+
+def test_site_address_of_the_former_repository_goes(copy: Path) -> None:
+    for address, pages in ((GITHUB, 'https://someone.github.io/deep-cnn/'), (GITEE, '')):
+        assert set_url(copy, address) == 0
+        assert baseurl(copy) == pages
 
 
 def test_only_the_first_cell_of_a_notebook_changes(copy: Path) -> None:

@@ -14,7 +14,11 @@ import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 SITE = ROOT / '_build' / 'html'
-CHAPTERS = sorted(path.stem for path in (ROOT / 'chapters').glob('*.ipynb'))
+CHAPTERS = sorted(
+    path.relative_to(ROOT / 'chapters').with_suffix('').as_posix()
+    for path in (ROOT / 'chapters').rglob('*.ipynb')
+    if '.ipynb_checkpoints' not in path.parts
+)
 sys.path[:0] = [str(ROOT / 'tools'), str(ROOT / '_ext')]
 
 import repository_buttons  # noqa: E402
@@ -68,7 +72,7 @@ def built_pages() -> list[Path]:
 def test_every_chapter_offers_its_notebook(chapter: str) -> None:
     built_pages()
     page = SITE / 'chapters' / f'{chapter}.html'
-    wanted = f'../_sources/chapters/{chapter}.ipynb'
+    wanted = f'{"../" * (chapter.count("/") + 1)}_sources/chapters/{chapter}.ipynb'
     (link,) = [link for link in links_of(page) if link.href == wanted]
     assert HAN.search(link.title)
     assert (page.parent / wanted).is_file()
@@ -124,6 +128,17 @@ def test_public_book_has_buttons_for_its_repository(public_book: Path) -> None:
         assert HAN.search(link.title), link
         assert all(HAN.search(alt) for alt in link.images), link
         assert 'span' not in link.href, '标题里夹着 HTML'
+
+
+def test_public_book_states_its_address(public_book: Path) -> None:
+    page = (public_book / 'chapters' / 'nin.html').read_text(encoding='utf-8')
+    address = 'https://someone.github.io/deep-cnn/chapters/nin.html'
+    assert f'<meta property="og:url" content="{address}">' in page
+    assert f'<link rel="canonical" href="{address}"' in page
+    cover = '_static/cover.png'
+    image = f'https://someone.github.io/deep-cnn/{cover}'
+    assert f'<meta property="og:image" content="{image}">' in page
+    assert (public_book / cover).is_file()
 
 
 def test_public_book_launches_only_notebooks(public_book: Path) -> None:

@@ -11,6 +11,7 @@ from torch import nn
 from deepcnn import checkpoint
 from deepcnn import train as train_module
 from deepcnn.data import Dataset, load_dataset, load_digits_dataset
+from deepcnn.experiment import train_seeds
 from deepcnn.history import History, load_history
 from deepcnn.models.alexnet import alexnet
 from deepcnn.models.densenet import densenet
@@ -171,7 +172,19 @@ def test_batch_larger_than_the_data_is_refused(digits: Dataset) -> None:
         ({'precision': 'fp8'}, 'bf16'),
         ({'train_images': 0}, 'train_images'),
         ({'seeds': ()}, 'seeds'),
-        ({'lr': math.nan}, 'lr'),
+        ({'lr': math.nan}, 'lr 要是大于 0 的有限数'),
+        ({'lr': math.inf}, 'lr 要是大于 0 的有限数'),
+        ({'lr': '0.1'}, 'lr 要是大于 0 的有限数'),
+        ({'weight_decay': math.nan}, 'weight_decay 要是不小于 0 的有限数'),
+        ({'clip': math.inf}, 'clip 要是大于 0 的有限数'),
+        ({'label_smoothing': 1.5}, 'label_smoothing 要在 0～1 之间'),
+        ({'batch_size': 2.5}, 'batch_size 要是大于 0 的整数'),
+        ({'epochs': 1.5}, 'epochs 要是大于 0 的整数'),
+        ({'image_size': True}, 'image_size 要是大于 0 的整数'),
+        ({'train_images': 10.0}, 'train_images 要是大于 0 的整数'),
+        ({'shift': 0.5}, 'shift 要是不小于 0 的整数'),
+        ({'seeds': (0.5,)}, r'seeds 要是整数的元组，例如 \(0, 1, 2\)'),
+        ({'seeds': 3}, 'seeds 要是整数的元组'),
     ],
 )
 def test_recipe_refuses_illegal_values(wrong: dict, named: str) -> None:
@@ -191,6 +204,33 @@ def test_profile_and_device_name_the_legal_values(
     monkeypatch.delenv('DEEPCNN_PROFILE')
     expected = 'gpu' if torch.cuda.is_available() else 'laptop'
     assert choose_profile() == expected
+
+
+@pytest.mark.parametrize(
+    ('wrong', 'legal'),
+    [
+        ({'profile': 'fast'}, 'quick、laptop、gpu'),
+        ({'device': 'tpu'}, 'auto、cuda、mps、cpu'),
+        ({'device': torch.device('meta')}, 'auto、cuda、mps、cpu'),
+    ],
+)
+@pytest.mark.parametrize('start', [train, train_seeds])
+def test_train_refuses_an_unknown_profile_or_device(
+    digits: Dataset, start: Callable, wrong: dict, legal: str
+) -> None:
+    """在建网络之前就拒绝：不能等到训练完，才发现记录上写着不存在的档位。"""
+
+    def build() -> nn.Module:
+        pytest.fail('不应当走到建网络这一步')
+
+    with pytest.raises(ValueError, match=legal):
+        start(build, digits, SHORT, **wrong)
+
+
+def test_device_may_be_given_by_name(digits: Dataset) -> None:
+    _, named = train(small_net, digits, SHORT, 'quick', 'cpu')
+    _, given = train(small_net, digits, SHORT, 'quick', CPU)
+    assert named.runs[0].train_loss == given.runs[0].train_loss
 
 
 def test_finished_seed_is_read_back_and_announced(

@@ -1,6 +1,7 @@
 """训练的保证：真正的网络逐位重现；出错或被打断时说清楚，留下能用的记录。"""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
@@ -8,10 +9,12 @@ from torch import nn
 
 from deepcnn import train as train_module
 from deepcnn.data import Dataset, load_digits_dataset
+from deepcnn.history import History, Run
 from deepcnn.models.alexnet import alexnet
 from deepcnn.models.densenet import densenet
+from deepcnn.progress import progress_bar
 from deepcnn.recipe import Recipe
-from deepcnn.train import TrainingDiverged, fit, train
+from deepcnn.train import TrainingDiverged, fit, predict, train
 
 CPU = torch.device('cpu')
 SHORT = Recipe(8, 2, 1e-2, 64, train_images=256, test_images=100)
@@ -45,15 +48,76 @@ def test_same_seed_gives_the_same_curve_bit_for_bit(
         assert torch.equal(tensor, second[0].state_dict()[name]), name
 
 
-def test_out_of_memory_names_the_batch_to_try(
+def exhausted(*args: object, **settings: object) -> None:
+    raise torch.OutOfMemoryError('CUDA out of memory.')
+
+
+@pytest.mark.parametrize(
+    ('batch_size', 'advice'),
+    [
+        (64, r'batch_size 从 64 减到 32.*image_size（现在是 8）'),
+        (3, 'batch_size 从 3 减到 1 '),
+        (1, r'batch_size 已经是 1：请减小 image_size（现在是 8），或把网络改窄'),
+    ],
+)
+@pytest.mark.parametrize('place', ['train_epoch', 'evaluate', 'make_optimizer'])
+def test_out_of_memory_names_what_to_reduce(
+    digits: Dataset,
+    monkeypatch: pytest.MonkeyPatch,
+    place: str,
+    batch_size: int,
+    advice: str,
+) -> None:
+    monkeypatch.setattr(train_module, place, exhausted)
+    data, recipe = digits.first(64, 32), replace(SHORT, batch_size=batch_size)
+    with pytest.raises(RuntimeError, match=advice):
+        fit(linear_net(), data, recipe, 0, CPU)
+
+
+def test_out_of_memory_while_moving_the_network_is_explained(digits: Dataset) -> None:
+    net = linear_net()
+    net.to = exhausted
+    with pytest.raises(RuntimeError, match='batch_size 从 64 减到 32'):
+        fit(net, digits, SHORT, 0, CPU)
+
+
+def test_out_of_memory_while_moving_the_data_is_explained(
     digits: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def exhausted(*args: object) -> None:
-        raise torch.OutOfMemoryError('CUDA out of memory.')
+    monkeypatch.setattr(Dataset, 'to', exhausted)
+    with pytest.raises(RuntimeError, match='放不下 356 张图像.*train_images'):
+        train(linear_net, digits, SHORT, 'quick', CPU)
 
-    monkeypatch.setattr(train_module, 'train_epoch', exhausted)
-    with pytest.raises(RuntimeError, match='batch_size 从 64 减到 32'):
-        fit(linear_net(), digits, SHORT, 0, CPU)
+
+class SmallMemory(nn.Module):
+    """一次最多装得下 ``most`` 张图像的网络；记下每批的张数。"""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self.most = most
+        self.inner = linear_net()
+        self.counts: list[int] = []
+
+    def forward(self, X: torch.Tensor) -> torch.Tensor:
+        self.counts.append(len(X))
+        if len(X) > self.most:
+            exhausted()
+        return self.inner(X)
+
+
+def test_evaluation_takes_smaller_batches_when_memory_is_short(digits: Dataset) -> None:
+    data, recipe = digits.first(64, 297), replace(SHORT, batch_size=32)
+    net = SmallMemory(most=70)
+    usual = predict(net.inner, data, recipe)
+    assert torch.equal(predict(net, data, recipe), usual)
+    assert net.counts == [297, 250, 125, 62, 62, 62, 62, 49]
+
+
+def test_evaluation_never_needs_less_than_the_training_batch(digits: Dataset) -> None:
+    net = SmallMemory(most=20)
+    with pytest.raises(torch.OutOfMemoryError):
+        predict(net, digits.first(64, 297), replace(SHORT, batch_size=32))
+    assert net.counts[-1] == 32
 
 
 def test_divergence_names_step_rate_and_remedy(digits: Dataset) -> None:
@@ -101,6 +165,70 @@ def test_ctrl_c_in_the_first_epoch_of_a_later_seed_keeps_the_first(
     _, history = train(linear_net, digits, recipe, 'quick', CPU)
     assert [run.seed for run in history.runs] == [0]
     assert '保留前 1 个种子' in capsys.readouterr().out
+
+
+def interrupted_history() -> History:
+    """种子 0 训练了 5 轮，种子 1 在第 2 轮里被打断。"""
+    whole = Run(0, [1.0] * 5, [0.8] * 5, [0.9] * 5, [1.0] * 5, 5.0)
+    cut = Run(1, [2.0], [0.2], [0.1], [1.0], 1.0)
+    return History(
+        'net', 'quick', 'digits', 64, 32, 8, 5, 16, 'fp32', 'CPU', '2', {}, [whole, cut]
+    )
+
+
+def test_an_interrupted_seed_is_not_averaged_in() -> None:
+    history = interrupted_history()
+    assert history.test_accuracy == 0.9
+    assert '种子 0、1（1 没有训练完' in history.provenance
+
+
+def test_an_interrupted_seed_does_not_shorten_the_curves() -> None:
+    for axes, last in zip(interrupted_history().plot().axes, (1.0, 0.8), strict=True):
+        mean, *seeds = axes.get_lines()[:3]
+        assert [len(line.get_xdata()) for line in (mean, *seeds)] == [5, 5, 1]
+        assert mean.get_ydata()[-1] == pytest.approx(last)
+
+
+def test_ctrl_c_while_a_later_network_is_built_keeps_the_first(
+    digits: Dataset,
+) -> None:
+    built = []
+
+    def build() -> nn.Module:
+        if built:
+            raise KeyboardInterrupt
+        built.append(linear_net())
+        return built[0]
+
+    recipe = replace(SHORT, seeds=(0, 1))
+    net, history = train(build, digits, recipe, 'quick', CPU)
+    assert history.seeds == [0]
+    assert net is built[0]
+    built[:] = [linear_net()]
+    with pytest.raises(KeyboardInterrupt):  # 还没有一个种子，就没有记录可留
+        train(build, digits, recipe, 'quick', CPU)
+
+
+@pytest.mark.parametrize('error', [KeyboardInterrupt, torch.OutOfMemoryError])
+def test_the_progress_bar_is_put_away_when_a_step_fails(
+    digits: Dataset, monkeypatch: pytest.MonkeyPatch, error: type[BaseException]
+) -> None:
+    bars = []
+
+    def remember(*args: object) -> object:
+        bars.append(progress_bar(*args))
+        return bars[-1]
+
+    def fail(*args: object) -> None:
+        raise error
+
+    monkeypatch.setenv('DEEPCNN_PROGRESS', '1')
+    monkeypatch.setattr(train_module, 'progress_bar', remember)
+    monkeypatch.setattr(train_module, 'show_step', fail)
+    with pytest.raises((KeyboardInterrupt, RuntimeError)):
+        fit(linear_net(), digits.first(128, 32), SHORT, 0, CPU)
+    [bar] = bars
+    assert bar not in type(bar)._instances
 
 
 @pytest.mark.parametrize('steps', range(1, 10))

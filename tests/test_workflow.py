@@ -2,6 +2,7 @@
 
 import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,12 @@ from typing import Any
 import pytest
 import yaml
 from packaging.requirements import Requirement
+from packaging.version import Version
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / 'tools'))
@@ -106,10 +113,19 @@ def test_binder_has_the_versions_of_the_package() -> None:
     lines = (ROOT / 'requirements.txt').read_text(encoding='utf-8').splitlines()
     stated = [Requirement(x) for x in lines if x and not x.startswith('#')]
     ranges = {item.name: str(item.specifier) for item in stated}
+    found = {}
     for line in environment['dependencies']:
         name, low = re.fullmatch(r'([a-z-]+)(.*)', line).groups()
-        if name != 'python':
-            assert low == ranges[CONDA_NAMES.get(name, name)], name
+        found[CONDA_NAMES.get(name, name)] = low
+    python = found.pop('python')
+    assert found == {name: ranges[name] for name in found}
+    # 配套包要的一个也不少。
+    text = (ROOT / 'pyproject.toml').read_text(encoding='utf-8')
+    project = tomllib.loads(text)['project']
+    wanted = [Requirement(line) for line in project['dependencies']]
+    assert {r.name: str(r.specifier) for r in wanted}.items() <= found.items()
+    low = project['requires-python'].removeprefix('>=')
+    assert Version(python.removeprefix('=')) >= Version(low)
 
 
 def test_binder_uses_the_quick_profile_unless_told() -> None:
@@ -118,6 +134,25 @@ def test_binder_uses_the_quick_profile_unless_told() -> None:
     text = start.read_text(encoding='utf-8')
     assert 'DEEPCNN_PROFILE:-quick' in text
     assert text.rstrip().endswith('exec "$@"')
+
+
+@pytest.mark.parametrize('fonts', ['NotoSansCJK.ttc: Noto Sans CJK SC', '', None])
+def test_ci_knows_whether_there_is_a_chinese_font(
+    tmp_path: Path, fonts: str | None
+) -> None:
+    script = (ROOT / '.ci/run').read_text(encoding='utf-8')
+    function = re.search(r'^has_chinese_font\(\) \{.*?^\}$', script, re.M | re.S)[0]
+    if fonts is not None:
+        listing = tmp_path / 'fc-list'
+        listing.write_text(f'#!/bin/sh\necho "{fonts}"\n')
+        listing.chmod(0o755)
+    code = f'set -euo pipefail\n{function}\nif has_chinese_font; then echo yes; fi'
+    done = subprocess.run(
+        ['/bin/bash', '-c', code],
+        env={'PATH': str(tmp_path)},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.split() == (['yes'] if fonts else [])
 
 
 def link(info: str, status: str = 'broken') -> Link:

@@ -49,6 +49,7 @@ from deepcnn.roofline import (  # noqa: E402
     lower_bound,
     measure_peaks,
 )
+from deepcnn.train import TrainingDiverged  # noqa: E402
 
 EPOCHS = 3
 WARM_UP_STEPS = 20
@@ -168,11 +169,11 @@ def compare(name: str, contest: Contest, peaks: Peaks) -> Comparison:
 
 
 def measure(rung: Rung, contest: Contest) -> Row:
-    """测一行；这一行做不了（显存不够、没有编译器）时记下原因，别的行照测。"""
+    """测一行；这一行做不了（显存不够、没有编译器、损失发散）时记下原因，别的行照测。"""
     row = contenders.new_row(rung, contest)
     try:
         return rung.measure(row)
-    except RuntimeError as error:
+    except (RuntimeError, TrainingDiverged) as error:
         row.problem = f'{type(error).__name__}: {str(error).splitlines()[0][:160]}'
         return row
 

@@ -24,6 +24,8 @@ ADDRESS = re.compile(
     r'(?P<owner>[A-Za-z0-9][A-Za-z0-9_-]*)/(?P<name>[A-Za-z0-9_.-]*[A-Za-z0-9_-])'
 )
 
+PAGES = re.compile(r'https://[a-z0-9_-]+\.github\.io/')
+
 
 class SettingError(ValueError):
     """网址不能用，或某个文件里找不到该写网址的地方。"""
@@ -39,6 +41,15 @@ class Repository:
     @property
     def on_github(self) -> bool:
         return self.url.startswith('https://github.com/')
+
+    @property
+    def pages(self) -> str:
+        """GitHub Pages 上的网址；别处的仓库没有，是空的。"""
+        found = ADDRESS.fullmatch(self.url)
+        if not found or not self.on_github:
+            return ''
+        host = f'{found["owner"].lower()}.github.io'
+        return f'https://{host}/' + ('' if found['name'] == host else f'{found["name"]}/')
 
     @property
     def install_source(self) -> str:
@@ -92,9 +103,14 @@ def substitute(pattern: str, value: str, text: str) -> str:
 
 
 def in_config(text: str, repository: Repository) -> str:
-    return substitute(
+    """仓库与网站的地址；自己的服务器的地址是手写的，不动。"""
+    text = substitute(
         r'^(repository:\n  url: )([^\n]*)(\n)', f"'{repository.url}'", text
     )
+    baseurl = yaml.safe_load(text)['html'].get('baseurl') or ''
+    if baseurl and not PAGES.match(baseurl):
+        return text
+    return substitute(r'^(  baseurl: )([^\n]*)(\n)', f"'{repository.pages}'", text)
 
 
 def in_metadata(text: str, repository: Repository) -> str:
@@ -111,10 +127,20 @@ def in_readme(text: str, repository: Repository) -> str:
 
 
 def in_citation(text: str, repository: Repository) -> str:
+    line = f"  url: '{repository.url}'\n" if repository.url else ''
+    text = substitute(r'^(  year: \d+\n)((?:  url: [^\n]*\n)?)(  languages:)', line, text)
     kept = re.sub(r'^repository-code:[^\n]*\n', '', text, flags=re.MULTILINE)
     if not repository.url:
         return kept
     return f"{kept.rstrip()}\nrepository-code: '{repository.url}'\n"
+
+
+def in_about(text: str, repository: Repository) -> str:
+    """BibTeX 条目的 url。"""
+    line = f'  url       = {{{repository.url}}},\n' if repository.url else ''
+    return substitute(
+        r'^(  version   = [^\n]*\n)((?:  url       = [^\n]*\n)?)(  langid)', line, text
+    )
 
 
 def in_first_cell(text: str, repository: Repository) -> str:
@@ -126,6 +152,7 @@ PLACES: dict[Path, Callable[[str, Repository], str]] = {
     Path('pyproject.toml'): in_metadata,
     Path('README.md'): in_readme,
     Path('CITATION.cff'): in_citation,
+    Path('chapters/about.md'): in_about,
     FIRST_CELL: in_first_cell,
 }
 
