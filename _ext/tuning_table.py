@@ -27,7 +27,8 @@ TITLES = {
 FIELDS = {
     'image_size': '边长', 'lr': '学习率', 'batch_size': '批量', 'optimizer': '优化器',
     'weight_decay': '权重衰减', 'clip': '梯度裁剪', 'label_smoothing': '标签平滑',
-    'flip': '翻转', 'shift': '平移', 'schedule': '学习率调度', 'precision': '精度',
+    'flip': '翻转', 'shift': '平移', 'erasing': '擦除', 'schedule': '学习率调度',
+    'precision': '精度',
     'channels_last': 'channels_last', 'test_images': '验证图像数',
 }  # fmt: skip
 

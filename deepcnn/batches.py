@@ -9,6 +9,9 @@ from torch import Tensor
 
 from deepcnn.data import Dataset
 
+ERASED_AREA = (0.02, 0.4)  # 擦去的面积占图像的比例
+ERASED_ASPECT = 10 / 3  # 矩形的高宽比不超过它，也不小于它的倒数
+
 
 def prepare(images: Tensor, image_size: int, data: Dataset) -> Tensor:
     """把 uint8 图像 (N, 1, H, W) 放大并归一化为 float (N, 1, size, size)。
@@ -39,24 +42,69 @@ def augment(images: Tensor, mirrored: Tensor, offset: Tensor) -> Tensor:
     return padded[which, 0, rows[:, :, None], columns[:, None, :]].unsqueeze(1)
 
 
+def erase(images: Tensor, boxes: Tensor, fill: int) -> Tensor:
+    """每张图像的一个矩形涂成 ``fill``：随机擦除，见 Zhong 等（arXiv:1708.04896）。
+
+    形状：images uint8 (N, 1, H, W)，boxes float (N, 4)，是上边、左边的位置与高、宽，
+    都是 0～1 之间的比例，高为 0 的不擦；返回与 images 同形状。
+    """
+    rows = _covered(boxes[:, 0], boxes[:, 2], images.shape[2])
+    columns = _covered(boxes[:, 1], boxes[:, 3], images.shape[3])
+    erased = rows[:, None, :, None] & columns[:, None, None, :]
+    return images.masked_fill(erased, fill)
+
+
+def _covered(place: Tensor, length: Tensor, size: int) -> Tensor:
+    """一个方向上 ``size`` 个像素是否在矩形里，bool (N, size)；整个矩形都在图像里。"""
+    length = (length * size).round()
+    first = (place * (size - length + 1)).floor().clamp(max=size - length)
+    pixel = torch.arange(size, device=place.device)
+    return (pixel >= first[:, None]) & (pixel < (first + length)[:, None])
+
+
 @dataclass(frozen=True)
 class EpochPlan:
-    """一轮训练的全部随机数：顺序、翻转、平移。"""
+    """一轮训练的全部随机数：顺序、翻转、平移、擦除。"""
 
     order: Tensor  # int64 (N,)
     mirrored: Tensor  # bool (N,)
     offset: Tensor  # int64 (N, 2)
+    boxes: Tensor | None = None  # float (N, 4)，见 ``erase``；None 为不擦
 
 
 def plan_epoch(
-    count: int, seed: int, epoch: int, flip: bool, shift: int, device: torch.device
+    count: int,
+    seed: int,
+    epoch: int,
+    flip: bool,
+    shift: int,
+    device: torch.device,
+    erasing: float = 0.0,
 ) -> EpochPlan:
-    """在 CPU 上抽好一轮的随机数再一次搬到设备：CPU 与 GPU 的顺序因此相同。"""
+    """在 CPU 上抽好一轮的随机数再一次搬到设备：CPU 与 GPU 的顺序因此相同。
+
+    擦除的随机数最后抽，所以用不用它，顺序、翻转和平移都不变。
+    """
     generator = torch.Generator().manual_seed(seed * 100_003 + epoch)
     order = torch.randperm(count, generator=generator)
     mirrored = torch.rand(count, generator=generator) < (0.5 if flip else 0.0)
     offset = torch.randint(-shift, shift + 1, (count, 2), generator=generator)
-    return EpochPlan(order.to(device), mirrored.to(device), offset.to(device))
+    boxes = draw_boxes(count, erasing, generator).to(device) if erasing else None
+    return EpochPlan(order.to(device), mirrored.to(device), offset.to(device), boxes)
+
+
+def draw_boxes(count: int, erasing: float, generator: torch.Generator) -> Tensor:
+    """抽 ``count`` 个矩形，float (count, 4)；其余 1 − ``erasing`` 的图像高为 0。
+
+    面积占图像的 2%～40%，高宽比 0.3～3.3（对数均匀），只取放得进图像的。
+    """
+    chosen, area, shape, *place = torch.rand(5, count, generator=generator)
+    area = ERASED_AREA[0] + area * (ERASED_AREA[1] - ERASED_AREA[0])
+    most = area.reciprocal().clamp(max=ERASED_ASPECT)  # 再扁或再长就放不下
+    aspect = most ** (2 * shape - 1)
+    height, width = (area * aspect).sqrt(), (area / aspect).sqrt()
+    height = torch.where(chosen < erasing, height, 0.0)
+    return torch.stack([*place, height, width], dim=1)
 
 
 def train_batches(
@@ -73,6 +121,8 @@ def train_batches(
         images = data.train.images[which]
         if augmenting:
             images = augment(images, plan.mirrored[rows], plan.offset[rows])
+        if plan.boxes is not None:
+            images = erase(images, plan.boxes[rows], round(255 * data.mean))
         yield prepare(images, image_size, data), data.train.labels[which]
 
 

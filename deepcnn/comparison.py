@@ -19,6 +19,7 @@ from torch import Tensor
 from deepcnn.data import Dataset
 from deepcnn.history import INSTALLED_RESULTS, RESULTS, Run
 from deepcnn.lineup import LINEUP
+from deepcnn.recipe import completed
 
 FOLDER = 'comparison'  # 在 results/ 里
 UNDECIDED = -1  # 各种子的说法不一，没有过半的类别
@@ -132,6 +133,7 @@ def read_record(path: Path) -> Record:
     try:
         record = json.loads(path.read_text(encoding='utf-8'))
         runs = tuple(SeedRun(**run) for run in record.pop('runs'))
+        record['recipe'] = completed(record['recipe'])
         return Record(**record, runs=runs)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ValueError(

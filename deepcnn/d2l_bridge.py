@@ -64,8 +64,8 @@ class ReplayedBatches:
         flip = recipe.flip and data.mirrored_is_same_class
         shift = scaled_shift(recipe, data)
         device = data.train.images.device
-        count = len(data.train)
-        plan = plan_epoch(count, self.seed, self.epoch, flip, shift, device)
+        count, erasing = len(data.train), recipe.erasing
+        plan = plan_epoch(count, self.seed, self.epoch, flip, shift, device, erasing)
         self.epoch += 1
         return train_batches(data, plan, recipe.batch_size, recipe.image_size)
 

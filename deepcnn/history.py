@@ -8,6 +8,7 @@ from statistics import mean, median
 from matplotlib.figure import Figure
 
 from deepcnn.provenance import code_version, library_versions
+from deepcnn.recipe import completed
 
 RESULTS = Path(__file__).resolve().parent.parent / 'results'
 INSTALLED_RESULTS = Path(__file__).resolve().parent / 'results'  # 用 pip 装的包里
@@ -120,6 +121,7 @@ class History:
         names = cls.__dataclass_fields__
         kept = {'versions': None, 'commit': None}
         kept |= {key: value for key, value in record.items() if key in names}
+        kept['recipe'] = completed(record['recipe'])
         kept['runs'] = [Run(**run) for run in record['runs']]
         return cls(**kept)
 

@@ -9,6 +9,13 @@ SCHEDULES = ('onecycle', 'constant')
 PRECISIONS = ('auto', 'fp32', 'bf16')
 # 只能是整数的字段
 WHOLE = ('image_size', 'epochs', 'batch_size', 'train_images', 'test_images', 'shift')
+# 后来添上的字段：较早的记录里没有，那时就是这样训练的
+ADDED_LATER = {'erasing': 0.0}
+
+
+def completed(recipe: dict) -> dict:
+    """读回的配方补上后来添的字段，好与今天的 ``Recipe.to_dict()`` 逐项比较。"""
+    return ADDED_LATER | recipe
 
 
 @dataclass(frozen=True)
@@ -28,6 +35,7 @@ class Recipe:
     label_smoothing: float = 0.0
     flip: bool = True  # 一半图像左右翻转（数据集允许时）
     shift: int = 0  # 随机平移的最大幅度，按 28 像素边长计
+    erasing: float = 0.0  # 多大比例的图像擦去一个矩形，0～1
     precision: str = 'auto'  # auto：设备支持 bf16 就用，否则 fp32
     channels_last: bool = True
     seeds: tuple[int, ...] = (0,)  # 每个种子训练一次
@@ -37,9 +45,10 @@ class Recipe:
         given = [name for name in optional if getattr(self, name) is not None]
         for name in ('image_size', 'epochs', 'lr', 'batch_size', *given):
             _require_positive(self, name)
-        for name in ('weight_decay', 'label_smoothing', 'shift'):
+        for name in ('weight_decay', 'label_smoothing', 'shift', 'erasing'):
             _require_not_negative(self, name)
-        _require_at_most_one(self, 'label_smoothing')
+        for name in ('label_smoothing', 'erasing'):
+            _require_at_most_one(self, name)
         _require_one_of(self, 'optimizer', OPTIMIZERS)
         _require_one_of(self, 'schedule', SCHEDULES)
         _require_one_of(self, 'precision', PRECISIONS)

@@ -92,6 +92,7 @@ def augmentation(recipe: Recipe) -> str:
     """配方里的图像增广，用文字写出来。"""
     used = ['翻转'] if recipe.flip else []
     used += [f'平移 {recipe.shift} 像素'] if recipe.shift else []
+    used += [f'擦除 {recipe.erasing:g}'] if recipe.erasing else []
     return '、'.join(used) or '不增广'
 
 

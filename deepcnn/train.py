@@ -151,9 +151,10 @@ def train_epoch(
     epoch = len(run.train_loss)
     flip = recipe.flip and data.mirrored_is_same_class
     shift = scaled_shift(recipe, data)
-    plan = plan_epoch(len(data.train), run.seed, epoch, flip, shift, device)
+    count, erasing = len(data.train), recipe.erasing
+    plan = plan_epoch(count, run.seed, epoch, flip, shift, device, erasing)
     batches = train_batches(data, plan, recipe.batch_size, recipe.image_size)
-    steps = len(data.train) // recipe.batch_size
+    steps = count // recipe.batch_size
     losses = torch.zeros(steps, device=device)
     hits = torch.zeros(steps, device=device)
     rates = []

@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import mean
 
+from deepcnn.recipe import completed
+
 # 预算：训练多久、用多少图像。预算不同的尝试不能放在一起比。
 BUDGET = ('epochs', 'train_images')
 
@@ -47,7 +49,8 @@ def load_trials(path: Path) -> list[Trial]:
     """读回全部尝试；没有这个文件就是一次也没有试过。"""
     if not path.exists():
         return []
-    return [Trial(**one) for one in json.loads(path.read_text(encoding='utf-8'))]
+    records = json.loads(path.read_text(encoding='utf-8'))
+    return [Trial(**one | {'recipe': completed(one['recipe'])}) for one in records]
 
 
 def varied(trials: list[Trial]) -> list[str]:

@@ -16,6 +16,7 @@ from PIL import Image
 from deepcnn import data as data_module
 from deepcnn.batches import (
     augment,
+    erase,
     plan_epoch,
     prepare,
     test_batches,
@@ -209,6 +210,60 @@ def test_an_epoch_visits_every_image_once_and_is_reproducible() -> None:
     assert len(batches) == len(data.train) // 100
     assert batches[0][0].shape == (100, 1, 16, 16)
     assert torch.equal(batches[1][1], data.train.labels[first.order[100:200]])
+
+
+@pytest.mark.parametrize('erasing', [0.0, 0.5])
+def test_erasing_leaves_the_other_random_numbers_as_they_were(erasing: float) -> None:
+    """用不用擦除，顺序、翻转、平移都是原来那一串随机数：已录的曲线仍能重现。"""
+    plan = plan_epoch(200, 3, 2, True, 2, torch.device('cpu'), erasing)
+    generator = torch.Generator().manual_seed(3 * 100_003 + 2)
+    assert torch.equal(plan.order, torch.randperm(200, generator=generator))
+    assert torch.equal(plan.mirrored, torch.rand(200, generator=generator) < 0.5)
+    offset = torch.randint(-2, 3, (200, 2), generator=generator)
+    assert torch.equal(plan.offset, offset)
+    assert (plan.boxes is None) == (erasing == 0)
+
+
+def test_without_erasing_no_pixel_changes() -> None:
+    data = load_digits_dataset()
+    plan = plan_epoch(len(data.train), 3, 0, False, 0, torch.device('cpu'))
+    X, _ = next(train_batches(data, plan, 64, 8))
+    assert torch.equal(X, prepare(data.train.images[plan.order[:64]], 8, data))
+
+
+def test_erased_rectangles_have_the_published_sizes() -> None:
+    plan = plan_epoch(20_000, 0, 0, False, 0, torch.device('cpu'), erasing=0.5)
+    top, left, height, width = plan.boxes.T
+    chosen = height > 0
+    assert chosen.float().mean() == pytest.approx(0.5, abs=0.02)
+    area, aspect = (height * width)[chosen], (height / width)[chosen]
+    assert area.min() == pytest.approx(0.02, abs=1e-3)
+    assert area.max() == pytest.approx(0.4, abs=1e-3)
+    assert aspect.max() <= 10 / 3 + 1e-4 and aspect.min() >= 0.3 - 1e-4
+    assert aspect.log().mean() == pytest.approx(0, abs=0.02)  # 不偏向高的或宽的
+    assert height.max() <= 1 + 1e-6 and width.max() <= 1 + 1e-6
+    assert top.min() >= 0 and top.max() < 1 and left.min() >= 0 and left.max() < 1
+
+
+def test_erasing_fills_exactly_the_rectangle() -> None:
+    images = torch.arange(200, dtype=torch.uint8).reshape(2, 1, 10, 10)
+    boxes = torch.tensor([[0.5, 0.99, 0.4, 0.3], [0.5, 0.5, 0.0, 0.5]])
+    erased = erase(images, boxes, 255)
+    expected = images.clone()
+    expected[0, 0, 3:7, 7:10] = 255  # 高 4、宽 3；第二张不擦
+    assert torch.equal(erased, expected)
+    assert erased.dtype == torch.uint8
+    whole = erase(images, torch.tensor([[0.999, 0.0, 1.0, 1.0]] * 2), 0)
+    assert whole.sum() == 0
+
+
+def test_erased_pixels_are_the_mean_of_the_training_set() -> None:
+    data = load_digits_dataset()
+    plan = plan_epoch(len(data.train), 3, 0, False, 0, torch.device('cpu'), erasing=1.0)
+    X, _ = next(train_batches(data, plan, 256, 8))
+    changed = prepare(data.train.images[plan.order[:256]], 8, data) != X
+    assert 0.1 < changed.float().mean() < 0.4
+    assert X[changed].abs().max() < 0.01  # 归一化之后，均值就是 0
 
 
 def test_every_test_image_is_used_once() -> None:

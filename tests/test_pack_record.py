@@ -19,6 +19,8 @@ FILES = (
     'results/bench-cuda.json',
     'results/comparison/nin.json',
     'results/exercises/tuning.json',
+    'results/experiments/plain-8.json',
+    'results/tuning/nin-gpu.json',
 )
 
 

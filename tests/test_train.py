@@ -112,6 +112,16 @@ def test_history_survives_json(digits: Dataset, tmp_path: Path) -> None:
         load_history('missing', tmp_path)
 
 
+def test_history_from_before_random_erasing_is_read_back(
+    digits: Dataset, tmp_path: Path
+) -> None:
+    _, history = train(small_net, digits, SHORT, 'quick', CPU)
+    del history.recipe['erasing']
+    history.network = 'older'
+    history.save(tmp_path)
+    assert load_history('older', tmp_path).recipe == SHORT.to_dict()
+
+
 def test_last_accuracy_is_the_networks_accuracy(digits: Dataset) -> None:
     net, history = train(small_net, digits, SHORT, 'quick', CPU)
     assert evaluate(net, digits.first(512, 200), SHORT) == history.test_accuracy
@@ -177,6 +187,8 @@ def test_batch_larger_than_the_data_is_refused(digits: Dataset) -> None:
         ({'lr': '0.1'}, 'lr 要是大于 0 的有限数'),
         ({'weight_decay': math.nan}, 'weight_decay 要是不小于 0 的有限数'),
         ({'clip': math.inf}, 'clip 要是大于 0 的有限数'),
+        ({'erasing': 1.5}, 'erasing 要在 0～1 之间'),
+        ({'erasing': -0.1}, 'erasing 不能是负数'),
         ({'label_smoothing': 1.5}, 'label_smoothing 要在 0～1 之间'),
         ({'batch_size': 2.5}, 'batch_size 要是大于 0 的整数'),
         ({'epochs': 1.5}, 'epochs 要是大于 0 的整数'),

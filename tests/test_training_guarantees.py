@@ -38,7 +38,9 @@ def test_same_seed_gives_the_same_curve_bit_for_bit(
     digits: Dataset, build: Callable[[], nn.Module], size: int
 ) -> None:
     """一个有丢弃法，一个有批量归一化；增广也打开。"""
-    recipe = Recipe(size, 2, 1e-3, 32, train_images=160, test_images=64, shift=2)
+    recipe = Recipe(
+        size, 2, 1e-3, 32, train_images=160, test_images=64, shift=2, erasing=0.5
+    )
     first, second = (train(build, digits, recipe, 'quick', CPU) for _ in range(2))
     one, other = first[1].runs[0], second[1].runs[0]
     assert one.train_loss == other.train_loss
@@ -279,6 +281,8 @@ def test_nothing_reads_the_device_inside_an_epoch(
         stepping = False
 
     monkeypatch.setattr(train_module, 'train_batches', watched)
-    recipe = Recipe(8, 1, 1e-2, 32, train_images=256, test_images=100, flip=False)
+    recipe = Recipe(
+        8, 1, 1e-2, 32, train_images=256, test_images=100, flip=False, erasing=0.5
+    )
     fit(linear_net(), digits.first(256, 100), recipe, 0, CPU)
     assert reads == []

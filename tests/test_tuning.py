@@ -55,6 +55,7 @@ def test_changes_are_read_by_type() -> None:
         (['nin', 'lr'], '看不懂'),
         (['nin', 'lr=-1'], '必须大于 0'),
         (['nin', 'optimizer=lion'], 'adamw'),
+        (['nin', '', '--profile', 'quick'], 'laptop、gpu'),
     ],
 )
 def test_bad_command_gets_one_line(
@@ -87,6 +88,18 @@ def test_trials_are_kept_and_not_repeated(small_tuning: Path) -> None:
         assert torch.__version__.startswith(one['versions']['torch'])
     assert tune.main(['densenet', small]) == 0
     assert json.loads(small_tuning.read_text(encoding='utf-8')) == trials
+
+
+def test_gpu_trials_start_from_the_gpu_recipe_and_are_kept_apart(
+    small_tuning: Path,
+) -> None:
+    small = 'image_size=32 epochs=1 train_images=128 batch_size=64'
+    assert tune.main(['densenet', small, '--profile', 'gpu']) == 0
+    assert not small_tuning.exists()  # 「性能」一页的表只列 laptop 档
+    [one] = load_trials(small_tuning.with_name('densenet-gpu.json'))
+    gpu = LINEUP['densenet'].recipes['gpu']
+    assert (one.recipe['optimizer'], one.recipe['lr']) == (gpu.optimizer, gpu.lr)
+    assert one.recipe['seeds'] == [0]
 
 
 def test_diverging_trial_is_kept_as_such(small_tuning: Path) -> None:

@@ -3,7 +3,7 @@
 用法：python tools/pack_record.py [压缩包]    默认 .runs/record.tar.gz
 
 包里有 chapters/ 的笔记本、results/ 的训练记录（连 results/comparison/、
-results/experiments/、results/exercises/）和 manifest.json（各文件的 SHA-256）。
+results/experiments/、results/exercises/、results/tuning/）和 manifest.json（各文件的 SHA-256）。
 在仓库的根目录里解开就是放回原处：tar -xzf record.tar.gz。
 """
 
@@ -22,6 +22,7 @@ PATTERNS = (
     'results/comparison/*.json',
     'results/experiments/*.json',
     'results/exercises/*.json',
+    'results/tuning/*.json',
 )
 MANIFEST = '.runs/manifest.json'
 

@@ -1,10 +1,11 @@
-"""为 laptop 档挑选超参数：在训练集的前 55,000 张上训练，在其余 5,000 张上比较。
+"""挑选超参数：在训练集的前 55,000 张上训练，在其余 5,000 张上比较。
 
-用法：python tools/tune.py 网络 '改动 ...' ['改动 ...' ...]
+用法：python tools/tune.py 网络 '改动 ...' ['改动 ...' ...] [--profile gpu]
 例如：python tools/tune.py nin 'epochs=6' 'epochs=6 lr=2e-3' 'epochs=6 shift=1'
 
-每个引号里是一次尝试：从那一章的 laptop 配方出发，只改写出来的几项；''（空的）表示原样。
-结果逐次添进 results/tuning/<网络>.json，做过的不再做。测试集始终不看。
+每个引号里是一次尝试：从那一章的 laptop（或 gpu）配方出发，只改写出来的几项；''（空的）
+表示原样。结果逐次添进 results/tuning/<网络>.json（gpu 档是 <网络>-gpu.json），做过的
+不再做。测试集始终不看。
 """
 
 import argparse
@@ -24,6 +25,7 @@ from deepcnn.search import hold_out_validation, try_recipe  # noqa: E402
 from deepcnn.tuning import Trial, load_trials, save_trials  # noqa: E402
 
 FOLDER = ROOT / 'results' / 'tuning'
+PROFILES = ('laptop', 'gpu')
 
 
 def parse_changes(text: str) -> dict:
@@ -45,21 +47,37 @@ def parse_changes(text: str) -> dict:
     return changes
 
 
+def starting_recipe(network: str, profile: str) -> Recipe:
+    """那一章这一档的配方，只留第一个种子；网络或档位不认识时抛出 ValueError。"""
+    if profile not in PROFILES:
+        raise ValueError(
+            f'不能为 {profile!r} 档挑选：--profile 可以是 {"、".join(PROFILES)}'
+        )
+    recipe = entry(network).recipes[profile]
+    return replace(recipe, seeds=recipe.seeds[:1])
+
+
 def add_trial(path: Path, trial: Trial) -> None:
     """添一条。重读一遍再写，两个进程可以各做各的。"""
     save_trials(path, [*load_trials(path), trial])
 
 
-def tune(network: str, recipes: list[Recipe]) -> None:
+def path_for(network: str, profile: str) -> Path:
+    """laptop 档的记录是 ``<网络>.json``，由「性能」一页列出；别的档另存。"""
+    suffix = '' if profile == 'laptop' else f'-{profile}'
+    return FOLDER / f'{network}{suffix}.json'
+
+
+def tune(network: str, recipes: list[Recipe], profile: str) -> None:
     data = hold_out_validation(load_dataset())
     chosen = entry(network)
-    path = FOLDER / f'{network}.json'
+    path = path_for(network, profile)
     for recipe in recipes:
         if any(done.recipe == recipe.to_dict() for done in load_trials(path)):
             print(f'{network}：这份配方试过了，跳过')
             continue
         build = partial(chosen.build, recipe.image_size)
-        add_trial(path, try_recipe(build, recipe, data, 'laptop'))
+        add_trial(path, try_recipe(build, recipe, data, profile))
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -68,12 +86,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         'trials', metavar='改动', nargs='+', help="例如 'lr=2e-3 epochs=6'"
     )
+    parser.add_argument(
+        '--profile', metavar='档位', default='laptop', help='laptop（默认）或 gpu'
+    )
     options = parser.parse_args(arguments)
     try:
-        laptop = entry(options.network).recipes['laptop']
-        laptop = replace(laptop, seeds=laptop.seeds[:1])
-        recipes = [replace(laptop, **parse_changes(text)) for text in options.trials]
-        tune(options.network, recipes)
+        start = starting_recipe(options.network, options.profile)
+        recipes = [replace(start, **parse_changes(text)) for text in options.trials]
+        tune(options.network, recipes, options.profile)
     except (ValueError, TypeError, DataError) as error:
         print(error, file=sys.stderr)
         return 1
