@@ -72,7 +72,7 @@ def test_limits(complete: Report) -> None:
 
 def test_ladder_names_the_conditions_and_the_drift(complete: Report) -> None:
     table = benchmark_tables.ladders(complete)
-    assert '**NiN**：71 像素，批量 128，每轮 1,280 张，热身 20 步，测 3 轮' in table
+    assert '**NiN（末尾无 ReLU）**：71 像素，批量 128，每轮 1,280 张，热身 20 步，测 3 轮' in table
     assert '前后两次 d2l 相差 +0.0%' in table
     assert table.count('\n| 改动') == 5  # 表头与四行
 
