@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from deepcnn.experiment import load_trial
 from deepcnn.inspect import count_parameters, layer_table
 from deepcnn.lineup import LINEUP
 from deepcnn.memory import peak_bytes, saved_bytes
@@ -17,6 +18,8 @@ from deepcnn.models.resnet import resnet18
 from deepcnn.models.vgg import vgg11
 from deepcnn.recompute import recomputing
 from deepcnn.search import VALIDATION_IMAGES
+from deepcnn.spread import spread
+from deepcnn.trial_tables import compare
 from deepcnn.tuning import sampling_error
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -140,3 +143,21 @@ def test_versions_of_the_paper(name: str) -> None:
         table = layer_table(paper_densenet(name, 3, 1000), 224, in_channels=3)
     assert f'{table.parameters:,}' in text
     assert f'{table.macs / 1e8:.1f}' in text
+
+
+def test_results_of_the_successors_are_those_recorded() -> None:
+    text = answer('ex-googlenet-successors')
+    names = ('original', 'bn', 'factorized', 'residual')
+    trials = [load_trial(f'inception-{name}') for name in names]
+    before, after = (
+        spread(trial.measure('test_accuracy')).mean for trial in trials[:2]
+    )
+    assert f'从 {before:.1%} 升到 {after:.1%}' in text
+    assert f'用 {trials[0].history.train_images:,} 张图像' in text
+    gap = compare(trials[1], trials[0], 'test_accuracy')
+    assert gap.clear and f'散布的 {gap.mean / gap.sd:.0f} 倍' in text
+    later = [
+        compare(b, a, 'test_accuracy')
+        for a, b in zip(trials[1:], trials[2:], strict=False)
+    ]
+    assert not any(one.clear for one in later)
