@@ -25,10 +25,17 @@ from prose import Passage  # noqa: E402
 from term_links import link_faults, names_pattern  # noqa: E402
 
 SPELLING = ROOT / 'terms' / 'spelling.yml'
-# 每章第一次出现的术语要链接到术语表。
+# 每页第一次出现的术语要链接到术语表：九章，和练习、实验、性能各页。
 LINKED_CHAPTERS = (
     'introduction', 'toolbox', 'alexnet', 'vgg', 'nin', 'googlenet', 'resnet',
     'densenet', 'summary',
+)  # fmt: skip
+LINKED_PAGES = (
+    'exercises', 'exercises/tuning', 'exercises/nin_without_1x1',
+    'exercises/inception_successors', 'exercises/parameter_sizes',
+    'exercises/fewer_parameters', 'exercises/memory', 'exercises/densenet_table',
+    'experiments', 'experiments/activation', 'experiments/regularization',
+    'experiments/degradation', 'experiments/add_or_concatenate', 'performance',
 )  # fmt: skip
 # 术语后面可以再带的字：池化层（汇聚层，pooling layer）。
 SUFFIX = '(?:层|块|网络)?'
@@ -173,8 +180,8 @@ def book_files() -> list[Path]:
 
 
 def lint_file(path: Path) -> list[str]:
-    is_linked = path.suffix == '.ipynb' and path.parent.name == 'chapters'
-    is_linked = is_linked and path.stem in LINKED_CHAPTERS
+    page = path.relative_to(ROOT).with_suffix('').as_posix().removeprefix('chapters/')
+    is_linked = page in (*LINKED_CHAPTERS, *LINKED_PAGES)
     return lint(prose.read(path, ROOT), is_linked)
 
 
