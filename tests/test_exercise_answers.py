@@ -17,10 +17,10 @@ from deepcnn.models.nin import nin
 from deepcnn.models.resnet import resnet18
 from deepcnn.models.vgg import vgg11
 from deepcnn.recompute import recomputing
-from deepcnn.search import VALIDATION_IMAGES
+from deepcnn.search import FOLDER, VALIDATION_IMAGES
 from deepcnn.spread import spread
 from deepcnn.trial_tables import compare
-from deepcnn.tuning import sampling_error
+from deepcnn.tuning import effect, load_trials, sampling_error
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -161,3 +161,18 @@ def test_results_of_the_successors_are_those_recorded() -> None:
         for a, b in zip(trials[1:], trials[2:], strict=False)
     ]
     assert not any(one.clear for one in later)
+
+
+def test_the_influence_of_each_hyperparameter_is_that_recorded() -> None:
+    trials = [
+        t for t in load_trials(FOLDER / 'tuning.json') if t.recipe['seeds'] == [0]
+    ]
+    spans = {
+        name: 100 * (max(found.values()) - min(found.values()))
+        for name in ('lr', 'weight_decay', 'flip')
+        if (found := effect(trials, name))
+    }
+    assert len(trials) == 24 and max(spans, key=spans.__getitem__) == 'lr'
+    assert f'最多相差 {spans["lr"]:.1f} 个百分点' in answer('ex-tuning')
+    assert f'{spans["weight_decay"]:.1f}' == f'{spans["flip"]:.1f}' == '0.9'
+    assert '权重衰减和翻转各 0.9 个' in answer('ex-tuning')
