@@ -29,7 +29,7 @@ def use_book_style() -> None:
             'font.family': [family, 'DejaVu Sans'],
             'axes.unicode_minus': False,
             'font.size': 11,
-            'figure.dpi': 165,  # 网页按 110 显示（_ext/picture_sizes.py），高分屏上清楚
+            'figure.dpi': 110,
             'axes.spines.top': False,
             'axes.spines.right': False,
             'axes.grid': False,
