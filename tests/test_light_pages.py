@@ -137,11 +137,11 @@ def test_denser_picture_is_shown_as_large_as_before(tmp_path: Path) -> None:
     assert png_size(tmp_path / 'a.png') == png_size(tmp_path / 'b.png') == (99, 44)
 
 
-def test_plots_are_drawn_denser_than_they_are_shown(tmp_path: Path) -> None:
+def test_a_plot_saved_denser_is_shown_at_the_size_of_the_book(tmp_path: Path) -> None:
     with plt.rc_context():
         plot.use_book_style()
         figure = plt.figure(figsize=(4, 2))
-        figure.savefig(tmp_path / 'a.png')
+        figure.savefig(tmp_path / 'a.png', dpi=165)
     assert Image.open(tmp_path / 'a.png').width == 660
     assert png_size(tmp_path / 'a.png') == (440, 220)
 
