@@ -8,13 +8,26 @@ import pytest
 
 from deepcnn import provenance
 from deepcnn.history import History, Run, load_history
+from deepcnn.recipe import Recipe
 
 
 @pytest.fixture
 def history() -> History:
     run = Run(0, [1.0], [0.5], [0.6], [2.0], 3.0)
     return History(
-        'small', 'quick', '随机图像', 100, 50, 28, 1, 10, 'fp32', 'CPU', '2', {}, [run]
+        'small',
+        'quick',
+        '随机图像',
+        100,
+        50,
+        28,
+        1,
+        10,
+        'fp32',
+        'CPU',
+        '2',
+        Recipe(8, 1, 1e-3).to_dict(),
+        [run],
     )
 
 
