@@ -173,7 +173,7 @@ def require_comparable(records: Sequence[Record]) -> None:
 def _shared(record: Record) -> dict[str, object]:
     return {
         '数据集': (record.dataset, record.test_images),
-        '预算': (record.recipe['train_images'], record.recipe['epochs']),
+        '预算': [record.recipe[k] for k in ('train_images', 'epochs', 'batch_size')],
         '设备': record.device,
         '精度': record.precision,
         '版本': record.versions,

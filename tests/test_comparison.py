@@ -36,7 +36,8 @@ def seed_run(seed: int, predictions: str = '0123', accuracy: float = 0.5) -> See
 
 
 def record(network: str = 'nin', seeds: tuple[int, ...] = (0, 1, 2)) -> Record:
-    recipe = {'image_size': 71, 'epochs': 2, 'train_images': 300, 'erasing': 0.0}
+    budget = {'epochs': 2, 'train_images': 300, 'batch_size': 64}
+    recipe = {'image_size': 71, **budget, 'erasing': 0.0}
     runs = tuple(map(seed_run, seeds))
     return Record(network, '四张图', 4, recipe, 'fp32', 'CPU', {'torch': '2'}, runs)
 
@@ -210,7 +211,8 @@ def test_all_six_are_loaded_in_the_order_of_the_chapters(tmp_path: Path) -> None
         ({'device': 'GPU'}, '设备'),
         ({'precision': 'bf16'}, '精度'),
         ({'versions': {'torch': '3'}}, '版本'),
-        ({'recipe': {'epochs': 2, 'train_images': 1}}, '预算'),
+        ({'recipe': {'epochs': 2, 'train_images': 1, 'batch_size': 64}}, '预算'),
+        ({'recipe': {'epochs': 2, 'train_images': 300, 'batch_size': 8}}, '预算'),
         ({'runs': record().runs[:2]}, '种子'),
     ],
 )

@@ -2,9 +2,9 @@
 
 用法：python tools/compare.py [网络 ...] [--quick]    不给网络时训练全部六个
 
-配方是各章的 laptop 配方，只把训练图像数与轮数换成共同的预算。每训练完一个种子就存盘，
-中断后重来，只训练缺的种子；配方、设备或版本变了，就从头训练。--quick 只用几百张图像走一遍
-全程，写进 .runs/comparison/，不改动 results/。
+配方是各章的 laptop 配方，只把训练图像数、轮数与批量换成共同的预算，步数因此也相同。
+每训练完一个种子就存盘，中断后重来，只训练缺的种子；配方、设备或版本变了，就从头训练。
+--quick 只用几百张图像走一遍全程，写进 .runs/comparison/，不改动 results/。
 """
 
 import argparse
@@ -33,7 +33,7 @@ from deepcnn.train import (  # noqa: E402
 
 DATASET = 'Fashion-MNIST'
 SEEDS = (0, 1, 2)
-BUDGET = {'train_images': 20_000, 'epochs': 6}
+BUDGET = {'train_images': 10_000, 'epochs': 3, 'batch_size': 64}
 QUICK = {'train_images': 256, 'test_images': 200, 'epochs': 1}
 FOLDER = ROOT / 'results' / 'comparison'
 QUICK_FOLDER = ROOT / '.runs' / 'comparison'
