@@ -106,8 +106,10 @@ def values_of(trials: list[Trial], name: str) -> list:
 def accuracy_grid(trials: list[Trial], rows: str, columns: str) -> list[list[float]]:
     """验证准确率排成表：``rows`` 的每个值一行，``columns`` 的每个值一列。
 
-    发散的格子是 NaN。同一格有两次尝试（例如增广不同）时抛出 ValueError。
+    发散的格子是 NaN。同一格有两次尝试（例如增广不同），或没有这项设置时，抛出
+    ValueError。
     """
+    down, across = values_of(trials, rows), values_of(trials, columns)
     cells = {}
     for one in trials:
         place = one.recipe[rows], one.recipe[columns]
@@ -117,7 +119,6 @@ def accuracy_grid(trials: list[Trial], rows: str, columns: str) -> list[list[flo
                 '请先按其余各项把尝试分开'
             )
         cells[place] = one.accuracy if one.validation_accuracy else math.nan
-    down, across = values_of(trials, rows), values_of(trials, columns)
     return [[cells.get((r, c), math.nan) for c in across] for r in down]
 
 

@@ -120,6 +120,8 @@ def test_accuracies_are_arranged_by_two_settings() -> None:
     assert rows[1][0] == 0.7 and math.isnan(rows[1][1])
     with pytest.raises(ValueError, match='试了不止一次'):
         accuracy_grid([*trials, trials[0]], 'lr', 'weight_decay')
+    with pytest.raises(ValueError, match='lr、weight_decay'):
+        accuracy_grid(trials, 'lr', 'momentum')
 
 
 def test_effect_averages_over_the_other_settings() -> None:
