@@ -88,7 +88,9 @@ def paired_bars(
             hatch=hatch,
             edgecolor='white',
         )
-    axes.set_xticks(range(len(titles)), titles)
+    # 括号里的说明另起一行，免得相邻的名字叠在一起
+    labels = [title.replace('（', '\n（') for title in titles]
+    axes.set_xticks(range(len(titles)), labels)
     axes.set(ylabel=ylabel)
     axes.set_ylim(bottom=0)
     axes.grid(axis='y', alpha=0.3)
