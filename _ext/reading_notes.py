@@ -19,6 +19,7 @@ CODE_LINES_PER_MINUTE = 20
 LEAST_HAN = 200
 
 LINEUP = ('alexnet', 'vgg11', 'nin', 'googlenet', 'resnet18', 'densenet')
+COMPARED = tuple(f'comparison/{network}' for network in LINEUP)  # 六网对比
 
 
 def variants(network: str, names: str) -> tuple[str, ...]:
@@ -31,7 +32,7 @@ RECORDS = {
     'toolbox': ('lenet',),
     'vgg': ('vgg11',),
     'resnet': ('resnet18',),
-    'summary': LINEUP,
+    'summary': LINEUP + COMPARED,
     'experiments/activation': variants(
         'alexnet', 'relu-he relu-xavier sigmoid-he sigmoid-xavier sigmoid-faster'
     ),
@@ -47,10 +48,10 @@ RECORDS = {
     'exercises/inception_successors': variants(
         'inception', 'original bn factorized residual'
     ),
-    'exercises/fewer_parameters': ('resnet18', 'densenet'),
+    'exercises/fewer_parameters': (
+        'comparison/resnet18', 'comparison/densenet', 'experiments/resnet18-narrow',
+    ),
 }
-# 六网对比录好之后，小结一章改读这些。
-COMPARED = tuple(f'comparison/{network}' for network in LINEUP)
 
 UNREAD = (nodes.comment, nodes.raw, nodes.math, nodes.math_block)
 
@@ -119,8 +120,6 @@ def record_files(source: Path, document: str) -> list[Path]:
     """这一页的训练结果应当在哪些文件里。"""
     page, results = document.removeprefix('chapters/'), source / 'results'
     names = RECORDS.get(page, (page,))
-    if page == 'summary' and (results / 'comparison').is_dir():
-        names = COMPARED
     return [results / f'{name}.json' for name in names]
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from deepcnn.comparison import Record, read_record
+from deepcnn.comparison import Record, load_records, read_record
 from deepcnn.data import load_digits_dataset
 from deepcnn.lineup import LINEUP
 
@@ -183,3 +183,11 @@ def test_budget_is_the_same_and_the_rest_is_the_chapters(name: str) -> None:
     kept = ('image_size', 'weight_decay', 'optimizer', 'schedule', 'shift', 'flip')
     assert [getattr(recipe, k) for k in kept] == [getattr(laptop, k) for k in kept]
     assert recipe.lr == (laptop.lr / 2 if name == 'nin' else laptop.lr)
+
+
+@pytest.mark.parametrize('name', LINEUP)
+def test_published_record_was_made_with_the_present_recipe(name: str) -> None:
+    """改了 laptop 配方，就要重新运行 make compare 与 make record ARGS=summary。"""
+    recipe = compare.recipe_for(name, compare.BUDGET).to_dict()
+    del recipe['seeds']
+    assert load_records()[name].recipe == recipe

@@ -239,3 +239,15 @@ def test_labels_come_from_the_same_data(digits: Dataset) -> None:
     assert torch.equal(labels_for([mine], digits), digits.test.labels[:4])
     with pytest.raises(ValueError, match='请先取得 四张图'):
         labels_for([record()], digits)
+
+
+@pytest.mark.parametrize('name', LINEUP)
+def test_published_records_hold_what_they_say(name: str) -> None:
+    """仓库里的记录：三个种子，全部测试图像。预测与准确率由小结的断言核对。"""
+    published = load_records()[name]
+    assert published.seeds == [0, 1, 2]
+    assert (published.dataset, published.test_images) == ('Fashion-MNIST', 10_000)
+    assert (published.predicted < 10).all()
+    for run in published.runs:
+        assert len(run.train_loss) == len(run.epoch_seconds) == len(run.test_accuracy)
+        assert sum(run.epoch_seconds) < run.seconds

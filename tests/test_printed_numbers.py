@@ -5,16 +5,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from statistics import median
 
 import nbformat
 import pytest
+import torch
 from nbformat import NotebookNode
 from torch import nn
 
 from deepcnn import search
+from deepcnn.comparison import Record, load_records
+from deepcnn.data import load_dataset
 from deepcnn.experiment import load_trial
 from deepcnn.history import History, load_history
 from deepcnn.inspect import count_parameters, layer_table
+from deepcnn.memory import saved_bytes
 from deepcnn.models.alexnet import alexnet
 from deepcnn.models.densenet import densenet
 from deepcnn.models.googlenet import googlenet
@@ -53,37 +58,132 @@ def text_of(output: NotebookNode) -> str:
     return output.get('data', {}).get('text/markdown', '')
 
 
-def comparison_table() -> dict[str, list[str]]:
-    """小结里的对比表：{网络: 其余各格}。"""
-    tables = [text for _, text in printed_text('summary') if text.startswith('| 网络')]
-    if not tables:
-        pytest.fail('小结还没有存下对比表：请运行 make record ARGS=summary')
-    rows = [line.strip('| ').split('|') for line in tables[0].splitlines()[2:]]
+def summary_table(cell: str) -> dict[str, list[str]]:
+    """小结里名叫 ``cell`` 的单元的表：{第一格: 其余各格}。"""
+    text = dict(printed_text('summary')).get(cell, '')
+    lines = [line for line in text.splitlines() if line.startswith('|')]
+    if not lines:
+        pytest.fail(
+            f'小结还没有存下 {cell} 的表：请依次运行 make compare、'
+            'make record ARGS=summary',
+            pytrace=False,
+        )
+    rows = [line.strip('| ').split('|') for line in lines[2:]]
     return {row[0].strip(): [cell.strip() for cell in row[1:]] for row in rows}
 
 
-def expected_row(history: History, build: Callable[[int], nn.Module]) -> list[str]:
-    """年份之外的各格：边长、轮、参数、MACs、准确率、张/秒、分钟。"""
-    net = build(history.image_size)
-    macs = layer_table(net, history.image_size).macs
-    minutes = sum(run.seconds for run in history.runs) / len(history.runs) / 60
+def mean_and_sd(values: list[float], digits: int) -> str:
+    center = sum(values) / len(values)
+    variance = sum((value - center) ** 2 for value in values) / (len(values) - 1)
+    return f'{center:.{digits}f} ± {variance**0.5:.{digits}f}'
+
+
+def minutes_to_ninety(history: History) -> str:
+    """第一次答对九成的那一轮结束时的分钟；每轮测试的用时取平均。"""
+    minutes = []
+    for run in history.runs:
+        testing = (run.seconds - sum(run.epoch_seconds)) / history.epochs
+        elapsed = 0.0
+        for seconds, accuracy in zip(run.epoch_seconds, run.test_accuracy, strict=True):
+            elapsed += seconds + testing
+            if round(accuracy * history.test_images) >= 0.9 * history.test_images:
+                minutes.append(elapsed / 60)
+                break
+        else:
+            return '未达到'
+    return f'{sum(minutes) / len(minutes):.1f}'
+
+
+def expected_row(
+    history: History, record: Record, build: Callable[[int], nn.Module]
+) -> list[str]:
+    """年份之外的各格，直接由记录与网络算出。"""
+    size, batch = record.recipe['image_size'], record.recipe['batch_size']
+    net = build(size)
+    kept = saved_bytes(net.to('meta'), torch.empty(batch, 1, size, size, device='meta'))
+    speeds = [
+        record.recipe['train_images'] / median(run.epoch_seconds) for run in record.runs
+    ]
     return [
-        str(history.image_size),
-        str(history.epochs),
         f'{count_parameters(net) / 1e6:.2f}',
-        f'{macs / 1e6:.0f}',
-        f'{history.test_accuracy:.2%}',
-        f'{history.images_per_second:.0f}',
-        f'{minutes:.1f}',
+        f'{layer_table(net, size).macs / 1e6:.0f}',
+        f'{kept / batch / 1e6:.2f}',
+        mean_and_sd(speeds, 0),
+        minutes_to_ninety(history),
+        f'{100 * history.test_accuracy:.2f}',
+        mean_and_sd([100 * run.test_accuracy[-1] for run in record.runs], 2),
     ]
 
 
 @pytest.mark.parametrize('chapter', NETWORKS)
 def test_comparison_table_is_recomputed(chapter: str) -> None:
     name, title, build = NETWORKS[chapter]
-    table = comparison_table()
+    table = summary_table('comparison')
     assert len(table) == len(NETWORKS)
-    assert table[title][1:] == expected_row(load_history(name), build)
+    record = load_records()[name]
+    assert table[title][1:] == expected_row(load_history(name), record, build)
+
+
+def test_years_are_those_of_the_chapter() -> None:
+    years = {title: int(row[0]) for title, row in summary_table('comparison').items()}
+    assert years == {
+        'AlexNet': 2012, 'NiN': 2013, 'VGG-11（1/4 宽）': 2014, 'GoogLeNet': 2014,
+        'ResNet-18': 2015, 'DenseNet': 2016,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize('chapter', NETWORKS)
+def test_conditions_are_those_recorded(chapter: str) -> None:
+    name, title, _ = NETWORKS[chapter]
+    history, record = load_history(name), load_records()[name]
+    seconds = [s for run in history.runs for s in run.epoch_seconds]
+    total = sum(run.seconds for run in history.runs) / len(history.runs)
+    assert summary_table('conditions')[title] == [
+        str(record.recipe['image_size']),
+        mean_and_sd([run.seconds for run in record.runs], 0),
+        str(history.image_size),
+        str(history.epochs),
+        f'{total / 60:.1f}',
+        f'{min(seconds):.0f}～{max(seconds):.0f}',
+    ]
+
+
+def test_claimed_differences_are_those_of_the_records() -> None:
+    """列出的对，差别大于界线；没有列出的，不大于：4.75/√3 倍的合并标准差。"""
+    records = load_records()
+    assert all(len(record.runs) == 3 for record in records.values())
+    titles = {name: title for name, title, _ in NETWORKS.values()}
+    values = {titles[n]: [100 * a for a in r.accuracies] for n, r in records.items()}
+    means = {title: sum(row) / 3 for title, row in values.items()}
+    squares = [(v - means[t]) ** 2 for t, row in values.items() for v in row]
+    limit = 4.7502 / 3**0.5 * (sum(squares) / 12) ** 0.5
+    expected = {
+        (high, low, f'{means[high] - means[low]:.2f}')
+        for high in means
+        for low in means
+        if means[high] - means[low] > limit
+    }
+    text = dict(printed_text('summary'))['differences']
+    rows = [line.strip('| ').split(' | ') for line in text.splitlines() if '～' in line]
+    assert {tuple(row[:3]) for row in rows} == expected
+    assert f'分得出高低的有 {len(expected)} 对' in text
+
+
+def test_counts_of_lonely_answers_are_recomputed() -> None:
+    """逐张图像地数，不用 deepcnn.comparison 里的函数。"""
+    records, labels = load_records(), load_dataset().test.labels.tolist()
+    counts = dict.fromkeys(records, 0)
+    for index, label in enumerate(labels):
+        right = [
+            name
+            for name, record in records.items()
+            if sum(int(run.predictions[index]) == label for run in record.runs) >= 2
+        ]
+        if len(right) == 1:
+            counts[right[0]] += 1
+    titles = {name: title for name, title, _ in NETWORKS.values()}
+    printed = {title: int(row[0]) for title, row in summary_table('alone').items()}
+    assert printed == {titles[name]: count for name, count in counts.items()}
 
 
 def test_summary_names_the_conditions_of_every_network() -> None:
@@ -199,6 +299,29 @@ def test_tables_of_an_experiment_are_recomputed(page: str) -> None:
         assert verdicts(pairs, measure)._repr_markdown_() in printed_by(page, cell)
     named = printed_by(page, 'profile') + printed_by(page, 'compare')
     assert trials[0].history.provenance in named
+
+
+def test_networks_of_equal_size_are_those_of_the_records() -> None:
+    """练习 5：两个网络取自六网对比，第三个是同一预算下另外训练的。"""
+    records, trial = load_records(), load_trial('resnet18-narrow')
+    recipe = {k: v for k, v in trial.history.recipe.items() if k != 'seeds'}
+    assert recipe == records['resnet18'].recipe
+    assert trial.history.device == records['resnet18'].device
+    values = {
+        'ResNet-18': records['resnet18'].accuracies,
+        'DenseNet': records['densenet'].accuracies,
+        trial.label: [run.test_accuracy[-1] for run in trial.history.runs],
+    }
+    table = printed_by('exercises/fewer_parameters', 'equal')
+    verdict = printed_by('exercises/fewer_parameters', 'verdict')
+    assert trial.history.provenance in table
+    for title, accuracies in values.items():
+        (line,) = (row for row in table.splitlines() if row.startswith(f'| {title} |'))
+        center, wobble = mean_and_sd([100 * a for a in accuracies], 2).split(' ± ')
+        assert line.endswith(f'| {center}% ± {wobble}% |')
+    for title in ('DenseNet', 'ResNet-18'):
+        gap = sum(values[title]) / 3 - sum(values[trial.label]) / 3
+        assert f'{title} 减 {trial.label}：{100 * gap:+.2f} 个百分点' in verdict
 
 
 def test_every_trial_printed_is_recorded() -> None:
