@@ -127,8 +127,8 @@ def test_comparison_table_is_recomputed(chapter: str) -> None:
 def test_years_are_those_of_the_chapter() -> None:
     years = {title: int(row[0]) for title, row in summary_table('comparison').items()}
     assert years == {
-        'AlexNet': 2012, 'NiN': 2013, 'VGG-11（1/4 宽）': 2014, 'GoogLeNet': 2014,
-        'ResNet-18': 2015, 'DenseNet': 2016,
+        'AlexNet': 2012, 'NiN（末尾无 ReLU）': 2013, 'VGG-11（1/4 宽）': 2014,
+        'GoogLeNet': 2014, 'ResNet-18': 2015, 'DenseNet': 2016,
     }  # fmt: skip
 
 
