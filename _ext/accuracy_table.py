@@ -11,8 +11,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import nested_markdown
 from docutils import nodes
-from docutils.statemachine import StringList
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 from tuning_table import TITLES
@@ -83,12 +83,7 @@ class Accuracy(SphinxDirective):
             self.env.note_dependency(str(path))
             records.append(json.loads(path.read_text(encoding='utf-8')))
             rows.append(row(records[-1], d2l, better))
-        text = table(rows, conditions_of(records))
-        holder = nodes.container()
-        self.state.nested_parse(
-            StringList(text.splitlines(), source='results'), self.content_offset, holder
-        )
-        return holder.children
+        return nested_markdown.parse(self, table(rows, conditions_of(records)))
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

@@ -12,9 +12,9 @@
 import sys
 from pathlib import Path
 
+import nested_markdown
 from docutils import nodes
 from docutils.parsers.rst import directives
-from docutils.statemachine import StringList
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
@@ -254,16 +254,10 @@ class Benchmark(SphinxDirective):
         self.env.note_dependency(str(path))
         report = load_report(path)
         if report and report.comparisons:
-            return self.parse(TABLES[kind](report))
+            return nested_markdown.parse(self, TABLES[kind](report))
         if kind != 'machine':  # 一节里有几张表，说明只放一次
             return []
-        return self.parse(f'（{DEVICES[device]} 上还没有测过。）')
-
-    def parse(self, markdown: str) -> list[nodes.Node]:
-        holder = nodes.container()
-        lines = StringList(markdown.splitlines(), source='results')
-        self.state.nested_parse(lines, self.content_offset, holder)
-        return holder.children
+        return nested_markdown.parse(self, f'（{DEVICES[device]} 上还没有测过。）')
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

@@ -9,8 +9,8 @@
 import sys
 from pathlib import Path
 
+import nested_markdown
 from docutils import nodes
-from docutils.statemachine import StringList
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
@@ -86,12 +86,7 @@ class Tuning(SphinxDirective):
         for path in FOLDER.glob('*.json'):
             self.env.note_dependency(str(path))
         groups = all_trials()
-        text = table(groups) if groups else '（还没有试过。）'
-        holder = nodes.container()
-        self.state.nested_parse(
-            StringList(text.splitlines(), source='results'), self.content_offset, holder
-        )
-        return holder.children
+        return nested_markdown.parse(self, table(groups) if groups else '（还没有试过。）')
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
