@@ -76,6 +76,12 @@ def gigabytes(count: int | None) -> str:
     return '—' if count is None else f'{count / 2**30:.2f}'
 
 
+def matrix_peaks(flops: dict[str, float]) -> str:
+    """各精度的矩阵乘法峰值；没有 bf16 指令的机器不测 bf16。"""
+    shown = {'float32': 'fp32', 'bfloat16': 'bf16'}
+    return '，'.join(f'{shown[t]} {number(v / 1e9)} GFLOP/s' for t, v in flops.items())
+
+
 # ---- 各种表 -------------------------------------------------------------------
 
 
@@ -86,8 +92,7 @@ def machine(report: Report) -> str:
         f'设备：{facts["device"]}；可用的核 {facts["cores"]} 个',
         f'Python {facts["python"]}，PyTorch {facts["torch"]}，'
         f'torchvision {facts["torchvision"]}，NumPy {facts["numpy"]}',
-        f'实测的峰值：fp32 矩阵乘法 {number(peaks["flops"]["float32"] / 1e9)} GFLOP/s，'
-        f'bf16 {number(peaks["flops"]["bfloat16"] / 1e9)} GFLOP/s，'
+        f'实测的峰值：矩阵乘法 {matrix_peaks(peaks["flops"])}，'
         f'复制内存 {number(peaks["bandwidth"] / 1e9)} GB/s',
         f'数据：{report.dataset}；d2l 用 4 个读取进程，调好的读取用 {facts["cores"]} 个',
     ]

@@ -30,7 +30,7 @@ class OpCost:
 class Peaks:
     """实测的峰值：各精度的矩阵乘法 FLOP/s，与复制内存的字节/秒。"""
 
-    flops: dict[str, float]  # {'float32': …, 'bfloat16': …}
+    flops: dict[str, float]  # {'float32': …, 'bfloat16': …}；只有会用到的精度
     bandwidth: float
 
 
@@ -86,11 +86,14 @@ def lower_bound(costs: Iterable[OpCost], peaks: Peaks) -> float:
     )
 
 
-def measure_peaks(device: torch.device) -> Peaks:
-    """实测这台机器的峰值；CPU 上约一两秒。"""
+def measure_peaks(device: torch.device, dtypes: Iterable[torch.dtype]) -> Peaks:
+    """实测 ``device`` 上这几种精度的峰值；CPU 上约一两秒。
+
+    硬件不支持的精度不要给：没有 bf16 指令的 CPU 上，一次 bf16 乘法要一分钟。
+    """
     size = 8192 if device.type == 'cuda' else 2048
     flops = {}
-    for dtype in (torch.float32, torch.bfloat16):
+    for dtype in dtypes:
         matrix = torch.randn(size, size, device=device).to(dtype)
         seconds = fastest(lambda matrix=matrix: matrix @ matrix, device)
         flops[str(dtype).removeprefix('torch.')] = 2 * size**3 / seconds

@@ -116,3 +116,11 @@ def test_built_page_shows_the_recorded_numbers(device: str) -> None:
     for table in (benchmark_tables.overview, benchmark_tables.limits):
         for cell in last_line(table(recorded)):
             assert cell in html
+
+
+def test_machine_without_bf16_shows_only_what_was_measured(complete: Report) -> None:
+    text = benchmark_tables.machine(complete)
+    assert '矩阵乘法 fp32 200 GFLOP/s，bf16 400 GFLOP/s，' in text
+    flops = {'float32': 2e11}
+    complete.machine = MACHINE | {'peaks': PEAKS | {'flops': flops}}
+    assert 'bf16' not in benchmark_tables.machine(complete)

@@ -18,7 +18,7 @@ from deepcnn.models.resnet import resnet18
 from deepcnn.models.vgg import vgg11
 from deepcnn.recompute import recomputing
 from deepcnn.search import FOLDER, VALIDATION_IMAGES
-from deepcnn.spread import spread
+from deepcnn.spread import difference, spread
 from deepcnn.trial_tables import compare
 from deepcnn.tuning import effect, load_trials, sampling_error
 
@@ -161,6 +161,25 @@ def test_results_of_the_successors_are_those_recorded() -> None:
         for a, b in zip(trials[1:], trials[2:], strict=False)
     ]
     assert not any(one.clear for one in later)
+
+
+def test_results_of_nin_with_one_convolution_less_are_those_recorded() -> None:
+    text = answer('ex-nin-two-convolutions')
+    two, one, linear = (load_trial(f'nin-{name}') for name in ('two', 'one', 'linear'))
+    means = [spread(t.measure('test_accuracy')).mean for t in (two, one, linear)]
+    assert f'用 {two.history.train_images:,} 张图像' in text
+    assert f'从 {means[0]:.1%} 升到 {means[1]:.1%}' in text
+    assert f'升到 {means[2]:.1%}' in text
+    for other in (one, linear):
+        gap = compare(other, two, 'test_accuracy')
+        assert gap.clear and f'是散布的 {gap.mean / gap.sd:.1f} 倍' in text
+        assert compare(two, other, 'running_accuracy').mean < 0
+    assert not compare(linear, one, 'test_accuracy').clear
+    first = [[run.train_loss[0] for run in t.history.runs] for t in (two, linear)]
+    assert difference(*first).clear
+    page = ROOT / 'chapters' / 'exercises' / 'nin_without_1x1.ipynb'
+    discussion = page.read_text(encoding='utf-8')
+    assert all(f'{mean:.2%}' in discussion for mean in means)
 
 
 def test_the_influence_of_each_hyperparameter_is_that_recorded() -> None:

@@ -10,7 +10,13 @@ from torch import nn
 from deepcnn.models.alexnet import alexnet
 from deepcnn.models.nin import nin
 from deepcnn.models.vgg import vgg11
-from deepcnn.roofline import OpCost, Peaks, count_costs, lower_bound
+from deepcnn.roofline import (
+    OpCost,
+    Peaks,
+    count_costs,
+    lower_bound,
+    measure_peaks,
+)
 
 
 def test_a_matrix_product_by_hand() -> None:
@@ -62,3 +68,10 @@ def test_training_flops_of_one_image(
     costs = count_costs(lambda: F.cross_entropy(net(X), y).backward())
     total = sum(cost.flops for cost in costs)
     assert total / 1e9 == pytest.approx(gigaflops, abs=5e-4)
+
+
+def test_only_the_wanted_precisions_are_measured() -> None:
+    """没有 bf16 指令的 CPU 上，一次 bf16 乘法要一分钟，所以不测。"""
+    peaks = measure_peaks(torch.device('cpu'), [torch.float32])
+    assert set(peaks.flops) == {'float32'}
+    assert peaks.flops['float32'] > 0 and peaks.bandwidth > 0

@@ -49,7 +49,7 @@ from deepcnn.roofline import (  # noqa: E402
     lower_bound,
     measure_peaks,
 )
-from deepcnn.train import TrainingDiverged  # noqa: E402
+from deepcnn.train import TrainingDiverged, has_fast_bf16  # noqa: E402
 
 EPOCHS = 3
 WARM_UP_STEPS = 20
@@ -288,7 +288,8 @@ def open_report(device: torch.device, quick: bool) -> tuple[Report, Path]:
     os.environ['DEEPCNN_PROGRESS'] = '0'
     folder = ROOT / ('.runs' if quick else 'results')
     path = folder / f'bench-{device.type}.json'
-    facts = machine(device, measure_peaks(device))
+    dtypes = [torch.float32] + [torch.bfloat16] * has_fast_bf16(device)
+    facts = machine(device, measure_peaks(device, dtypes))
     old = load_report(path)
     if old and same_machine(old.machine, facts):
         return old, path
