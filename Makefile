@@ -77,12 +77,22 @@ $(NOTEBOOK_READY): requirements-notebook.txt $(TEST_READY)
 	$(PIP) $(PIP_ARGS) -r requirements-notebook.txt
 	@touch $@
 
-# 每次都从头构建：增量构建不会重复报告没有改动的页面里的警告。
+# 只改了正文（chapters/）时增量构建，别的一变就从头来。有警告的构建算失败，不留标记，
+# 下一次也从头来：所以没有改动的页面里不会藏着没有报告的警告。FULL=1 强制从头构建。
+BUILT := _build/complete
+FULL ?=
+BOOK_SETTINGS := Makefile _config.yml _toc.yml references.bib terms results img \
+  _ext _assets _extra CHANGELOG.md $(BOOK_READY)
+
 book: $(BOOK_READY) ## 构建网站 _build/html（只排版，不需要 PyTorch）
-	@rm -rf _build
+	@if [ -n "$(FULL)" ] || [ ! -e $(BUILT) ] || \
+	  [ -n "$$(find $(BOOK_SETTINGS) -newer $(BUILT) ! -name __pycache__ ! -name '*.pyc' | head -n 1)" ]; \
+	  then rm -rf _build; fi
+	@rm -f $(BUILT); mkdir -p _build; touch _build/started
 	$(JUPYTER_BOOK) build -q -n -W --keep-going .
 	@test -s _build/html/index.html || \
 	  { echo '构建没有产生 _build/html/index.html：请看上面的输出' >&2; exit 1; }
+	@mv _build/started $(BUILT)  # 时间是开始构建的时间：构建途中的改动下次才算
 	@echo '书已建好，请用浏览器打开：_build/html/index.html'
 
 test: export DEEPCNN_PROFILE = quick
@@ -138,6 +148,7 @@ pdf: book $(BROWSER_READY) ## 把全书印成 dist/book.pdf（需要 Chromium）
 site-report: book $(BROWSER_READY) ## 量每一页要传多少字节、多久显示出来（需要 Chromium）
 	$(RUN) tools/site_report.py $(ARGS)
 
+formulas: FULL := 1
 formulas: book ## 公式有改动后，重新排成 SVG（需要 Chromium）
 	$(RUN) tools/render_formulas.py
 

@@ -54,8 +54,11 @@ def finish(app: Sphinx, error: Exception | None) -> None:
     site = Path(app.outdir)
     bundler = Bundler(site / '_static', used_icons(site))
     for path in built_pages(site):
+        page = path.read_text('utf-8')
+        if not ICON_SCRIPT.search(page):  # 没有重写的页，上次构建已经处理过
+            continue
         to_root = '../' * (len(path.relative_to(site).parts) - 1)
-        page = size_pictures(lighten(path.read_text('utf-8')), path.parent)
+        page = size_pictures(lighten(page), path.parent)
         path.write_text(bundler.bundle(page, to_root), 'utf-8')
     replace_fonts(site)
     remove_unused(site / '_static')

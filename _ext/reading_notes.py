@@ -146,14 +146,33 @@ def describe_recording(recording: Recording, profiles: str) -> str:
     return f'训练结果录自 {devices}：{"，".join(details)}'
 
 
-def measure_pages(app: Sphinx, env: BuildEnvironment) -> list[str]:
-    amounts = {name: measure(env.get_doctree(name)) for name in env.found_docs}
-    app.reading_minutes = {  # type: ignore[attr-defined]
+def amounts_of(env: BuildEnvironment) -> dict[str, Amount]:
+    """各页要读的东西有多少；存在 env 里，没有改动的页下次不必再数。"""
+    if not hasattr(env, 'reading_amounts'):
+        env.reading_amounts = {}  # type: ignore[attr-defined]
+    return env.reading_amounts  # type: ignore[attr-defined]
+
+
+def measure_page(app: Sphinx, doctree: nodes.document) -> None:
+    amounts_of(app.env)[app.env.docname] = measure(doctree)
+
+
+def forget_page(app: Sphinx, env: BuildEnvironment, document: str) -> None:
+    amounts_of(env).pop(document, None)
+
+
+def count_minutes(app: Sphinx, env: BuildEnvironment) -> list[str]:
+    """算出各页的分钟；有一页变了，首页上全书的用时也要重写。"""
+    root = env.config.root_doc
+    minutes = {
         name: amount.minutes
-        for name, amount in amounts.items()
-        if amount.han >= LEAST_HAN and name != env.config.root_doc
+        for name, amount in amounts_of(env).items()
+        if amount.han >= LEAST_HAN and name != root
     }
-    return []
+    app.reading_minutes = minutes  # type: ignore[attr-defined]
+    before = getattr(env, 'reading_minutes', None)
+    env.reading_minutes = minutes  # type: ignore[attr-defined]
+    return [] if minutes == before else [root]
 
 
 def page_note(app: Sphinx, document: str) -> str:
@@ -206,7 +225,12 @@ def add_note(
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    app.connect('env-updated', measure_pages)
+    app.connect('doctree-read', measure_page)
+    app.connect('env-purge-doc', forget_page)
+    app.connect('env-updated', count_minutes)
     app.connect('html-page-context', add_note)
     app.connect('builder-inited', lambda app: app.add_js_file('progress.js'))
-    return {'parallel_read_safe': True, 'parallel_write_safe': True}
+    # 各页的用时记在这一个进程的 env 里，所以不能分进程读页面。
+    return {
+        'parallel_read_safe': False, 'parallel_write_safe': True, 'env_version': 1,
+    }  # fmt: skip

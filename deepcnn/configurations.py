@@ -14,7 +14,7 @@ from deepcnn.inspect import LayerRow, LayerTable, layer_table
 from deepcnn.memory import saved_bytes
 from deepcnn.models.alexnet import alexnet
 from deepcnn.models.densenet import bottleneck_block, conv_block, densenet
-from deepcnn.models.googlenet import INCEPTIONS, Inception
+from deepcnn.models.googlenet import INCEPTIONS, Inception, googlenet
 from deepcnn.models.nin import BLOCKS, nin
 from deepcnn.models.resnet import VARIANTS, resnet
 from deepcnn.models.vgg import NUM_CONVS, vgg
@@ -99,6 +99,10 @@ def _inception(
     return Inception(in_channels, c1, (reduce3, c3), (reduce5, c5), c4)
 
 
+def _googlenet(image_size: int, in_channels: int, num_classes: int) -> nn.Module:
+    return googlenet(in_channels, num_classes)
+
+
 def _resnet(
     depth: str, image_size: int, in_channels: int, num_classes: int
 ) -> nn.Module:
@@ -153,6 +157,14 @@ CONFIGURABLE = {
             'reduce5': Choice('5×5 先减到', (4, 8, 16, 32, 64, 96, 192), _REDUCE5),
             'c5': Choice('线路 3', (16, 32, 64, 96, 128), _C5),
             'c4': Choice('线路 4', (16, 32, 64, 128), _C4),
+        },
+    ),
+    'googlenet': Configurable(
+        _googlenet,
+        {
+            'image_size': Choice('边长', (32, 48, 64, 96, 128, 160, 224), 96),
+            'in_channels': IN_CHANNELS,
+            'num_classes': CLASSES,
         },
     ),
     'resnet': Configurable(

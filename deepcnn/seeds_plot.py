@@ -25,8 +25,10 @@ def curves_with_spread(
 ) -> Figure:
     """每个量一幅：各轮的平均，带宽是 ± 一个样本标准差（一个种子时没有带）。
 
-    ``series`` 的名字见 SERIES，不认识时抛出 ValueError。
+    ``series`` 的名字见 SERIES，不认识时抛出 ValueError；一次训练也没有时也是。
     """
+    if not trials:
+        raise ValueError('一次训练也没有，画不出曲线：请先用 run_variants 训练')
     unknown = [name for name in series if name not in SERIES]
     if unknown:
         legal = '、'.join(SERIES)

@@ -18,6 +18,7 @@ from deepcnn.models.nin import nin
         ('vgg', 128_806_154, 7_547_232_256),
         ('nin', 1_992_166, 762_297_352),
         ('inception', 163_696, 163_328 * 28 * 28),
+        ('googlenet', 5_977_530, 276_066_304),
         ('resnet', 11_175_370, 318_657_536),
         ('densenet', 757_322, 129_077_168),
     ],
@@ -84,7 +85,7 @@ def test_every_legal_value_builds_or_says_why_not(network: str) -> None:
 @pytest.mark.parametrize(
     ('network', 'chosen', 'message'),
     [
-        ('vgg12', {}, 'alexnet、vgg、nin、inception、resnet、densenet'),
+        ('vgg12', {}, 'alexnet、vgg、nin、inception、googlenet、resnet、densenet'),
         ('densenet', {'growth_rate': -1}, r'不能是 -1：可以用 4、8'),
         ('resnet', {'image_size': 28}, '可以用 32、48'),
         ('resnet', {'depth': 'resnet19'}, "'resnet18'、'resnet34'"),

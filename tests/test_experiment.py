@@ -229,6 +229,8 @@ def test_curves_show_means_and_bands() -> None:
     assert [line.get_label() for line in left.lines] == ['甲', '乙']
     with pytest.raises(ValueError, match='train_loss'):
         curves_with_spread(trials, ['accuracy'])
+    with pytest.raises(ValueError, match='run_variants'):
+        curves_with_spread([])
 
 
 def test_lines_and_dots_show_every_seed() -> None:

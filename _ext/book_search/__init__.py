@@ -6,6 +6,7 @@
 理由见 docs/decisions.md 的「按节的全文搜索」。
 """
 
+import pickle
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ logger = logging.getLogger(__name__)
 
 HERE = Path(__file__).resolve().parent
 SECTIONS = 'book_search_sections.js'
+KEPT = 'book_search.pickle'  # 在 doctrees 文件夹里，与文档树一起作废
 
 
 def add_assets(app: Sphinx, config: Config) -> None:
@@ -37,12 +39,18 @@ def replace_builtin_search(app: Sphinx) -> None:
     if app.builder.format != 'html':
         return
     app.builder.search = False
-    app.book_search_chapters = {}
+    app.book_search_chapters = read_kept(app)
     app.book_search_terms = read_terms()
     # 排在用户的模板之后、主题之前：用户的 layout.html 仍可以写 extends "!layout.html"。
     templates = app.builder.templates
     loader = SphinxFileSystemLoader(str(HERE / 'templates'))
     templates.loaders.insert(templates.templatepathlen, loader)
+
+
+def read_kept(app: Sphinx) -> dict[str, Chapter]:
+    """上次构建记下的各章；这次改写的页随后换掉自己的那一份。"""
+    path = Path(app.doctreedir) / KEPT
+    return pickle.loads(path.read_bytes()) if path.exists() else {}
 
 
 def keep_chapter(app: Sphinx, doctree: nodes.document, docname: str) -> None:
@@ -61,7 +69,7 @@ def documents_in_order(env: BuildEnvironment, docname: str) -> Iterator[str]:
 
 
 def chapters_in_order(app: Sphinx) -> list[Chapter]:
-    """按目录的次序返回各章；这次构建没有重写的章现在补读。"""
+    """按目录的次序返回各章；上次和这次构建都没有记下的章现在补读。"""
     env, kept = app.env, app.book_search_chapters
     order = list(documents_in_order(env, env.config.root_doc))
     for docname in order:
@@ -86,6 +94,8 @@ def add_search_page(app: Sphinx) -> Iterator[tuple[str, dict[str, Any], str]]:
     chapters = chapters_in_order(app)
     check_terms(app, chapters)
     write_chapters(chapters, path)
+    kept = Path(app.doctreedir) / KEPT
+    kept.write_bytes(pickle.dumps(app.book_search_chapters))
     yield 'search', {'title': _('Search')}, 'book_search.html'
 
 
