@@ -185,7 +185,7 @@ def limits(report: Report) -> str:
     """运算、字节与硬件的下限。"""
     head = [
         '网络', 'GFLOP/张', 'MB/张', '极限，张/秒', '本书，张/秒', '占极限',
-        'GFLOP/s',
+        'GFLOP/s', '极限倍数',
     ]  # fmt: skip
     rows = []
     for one in measured(report):
@@ -199,6 +199,7 @@ def limits(report: Report) -> str:
                 number(ours.rate),
                 f'{one.share_of_limit(ours):.0%}',
                 number(ours.rate * one.flops_per_image / 1e9),
+                times(one.speedup(ours) / one.share_of_limit(ours)),
             ]
         )
     return grid(head, rows, f'{DEVICES[report.device]} 上一步训练的运算、字节与极限')
