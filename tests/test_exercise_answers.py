@@ -195,3 +195,21 @@ def test_the_influence_of_each_hyperparameter_is_that_recorded() -> None:
     assert f'最多相差 {spans["lr"]:.1f} 个百分点' in answer('ex-tuning')
     assert f'{spans["weight_decay"]:.1f}' == f'{spans["flip"]:.1f}' == '0.9'
     assert '权重衰减和翻转各 0.9 个' in answer('ex-tuning')
+
+
+def test_the_setting_of_the_chapter_is_not_among_the_finalists() -> None:
+    trials = load_trials(FOLDER / 'tuning.json')
+    first = [t for t in trials if t.recipe['seeds'] == [0]]
+    first.sort(key=lambda trial: trial.accuracy, reverse=True)
+    recipe = LINEUP['densenet'].recipes['laptop']
+    choices = [(t.recipe['lr'], t.recipe['weight_decay'], t.recipe['flip']) for t in first]
+    place = choices.index((recipe.lr, recipe.weight_decay, recipe.flip))
+    unflipped = choices.index((recipe.lr, recipe.weight_decay, False))
+    assert place > unflipped == 3 and recipe.flip
+    page = ROOT / 'chapters' / 'exercises' / 'tuning.ipynb'
+    text = page.read_text(encoding='utf-8')
+    assert f'它是 {first[place].accuracy:.2%}' in text
+    assert f'不翻转是 {first[3].accuracy:.2%}，排第四' in text
+    gap = 100 * (first[2].accuracy - first[3].accuracy)
+    assert f'比第三名只低 {gap:.2f} 个百分点' in text
+    assert '没有换种子比过' in answer('ex-tuning')

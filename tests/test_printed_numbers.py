@@ -331,3 +331,19 @@ def test_every_trial_printed_is_recorded() -> None:
     recorded = [f'{a:.3f}' for one in trials for a in one.validation_accuracy]
     assert shown == recorded
     assert len({one.budget for one in trials}) == 1
+
+
+def test_times_of_recomputing_are_those_printed() -> None:
+    """练习 6：正文与答案里的百分数，取自存下的那张表。"""
+    table = printed_by('exercises/memory', 'time')
+    lines = [line.strip('| ').split(' | ') for line in table.splitlines() if '～' in line]
+    found = [[float(x) for x in re.findall(r'[\d.]+', line[2])] for line in lines]
+    (plain, *recomputed), middles = found, [row[0] for row in found[1:]]
+    assert plain == [1, 1, 1] and len(recomputed) == 3
+    assert all(low <= middle <= high for middle, low, high in found)
+    assert 1 < min(middles) and max(middles) < 4 / 3
+    page = (CHAPTERS / 'exercises' / 'memory.ipynb').read_text(encoding='utf-8')
+    answers = (CHAPTERS / 'exercises.md').read_text(encoding='utf-8')
+    assert f'{min(middles):.2f} 到 {max(middles):.2f} 倍' in page
+    slower = f'慢 {100 * min(middles) - 100:.0f}% 到 {100 * max(middles) - 100:.0f}%'
+    assert slower in page and slower in answers
