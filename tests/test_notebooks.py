@@ -27,7 +27,7 @@ HAN = re.compile('[\u4e00-\u9fff]')
 # 章名是相对 chapters/ 的路径，不带扩展名。
 NETWORK_CELLS = {'install', 'profile', 'data', 'train', 'curve', 'results', 'compare'}
 WHITELIST = {
-    'introduction': {'install', 'profile', 'data', 'train', 'compare'},
+    'introduction': {'install', 'profile', 'data', 'train', 'compare', 'verdict'},
     'toolbox': {'install', 'profile', 'data', 'train', 'curve', 'compare'},
     'alexnet': NETWORK_CELLS,
     'vgg': NETWORK_CELLS,
@@ -43,14 +43,16 @@ WHITELIST = {
     'exercises/nin_without_1x1': {'profile', 'train', 'results', 'compare', 'start'},
     'exercises/inception_successors': {'profile', 'train', 'results', 'compare'},
     'exercises/parameter_sizes': set(),
-    'exercises/fewer_parameters': {'train', 'equal', 'verdict'},
+    'exercises/fewer_parameters': {'train', 'equal', 'verdict', 'needed'},
     'exercises/memory': {'time', 'cuda'},
     'exercises/densenet_table': set(),
     'experiments/activation': {
         'data', 'gradients', 'saturation', 'units', 'train', 'profile', 'results',
         'compare', 'after', 'time',
     },
-    'experiments/regularization': {'train', 'profile', 'results', 'compare', 'accuracy'},
+    'experiments/regularization': {
+        'train', 'profile', 'results', 'compare', 'accuracy', 'speed',
+    },
     'experiments/degradation': {'train', 'profile', 'results', 'compare'},
     'experiments/add_or_concatenate': {'train', 'profile', 'results', 'compare', 'loss'},
 }  # fmt: skip

@@ -267,7 +267,7 @@ PAGES = {
          'alexnet-pooled'),
         ('train_accuracy', 'test_accuracy', 'gap'),
         {'compare': ('gap', '01 23 02 13 04'),
-         'accuracy': ('test_accuracy', '01 23 02 13 04')},
+         'accuracy': ('test_accuracy', '01 23 02 13 04'), 'speed': ('train_loss', '04')},
     ),
     'experiments/degradation': Page(
         ('plain-8', 'plain-20', 'plain-56', 'residual-8', 'residual-20', 'residual-56'),
