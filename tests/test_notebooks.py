@@ -53,7 +53,9 @@ WHITELIST = {
     'experiments/regularization': {
         'train', 'profile', 'results', 'compare', 'accuracy', 'speed',
     },
-    'experiments/degradation': {'train', 'profile', 'results', 'compare'},
+    'experiments/degradation': {
+        'train', 'profile', 'results', 'compare', 'kept', 'times',
+    },
     'experiments/add_or_concatenate': {'train', 'profile', 'results', 'compare', 'loss'},
 }  # fmt: skip
 UNCOMPARED_TAGS = {'nbval-ignore-output', 'nbval-skip'}
