@@ -49,7 +49,8 @@ RECORDS = {
         'inception', 'original bn factorized residual'
     ),
     'exercises/fewer_parameters': (
-        'comparison/resnet18', 'comparison/densenet', 'experiments/resnet18-narrow',
+        'comparison/resnet18', 'comparison/densenet', 'experiments/resnet18-half',
+        'experiments/resnet18-narrow',
     ),
 }
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from deepcnn.comparison import load_records
 from deepcnn.experiment import load_trial
 from deepcnn.inspect import count_parameters, layer_table
 from deepcnn.lineup import LINEUP
@@ -107,6 +108,14 @@ def test_fewer_parameters() -> None:
     assert f'{dense:,}' in text
     assert f'{residual:,}' in text
     assert f'{residual / dense:.1f} 倍' in text
+    narrow = load_trial('resnet18-narrow').measure('test_accuracy')
+    records = load_records()
+    for name in ('resnet18', 'densenet'):
+        gap = difference(records[name].accuracies, narrow)
+        assert gap.clear and f'低 {100 * gap.mean:.2f} 个百分点' in text
+    half = load_trial('resnet18-half').measure('test_accuracy')
+    assert not difference(records['densenet'].accuracies, half).clear
+    assert '不能只归因于连结' in text
 
 
 def test_memory() -> None:
@@ -202,7 +211,9 @@ def test_the_setting_of_the_chapter_is_not_among_the_finalists() -> None:
     first = [t for t in trials if t.recipe['seeds'] == [0]]
     first.sort(key=lambda trial: trial.accuracy, reverse=True)
     recipe = LINEUP['densenet'].recipes['laptop']
-    choices = [(t.recipe['lr'], t.recipe['weight_decay'], t.recipe['flip']) for t in first]
+    choices = [
+        (t.recipe['lr'], t.recipe['weight_decay'], t.recipe['flip']) for t in first
+    ]
     place = choices.index((recipe.lr, recipe.weight_decay, recipe.flip))
     unflipped = choices.index((recipe.lr, recipe.weight_decay, False))
     assert place > unflipped == 3 and recipe.flip

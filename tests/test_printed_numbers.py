@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from itertools import product
 from pathlib import Path
 from statistics import median
 
@@ -301,32 +302,91 @@ def test_tables_of_an_experiment_are_recomputed(page: str) -> None:
     assert trials[0].history.provenance in named
 
 
-def test_networks_of_equal_size_are_those_of_the_records() -> None:
-    """练习 5：两个网络取自六网对比，第三个是同一预算下另外训练的。"""
-    records, trial = load_records(), load_trial('resnet18-narrow')
-    recipe = {k: v for k, v in trial.history.recipe.items() if k != 'seeds'}
-    assert recipe == records['resnet18'].recipe
-    assert trial.history.device == records['resnet18'].device
-    values = {
+def networks_of_exercise_5() -> dict[str, list[float]]:
+    """三种宽度的 ResNet-18（由宽到窄）与 DenseNet：名字 → 各种子的测试准确率。"""
+    records = load_records()
+    narrow = [load_trial(f'resnet18-{name}') for name in ('half', 'narrow')]
+    return {
         'ResNet-18': records['resnet18'].accuracies,
+        **{t.label: [run.test_accuracy[-1] for run in t.history.runs] for t in narrow},
         'DenseNet': records['densenet'].accuracies,
-        trial.label: [run.test_accuracy[-1] for run in trial.history.runs],
     }
+
+
+def test_networks_of_equal_size_are_those_of_the_records() -> None:
+    """练习 5：两个网络取自六网对比，缩窄的两个是同一预算下另外训练的。"""
+    record = load_records()['resnet18']
     table = printed_by('exercises/fewer_parameters', 'equal')
+    for name in ('half', 'narrow'):
+        history = load_trial(f'resnet18-{name}').history
+        recipe = {k: v for k, v in history.recipe.items() if k != 'seeds'}
+        assert recipe == record.recipe and list(history.seeds) == [0, 1, 2]
+        assert history.device == record.device
+        assert history.provenance in table
+    values = networks_of_exercise_5()
     verdict = printed_by('exercises/fewer_parameters', 'verdict')
-    assert trial.history.provenance in table
     for title, accuracies in values.items():
         (line,) = (row for row in table.splitlines() if row.startswith(f'| {title} |'))
         center, wobble = mean_and_sd([100 * a for a in accuracies], 2).split(' ± ')
         assert line.endswith(f'| {center}% ± {wobble}% |')
-    for title in ('DenseNet', 'ResNet-18'):
-        gap = sum(values[title]) / 3 - sum(values[trial.label]) / 3
-        assert f'{title} 减 {trial.label}：{100 * gap:+.2f} 个百分点' in verdict
+    whole, *narrow, dense = values
+    for title in (whole, dense):
+        for label in narrow:
+            gap = sum(values[title]) / 3 - sum(values[label]) / 3
+            assert f'{title} 减 {label}：{100 * gap:+.2f} 个百分点' in verdict
+
+
+def costs_at_equal_accuracy(accuracies: tuple[float, ...], costs: list[int]) -> float:
+    """三种宽度（由宽到窄）与 DenseNet 各一次训练：同准确率的代价之比，逐段手算。"""
+    *found, target = accuracies
+    for above, below in ((0, 1), (1, 2)):
+        if found[below] <= target <= found[above]:
+            share = (target - found[below]) / (found[above] - found[below])
+            cost = costs[below] ** (1 - share) * costs[above] ** share
+            return cost / costs[3]
+    raise AssertionError(f'{target} 不在三种宽度之间，那就是外推')
+
+
+def test_costs_at_equal_accuracy_are_recomputed() -> None:
+    """练习 5：不用笔记本里的插值函数，由记录重算那张表与正文、答案里的比值。"""
+    counts = {
+        'parameters': [11_175_370, 2_798_314, 701_818, count_parameters(densenet())],
+        'macs': [94_348_288, 24_039_936, 6_236_416, layer_table(densenet(), 48).macs],
+    }
+    trials = [load_trial(f'resnet18-{name}') for name in ('half', 'narrow')]
+    assert [t.parameters for t in trials] == counts['parameters'][1:3]
+    columns = list(networks_of_exercise_5().values())
+    table = printed_by('exercises/fewer_parameters', 'needed')
+    page = (CHAPTERS / 'exercises' / 'fewer_parameters.ipynb').read_text(
+        encoding='utf-8'
+    )
+    answers = (CHAPTERS / 'exercises.md').read_text(encoding='utf-8')
+    lines = [line for line in table.splitlines() if '～' in line]
+    for costs, line in zip(counts.values(), lines, strict=True):
+        by_seed = [
+            costs_at_equal_accuracy(v, costs) for v in zip(*columns, strict=True)
+        ]
+        every = [costs_at_equal_accuracy(v, costs) for v in product(*columns)]
+        assert len(every) == 81
+        assert (
+            f'| {mean_and_sd(by_seed, 2)} | {min(every):.2f}～{max(every):.2f} |'
+            in line
+        )
+        assert '，'.join(f'{ratio:.2f}' for ratio in by_seed) in line
+        if costs is counts['parameters']:
+            assert f'从 {min(every):.2f} 到 {max(every):.2f}' in page
+            assert f'{mean_and_sd(by_seed, 1)} 倍' in page
+            assert f'{mean_and_sd(by_seed, 1)} 倍' in answers
+        else:
+            assert f'只要 {sum(by_seed) / 3:.2f} 倍' in page
+            assert f'只要 {sum(by_seed) / 3:.2f} 倍' in answers
 
 
 def test_every_trial_printed_is_recorded() -> None:
     trials = load_trials(search.FOLDER / 'tuning.json')
-    printed = ''.join(printed_by('exercises/tuning', n) for n in ('search', 'finalists'))
+    printed = ''.join(
+        printed_by('exercises/tuning', n) for n in ('search', 'finalists')
+    )
     shown = re.findall(r'测试准确率 ([\d.]+)', printed)
     recorded = [f'{a:.3f}' for one in trials for a in one.validation_accuracy]
     assert shown == recorded
@@ -336,12 +396,14 @@ def test_every_trial_printed_is_recorded() -> None:
 def test_times_of_recomputing_are_those_printed() -> None:
     """练习 6：正文与答案里的百分数，取自存下的那张表。"""
     table = printed_by('exercises/memory', 'time')
-    lines = [line.strip('| ').split(' | ') for line in table.splitlines() if '～' in line]
+    lines = [
+        line.strip('| ').split(' | ') for line in table.splitlines() if '～' in line
+    ]
     found = [[float(x) for x in re.findall(r'[\d.]+', line[2])] for line in lines]
     (plain, *recomputed), middles = found, [row[0] for row in found[1:]]
     assert plain == [1, 1, 1] and len(recomputed) == 3
     assert all(low <= middle <= high for middle, low, high in found)
-    assert 1 < min(middles) and max(middles) < 4 / 3
+    assert min(middles) > 1 and max(middles) < 4 / 3
     page = (CHAPTERS / 'exercises' / 'memory.ipynb').read_text(encoding='utf-8')
     answers = (CHAPTERS / 'exercises.md').read_text(encoding='utf-8')
     assert f'{min(middles):.2f} 到 {max(middles):.2f} 倍' in page
