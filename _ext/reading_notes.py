@@ -170,14 +170,13 @@ def count_minutes(app: Sphinx, env: BuildEnvironment) -> list[str]:
         for name, amount in amounts_of(env).items()
         if amount.han >= LEAST_HAN and name != root
     }
-    app.reading_minutes = minutes  # type: ignore[attr-defined]
     before = getattr(env, 'reading_minutes', None)
     env.reading_minutes = minutes  # type: ignore[attr-defined]
     return [] if minutes == before else [root]
 
 
 def page_note(app: Sphinx, document: str) -> str:
-    minutes = app.reading_minutes.get(document)  # type: ignore[attr-defined]
+    minutes = app.env.reading_minutes.get(document)  # type: ignore[attr-defined]
     if minutes is None:
         return ''
     parts = [f'约 {minutes} 分钟']
@@ -200,7 +199,7 @@ def ordered_pages(env: BuildEnvironment) -> list[str]:
 
 
 def book_note(app: Sphinx) -> str:
-    minutes = app.reading_minutes  # type: ignore[attr-defined]
+    minutes = app.env.reading_minutes  # type: ignore[attr-defined]
     pages = [name for name in ordered_pages(app.env) if name in minutes]
     chapters = [[name, app.env.titles[name].astext()] for name in pages]
     hours = round(sum(minutes.values()) / 30) / 2  # 取到半小时
@@ -218,7 +217,7 @@ def add_note(
     context: dict[str, Any],
     doctree: nodes.document | None,
 ) -> None:
-    if doctree is None or not hasattr(app, 'reading_minutes'):
+    if doctree is None or not hasattr(app.env, 'reading_minutes'):
         return
     is_root = pagename == app.config.root_doc
     note = book_note(app) if is_root else page_note(app, pagename)
