@@ -10,12 +10,13 @@ import html
 import re
 import sys
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import yaml
 from bs4 import BeautifulSoup, Tag
-from headless_chromium import BrowserError, run_browser
+from headless_chromium import BrowserError, find_browser, run_browser
 from pypdf import PdfReader, PdfWriter
 from pypdf.generic import IndirectObject
 
@@ -56,6 +57,12 @@ def book_order() -> list[tuple[str, list[str]]]:
         files = [page['file'] for group in nested for page in group]
         parts.append((part['caption'], files))
     return parts
+
+
+@cache
+def documents() -> frozenset[str]:
+    """书里的全部文档名；每个链接都要查一次，所以只读一次目录。"""
+    return frozenset(name for _, names in book_order() for name in names)
 
 
 def slug(document: str) -> str:
@@ -140,8 +147,7 @@ def paper_link(url: str, document: str) -> str:
     if parts.path:
         path = (SITE / document).parent / unquote(parts.path)
         target = path.resolve().relative_to(SITE).with_suffix('').as_posix()
-    documents = {name for _, names in book_order() for name in names}
-    if target not in documents:
+    if target not in documents():
         return ''
     anchor = unquote(parts.fragment)
     return f'#{slug(target)}--{anchor}' if anchor else f'#{slug(target)}'
@@ -271,7 +277,8 @@ def finish(printed: Path, target: Path, book: Book, pages: dict[str, int]) -> in
 
 
 def make_pdf(target: Path = TARGET) -> int:
-    """印两遍，返回页数。"""
+    """印两遍，返回页数。没有浏览器时，在拼页之前就抛出 BrowserError。"""
+    find_browser()
     book = Book()
     printed = SOURCE.with_suffix('.pdf')
     before = book.print_to(printed, {})
