@@ -316,12 +316,25 @@ def test_check_cells_assert_something(path: Path) -> None:
             assert not tags(cell) & UNCOMPARED_TAGS, where(cell)
 
 
+NETWORKS = ('alexnet', 'vgg', 'nin', 'googlenet', 'resnet', 'densenet')
+
+
 def test_every_network_chapter_trains_and_exports() -> None:
-    for name in ('alexnet', 'vgg', 'nin', 'googlenet', 'resnet', 'densenet'):
+    for name in NETWORKS:
         used = set().union(
             *(tags(cell) for cell in code_cells(CHAPTERS / f'{name}.ipynb'))
         )
         assert {'export', 'train', 'check'} <= used, name
+
+
+@pytest.mark.parametrize('name', NETWORKS)
+def test_every_network_must_learn_in_its_chapter(name: str) -> None:
+    """每章真的训练一遍，训练之后的断言就是「学得会」的测试，不许变松。"""
+    cells = code_cells(CHAPTERS / f'{name}.ipynb')
+    after = next(i for i, cell in enumerate(cells) if 'train' in tags(cell)) + 1
+    checked = cells[after].source
+    assert 'run.train_loss[-1] < 0.8 * run.train_loss[0]' in checked
+    assert re.search(r'test_accuracy(\[-1\])? > 0\.6\b', checked)  # 随机猜是 0.1
 
 
 @every_notebook
