@@ -218,12 +218,17 @@ class Book:
             f'{contents(self.entries, pages)}</nav>{self.body}</body></html>'
         )
 
-    def print_to(self, target: Path, pages: dict[str, int]) -> dict[str, int]:
-        """印一遍，返回 {锚点: 页码}。"""
+    def print_to(
+        self, target: Path, pages: dict[str, int], *, tagged: bool = True
+    ) -> dict[str, int]:
+        """印一遍，返回 {锚点: 页码}。
+
+        ``tagged`` 为假时不写给读屏软件用的标签，版面相同，快四分之一。
+        """
         SOURCE.write_text(self.page(pages), encoding='utf-8')
         run_browser(
             '--no-pdf-header-footer',
-            '--export-tagged-pdf',
+            '--export-tagged-pdf' if tagged else '--disable-pdf-tagging',
             '--run-all-compositor-stages-before-draw',
             f'--print-to-pdf={target}',
             SOURCE.as_uri(),
@@ -281,7 +286,7 @@ def make_pdf(target: Path = TARGET) -> int:
     find_browser()
     book = Book()
     printed = SOURCE.with_suffix('.pdf')
-    before = book.print_to(printed, {})
+    before = book.print_to(printed, {}, tagged=False)  # 这一遍只为页码
     missing = [e.anchor for e in book.entries if e.anchor and e.anchor not in before]
     if missing:
         raise PaperError(f'PDF 里找不到这些标题：{"、".join(missing[:5])}')
