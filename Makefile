@@ -99,14 +99,15 @@ test: export DEEPCNN_PROFILE = quick
 # 进度条写到标准错误，逐格比较输出时不要它。
 # 两个进程平分处理器的核：小批量上，一个核训练一个网络比两个核合训一个快得多。
 # 数据集先备好，免得两个进程同时下载。
+# 费时的笔记本排在前面，两个进程差不多同时结束。
 test: export DEEPCNN_PROGRESS = 0
 test: book $(TEST_READY) ## 单元测试、逐格重跑全部笔记本（quick 档）、检查网站
 	$(RUN) tools/export_models.py --check
 	$(RUN) -m ruff check .
 	@$(RUN) -c 'from deepcnn.data import load_dataset; print("数据集：", load_dataset().name)'
 	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-$$($(RUN) -c 'import os; print(max(1, os.cpu_count() // $(JOBS)))')} \
-	  $(RUN) -m pytest -n $(JOBS) --dist loadscope \
-	  --nbval --nbval-current-env --nbval-cell-timeout=300 tests chapters
+	  $(RUN) -m pytest -n $(JOBS) --dist loadscope --no-loadscope-reorder \
+	  --nbval --nbval-current-env --nbval-cell-timeout=300 chapters tests
 
 lint: $(TEST_READY) ## 只检查代码风格与用语
 	$(RUN) -m ruff check .

@@ -58,7 +58,7 @@ class Exploration:
         fig, summary = self._draw(self.values)
         try:
             buffer = BytesIO()
-            fig.savefig(buffer, format='png', bbox_inches='tight')
+            fig.savefig(buffer, format='png')  # 图都用 constrained 布局，不必再裁
         finally:
             plt.close(fig)  # 不关的话，笔记本会在单元末尾再显示一次
         return buffer.getvalue(), summary

@@ -147,6 +147,12 @@ def test_parts_of_the_line_under_a_title_are_separated(
         assert '分钟·训练结果录自' in text
 
 
+def test_pdf_is_tagged_for_screen_readers(pdf: Path) -> None:
+    root = PdfReader(pdf).trailer['/Root']
+    assert root['/MarkInfo']['/Marked']
+    assert '/StructTreeRoot' in root
+
+
 def fonts(reader: PdfReader) -> Iterator[DictionaryObject]:
     for page in reader.pages:
         for font in page['/Resources'].get('/Font', {}).values():
