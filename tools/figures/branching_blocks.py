@@ -68,32 +68,36 @@ def with_stride(step: Step) -> tuple[str, str]:
     return step.name, f'步幅 {step.stride}'
 
 
+def conv_lines(step: Step) -> tuple[str, ...]:
+    return *with_stride(step), f'{step.channels} 通道'
+
+
 def residual_panel(
     draw: Drawing, x: float, head: str, goal: str, steps: Steps, bypass: bool
 ) -> None:
     """残差块图里的一列；``bypass`` 为假时不画跨层的线路。"""
     w = 92
     draw.text(x + w / 2, 26, head, BODY, bold=True)
-    source = draw.box('data', x, 48, w, 28, '输入 x')
-    frame = draw.frame(x - 6, 114, w + 12, 322)
+    source = draw.box('data', x, 48, w, 44, '输入 x', steps[0].size, size=SMALL)
+    frame = draw.frame(x - 6, 130, w + 12, 358)
     y, previous = frame.y + 14, source
     for step in under(steps, 'residual'):
-        lines = with_stride(step) if step.kind in CONVS else (step.name,)
-        height = 44 if step.kind in CONVS else 28
+        lines = conv_lines(step) if step.kind in CONVS else (step.name,)
+        height = 62 if step.kind in CONVS else 28
         box = draw.box(step.colour, x, y, w, height, *lines, size=SMALL)
         draw.down(previous, box)
         previous, y = box, box.bottom + 18
     draw.text(x + w / 2, y + 1, '虚线框拟合', SMALL)
     draw.text(x + w / 2, y + 22, goal, SMALL)
-    end = draw.box('relu', x, 524, w, 28, 'ReLU', size=SMALL)
+    end = draw.box('relu', x, 576, w, 44, 'ReLU', steps[-1].size, size=SMALL)
     if bypass:
-        add = draw.plus(x + w / 2, 474)
+        add = draw.plus(x + w / 2, 526)
         draw_shortcut(draw, source, add, frame.right, under(steps, 'shortcut'))
         draw.arrow((add.cx, frame.bottom), (add.cx, add.y))
         draw.down(add, end)
     else:
         draw.arrow((end.cx, frame.bottom), (end.cx, end.y))
-    draw.text(end.cx + 10, 504, 'f(x)', SMALL, 'start')
+    draw.text(end.cx + 10, 556, 'f(x)', SMALL, 'start')
     draw.arrow((end.cx, end.bottom), (end.cx, end.bottom + 22))
 
 
@@ -105,13 +109,13 @@ def draw_shortcut(
     if not shortcut:
         x = edge + 14
         draw.arrow((source.cx, branch), (x, branch), (x, add.cy), (add.right, add.cy))
-        draw.text(x + 12, 260, 'x', BODY)
+        draw.text(x + 12, 276, 'x', BODY)
         return
     conv, norm = shortcut
     colour = KINDS['conv1x1'][2]
     x = edge + 46
-    box = draw.box('conv1x1', x - 38, 216, 76, 44, *with_stride(conv), size=SMALL)
-    below = draw.box('bn', x - 43, 278, 86, 28, norm.name, size=SMALL)
+    box = draw.box('conv1x1', x - 38, 232, 76, 62, *conv_lines(conv), size=SMALL)
+    below = draw.box('bn', x - 43, 312, 86, 28, norm.name, size=SMALL)
     draw.arrow((source.cx, branch), (x, branch), (x, box.y), dashed=True, colour=colour)
     draw.down(box, below)
     draw.arrow(
@@ -129,14 +133,15 @@ def residual_block(same: Steps, smaller: Steps) -> Drawing:
         f'三列都是 {body}，最后是 ReLU。左列没有跨层连接，虚线框必须直接拟合 f(x)。'
         '中列的虚线框拟合残差 g(x) = f(x) − x，输入 x 绕过虚线框与它相加，再经 ReLU。'
         f'右列第一个卷积步幅为 {stride}，绕行的线路用步幅为 {conv.stride} 的 '
-        f'{conv.name}和批量归一化改变形状后再相加。',
-        626,
+        f'{conv.name}和批量归一化改变形状后再相加，'
+        f'{smaller[0].size} 变成 {smaller[-1].size}；前两列保持 {same[0].size} 不变。',
+        686,
     )
     residual_panel(draw, 20, '普通块', 'f(x)', same, bypass=False)
     residual_panel(draw, 140, '残差块', 'g(x)=f(x)−x', same, bypass=True)
     residual_panel(draw, 286, f'残差块（步幅 {stride}）', 'g(x)', smaller, bypass=True)
     note = f'最右：高和宽减半，绕行的 x 先经 {conv.name}改变形状'
-    draw.text(WIDTH / 2, 604, note, SMALL)
+    draw.text(WIDTH / 2, 664, note, SMALL)
     return draw
 
 
