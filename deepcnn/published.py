@@ -16,16 +16,17 @@ class Published(NamedTuple):
 def published(name: str) -> Published:
     """第一版权重 ``IMAGENET1K_V1`` 的公布值，以免混入后来更好的训练办法。
 
-    ``name`` 照 torchvision 写，例如 ``'ResNet18'``；没有这个模型时抛出 ValueError。
+    ``name`` 照 torchvision 写，例如 ``'ResNet18'``；没有这个模型，或它没有第一版权重时，
+    抛出 ValueError。
     """
-    weights = getattr(models, f'{name}_Weights', None)
-    if weights is None:
-        legal = sorted(
-            found.removesuffix('_Weights')
-            for found in vars(models)
-            if found.endswith('_Weights')
-        )
-        raise ValueError(f'torchvision 没有模型 {name!r}：请从 {"、".join(legal)} 中选')
-    meta = weights.IMAGENET1K_V1.meta
+    found = {
+        key.removesuffix('_Weights'): weights.IMAGENET1K_V1
+        for key, weights in vars(models).items()
+        if key.endswith('_Weights') and hasattr(weights, 'IMAGENET1K_V1')
+    }
+    if name not in found:
+        legal = '、'.join(sorted(found))
+        raise ValueError(f'torchvision 没有模型 {name!r} 的第一版权重：请从 {legal} 中选')
+    meta = found[name].meta
     top1 = meta['_metrics']['ImageNet-1K']['acc@1']
     return Published(top1, meta['num_params'], meta['_ops'])

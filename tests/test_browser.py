@@ -43,9 +43,8 @@ Promise.resolve(ready).then(() => done());
 """
 
 # axe 逐个元素地查，而一章有几千个代码记号、公式的笔画、链接和格子。能不能看清由元素的
-# 种类决定：代码记号看自己的类，其余从正文数下来，标签、类、样式都相同的算一种，只留一个；
-# 公式、复制按钮只留三个。别的换成同样的文字，少花九成时间。链接、带编号的元素、表格全部
-# 留下（表格换了字会变宽）。
+# 种类决定：从正文数下来，标签、类、样式都相同的算一种，只留一个；公式、复制按钮只留
+# 三个。其余换成同样的文字。链接、带编号的元素、表格全部留下（表格换了字会变宽）。
 # 换配色时按钮的颜色是渐变的，查的时候要停在终点，所以也关掉渐变。
 THIN_OUT = """
 const still = document.createElement('style');
@@ -57,14 +56,12 @@ for (const button of [...document.querySelectorAll('.copybtn')].slice(3)) button
 const path = (element) => element.tagName === 'ARTICLE' ? ''
   : `${path(element.parentElement)}>${element.tagName}.${element.className}`
     + (element.getAttribute('style') ?? '');
-const kind = (element) => element.closest('pre')
-  ? [!!element.closest('.cell_output'), element.className].join() : path(element);
 const seen = new Set();
 const leaves = [...document.querySelectorAll('article :is(code, em, p, span, strong)')];
 for (const leaf of leaves.reverse()) {
   if (leaf.children.length || leaf.id || leaf.closest('table')) continue;
-  if (seen.has(kind(leaf))) leaf.replaceWith(leaf.textContent);
-  else seen.add(kind(leaf));
+  if (seen.has(path(leaf))) leaf.replaceWith(leaf.textContent);
+  else seen.add(path(leaf));
 }
 document.body.normalize();
 """

@@ -27,6 +27,8 @@ def test_first_weights_are_read_not_the_later_ones() -> None:
     assert published('ResNet50').top1 < later['acc@1'] - 3
 
 
-def test_unknown_model_is_refused_with_the_legal_names() -> None:
-    with pytest.raises(ValueError, match='没有模型 .resnet18.*ResNet18、'):
-        published('resnet18')
+@pytest.mark.parametrize('name', ['resnet18', 'ViT_H_14'])  # 后者只有后来的权重
+def test_unknown_model_is_refused_with_the_legal_names(name: str) -> None:
+    with pytest.raises(ValueError, match=f'没有模型 .{name}.*ResNet18、') as refused:
+        published(name)
+    assert 'ViT_H_14、' not in str(refused.value)

@@ -197,10 +197,10 @@ class Book:
         self.config = yaml.safe_load(text)
         self.entries: list[Entry] = []
         bodies = []
-        for caption, documents in book_order():
+        for caption, names in book_order():
             if caption:
                 self.entries.append(Entry('part', caption))
-            for document in documents:
+            for document in names:
                 article = read_article(document)
                 self.entries += entries_of(article)
                 bodies.append(f'<div class="chapter-body">{article}</div>')
@@ -223,7 +223,7 @@ class Book:
     ) -> dict[str, int]:
         """印一遍，返回 {锚点: 页码}。
 
-        ``tagged`` 为假时不写给读屏软件用的标签，版面相同，快四分之一。
+        ``tagged`` 为假时不写给读屏软件用的标签，版面相同，印得快些。
         """
         SOURCE.write_text(self.page(pages), encoding='utf-8')
         run_browser(
