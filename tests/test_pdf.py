@@ -4,14 +4,15 @@ import re
 import sys
 import unicodedata
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import yaml
 from bs4 import BeautifulSoup, Tag
 from conftest import require_browser
-from pypdf import PdfReader
-from pypdf.generic import DictionaryObject
+from pikepdf import Dictionary, Pdf
+from pypdfium2 import PdfDocument
 from selenium.webdriver.chrome.webdriver import WebDriver
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -87,11 +88,33 @@ def pdf(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return target
 
 
-def chapter_files() -> list[str]:
-    toc = yaml.safe_load((ROOT / '_toc.yml').read_text(encoding='utf-8'))
-    entries = [entry for part in toc['parts'] for entry in part['chapters']]
-    nested = [[entry, *entry.get('sections', ())] for entry in entries]
-    return [toc['root']] + [page['file'] for group in nested for page in group]
+@pytest.fixture(scope='module')
+def document(pdf: Path) -> Iterator[PdfDocument]:
+    """印好的书，用浏览器里的同一个 PDFium 读；印它的是 Chromium，写书签的是 pikepdf。"""
+    with PdfDocument(pdf) as opened:
+        yield opened
+
+
+@dataclass(frozen=True)
+class Bookmark:
+    level: int  # 0 是章，1 是节
+    title: str
+    page: int  # 从 1 数起
+
+
+@pytest.fixture(scope='module')
+def bookmarks(document: PdfDocument) -> list[Bookmark]:
+    return [
+        Bookmark(mark.level, squeezed(mark.get_title()), mark.get_dest().get_index() + 1)
+        for mark in document.get_toc()
+    ]
+
+
+@pytest.fixture(scope='module')
+def first_pages(document: PdfDocument, bookmarks: list[Bookmark]) -> dict[str, str]:
+    """{章名: 书签所指的那一页的文字}。"""
+    chapters = [mark for mark in bookmarks if mark.level == 0]
+    return {mark.title: page_text(document, mark.page) for mark in chapters}
 
 
 def squeezed(text: str) -> str:
@@ -99,43 +122,54 @@ def squeezed(text: str) -> str:
     return re.sub(r'\s+', '', unicodedata.normalize('NFKC', text))
 
 
-def test_outline_lists_every_chapter_in_order(pdf: Path) -> None:
-    reader = PdfReader(pdf)
-    chapters = [item for item in reader.outline if not isinstance(item, list)]
-    assert len(chapters) == len(chapter_files())
-    pages = [reader.get_destination_page_number(item) for item in chapters]
+def page_text(document: PdfDocument, number: int) -> str:
+    """第 ``number`` 页（从 1 数起）的文字；每一页的文字以页码开头。"""
+    text = squeezed(document[number - 1].get_textpage().get_text_range())
+    return text.removeprefix(str(number))
+
+
+def parts() -> list[tuple[str, int]]:
+    """各部分的名字，与其中的章数；首页自成一部分，没有名字。"""
+    toc = yaml.safe_load((ROOT / '_toc.yml').read_text(encoding='utf-8'))
+    return [('', 1)] + [
+        (part['caption'], sum(1 + len(e.get('sections', ())) for e in part['chapters']))
+        for part in toc['parts']
+    ]
+
+
+def test_outline_lists_every_chapter_in_order(
+    document: PdfDocument, bookmarks: list[Bookmark]
+) -> None:
+    chapters = [mark for mark in bookmarks if mark.level == 0]
+    assert len(chapters) == sum(count for _, count in parts())
+    assert len(bookmarks) > 3 * len(chapters)  # 节也在里面
+    pages = [mark.page for mark in bookmarks]
     assert pages == sorted(pages)
-    assert 60 < len(reader.pages) < 400
+    assert 60 < len(document) < 400
 
 
-@pytest.fixture(scope='module')
-def first_pages(pdf: Path) -> dict[str, str]:
-    """{章名: 书签所指的那一页的文字}。pypdf 取一页的文字要半秒，所以不取全书。"""
-    reader = PdfReader(pdf)
-    return {
-        item.title: squeezed(
-            reader.pages[reader.get_destination_page_number(item)].extract_text()
-        )
-        for item in reader.outline
-        if not isinstance(item, list)
-    }
+def test_outline_leads_to_the_page_with_the_heading(
+    document: PdfDocument, bookmarks: list[Bookmark]
+) -> None:
+    texts = {page: page_text(document, page) for page in {m.page for m in bookmarks}}
+    for mark in bookmarks:
+        assert mark.title in texts[mark.page], mark
 
 
-def test_outline_leads_to_the_page_with_the_heading(first_pages: dict[str, str]) -> None:
-    for title, text in first_pages.items():
-        assert squeezed(title) in text, title
-
-
-def test_contents_name_the_right_pages(pdf: Path) -> None:
-    """目录里每一章后面的数字就是它所在的页。"""
-    reader = PdfReader(pdf)
-    first = reader.get_destination_page_number(reader.outline[0])
-    pages = (page.extract_text() for page in reader.pages[1:first])
-    lines = {squeezed(line) for text in pages for line in text.splitlines()}
-    for item in reader.outline:
-        if not isinstance(item, list):
-            number = reader.get_destination_page_number(item) + 1
-            assert f'{squeezed(item.title)}{number}' in lines, item.title
+def test_contents_name_the_right_pages(
+    document: PdfDocument, bookmarks: list[Bookmark]
+) -> None:
+    """目录逐行写着部分、章、节的名字，章与节的后面是它所在的页。"""
+    captions = [caption for caption, count in parts() for _ in range(count)]
+    expected, part, chapter = '目录', '', 0
+    for mark in bookmarks:
+        if mark.level == 0 and captions[chapter] != part:
+            part = captions[chapter]
+            expected += squeezed(part)
+        chapter += mark.level == 0
+        expected += f'{mark.title}{mark.page}'
+    pages = range(2, bookmarks[0].page)  # 封面之后，首页之前
+    assert ''.join(page_text(document, page) for page in pages) == expected
 
 
 def test_parts_of_the_line_under_a_title_are_separated(
@@ -147,28 +181,35 @@ def test_parts_of_the_line_under_a_title_are_separated(
     assert not any('分钟训练结果' in text for text in first_pages.values())
 
 
-def test_pdf_is_tagged_for_screen_readers(pdf: Path) -> None:
-    root = PdfReader(pdf).trailer['/Root']
-    assert root['/MarkInfo']['/Marked']
-    assert '/StructTreeRoot' in root
+@pytest.fixture(scope='module')
+def structure(pdf: Path) -> Iterator[Pdf]:
+    with Pdf.open(pdf) as opened:
+        yield opened
 
 
-def fonts(reader: PdfReader) -> Iterator[DictionaryObject]:
-    for page in reader.pages:
-        for font in page['/Resources'].get('/Font', {}).values():
-            yield font.get_object()
+def test_pdf_is_tagged_for_screen_readers(structure: Pdf) -> None:
+    assert structure.Root.MarkInfo.Marked
+    assert '/StructTreeRoot' in structure.Root
 
 
-def test_every_font_is_embedded(pdf: Path) -> None:
-    for font in fonts(PdfReader(pdf)):
-        if font['/Subtype'] == '/Type3':  # 字形就写在 PDF 里
+def test_only_title_and_author_are_written(structure: Pdf) -> None:
+    """没有制作时间：同样的书印出同样的内容。"""
+    assert set(structure.docinfo.keys()) == {'/Title', '/Author'}
+    assert 'DenseNet' in str(structure.docinfo.Title)
+
+
+def fonts(pdf: Pdf) -> Iterator[Dictionary]:
+    for page in pdf.pages:
+        yield from page.Resources.get('/Font', {}).values()
+
+
+def test_every_font_is_embedded(structure: Pdf) -> None:
+    for font in fonts(structure):
+        if font.Subtype == '/Type3':  # 字形就写在 PDF 里
             continue
-        inner = font
-        if '/DescendantFonts' in font:
-            inner = font['/DescendantFonts'][0].get_object()
-        descriptor = inner['/FontDescriptor']
-        embedded = {'/FontFile', '/FontFile2', '/FontFile3'} & descriptor.keys()
-        assert embedded, font['/BaseFont']
+        inner = font.DescendantFonts[0] if '/DescendantFonts' in font else font
+        embedded = {'/FontFile', '/FontFile2', '/FontFile3'} & inner.FontDescriptor.keys()
+        assert embedded, font.BaseFont
 
 
 def test_nothing_is_wider_than_the_paper(chromium: WebDriver, pdf: Path) -> None:

@@ -17,8 +17,7 @@ from urllib.parse import unquote, urlsplit
 import yaml
 from bs4 import BeautifulSoup, Tag
 from headless_chromium import BrowserError, find_browser, run_browser
-from pypdf import PdfReader, PdfWriter
-from pypdf.generic import IndirectObject
+from pikepdf import ObjectStreamMode, OutlineItem, Pdf
 
 ROOT = Path(__file__).resolve().parent.parent
 SITE = ROOT / '_build' / 'html'
@@ -240,45 +239,48 @@ class Book:
 
 def heading_pages(path: Path) -> dict[str, int]:
     """PDF 里每个有名字的锚点在第几页，从 1 数起。"""
-    reader = PdfReader(path)
-    numbers = {
-        page.indirect_reference.idnum: index
-        for index, page in enumerate(reader.pages, start=1)
-        if page.indirect_reference
-    }
-    found = {}
-    for name, destination in reader.named_destinations.items():
-        page = destination.page
-        if isinstance(page, IndirectObject):
-            found[unquote(str(name)).removeprefix('/')] = numbers[page.idnum]
-    return found
+    with Pdf.open(path) as pdf:
+        numbers = {page.objgen: index for index, page in enumerate(pdf.pages, start=1)}
+        return {
+            unquote(name.removeprefix('/')): numbers[destination[0].objgen]
+            for name, destination in pdf.Root.Dests.items()
+        }
+
+
+def outline(book: Book, pages: dict[str, int]) -> list[OutlineItem]:
+    """书签：各章，节在章之下。"""
+    chapters: list[OutlineItem] = []
+    for entry in book.entries:
+        if entry.level == 'part':
+            continue
+        mark = OutlineItem(entry.plain, pages[entry.anchor] - 1)  # 从 0 数起
+        siblings = chapters if entry.level == 'chapter' else chapters[-1].children
+        siblings.append(mark)
+    return chapters
 
 
 def finish(printed: Path, target: Path, book: Book, pages: dict[str, int]) -> int:
-    """补上书签与书名，返回页数。
+    """补上书签与书名，压紧，返回页数。
 
     Chromium 自己的书签会把页首的标题写两遍，所以不用；制作时间也不留，
     同样的书印出同样的内容。
     """
-    writer = PdfWriter(clone_from=printed)
-    chapter = None
-    for entry in book.entries:
-        if not entry.anchor:
-            continue
-        parent = chapter if entry.level == 'section' else None
-        number = pages[entry.anchor] - 1
-        mark = writer.add_outline_item(title=entry.plain, page_number=number, parent=parent)
-        if entry.level == 'chapter':
-            chapter = mark
-    writer.metadata = {
-        '/Title': book.config['title'],
-        '/Author': book.config['author'],
-    }
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_suffix('.part')
-    writer.write(partial)
+    with Pdf.open(printed) as pdf:
+        with pdf.open_outline() as marks:
+            marks.root.extend(outline(book, pages))
+        del pdf.docinfo
+        pdf.docinfo['/Title'] = book.config['title']
+        pdf.docinfo['/Author'] = book.config['author']
+        pdf.save(
+            partial,
+            object_stream_mode=ObjectStreamMode.generate,  # 读屏用的标签有九万个小对象
+            deterministic_id=True,
+        )
+        count = len(pdf.pages)
     partial.replace(target)
-    return len(writer.pages)
+    return count
 
 
 def make_pdf(target: Path = TARGET) -> int:
