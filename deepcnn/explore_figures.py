@@ -10,6 +10,7 @@ from matplotlib.patches import Rectangle
 
 from deepcnn.channel_pages import SEPARATE, ChannelPage
 from deepcnn.configurations import Cost
+from deepcnn.mosaic import Mosaic
 from deepcnn.plot import stamp
 from deepcnn.windows import LayerView, Window, seen_units, view_layers
 
@@ -200,17 +201,18 @@ def channel_figure(page: ChannelPage, scale: str, provenance: str = '') -> Figur
     axes.imshow(page.image[0].float().numpy(), cmap='gray')
     axes.set_title(f'图像 {page.image_index}：{page.class_name}', fontsize=9)
     axes.axis('off')
-    grid = list(right.subplots(rows, COLUMNS).flat)
-    for cell in grid:
-        cell.axis('off')
+    grid = right.subplots()
+    two_lines = scale == SEPARATE
+    mosaic = Mosaic(grid, rows, COLUMNS, title_height=0.4 if two_lines else 0.22)
     signed = bool((page.limits[:, 0] < 0).any())
-    for offset, (cell, one) in enumerate(zip(grid, page.maps, strict=False)):
+    for offset, one in enumerate(page.maps):
         low, high = page.limits[offset].tolist()
         cmap = 'RdBu_r' if low < 0 else 'Reds'
-        drawn = cell.imshow(one.numpy(), cmap=cmap, vmin=low, vmax=high)
         number = f'#{page.first + offset}'
         own = f'\n最大 {high:.2g}' if scale == SEPARATE else ''
-        cell.set_title(number + own, fontsize=8)
+        drawn = mosaic.draw(
+            offset, one.numpy(), number + own, cmap=cmap, vmin=low, vmax=high
+        )
     if scale != SEPARATE:
         bar = right.colorbar(drawn, ax=grid, shrink=0.9, pad=0.01)
         bar.ax.tick_params(labelsize=7)

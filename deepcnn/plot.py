@@ -16,6 +16,7 @@ from matplotlib.image import AxesImage
 from torch import Tensor
 
 from deepcnn.history import History
+from deepcnn.mosaic import Mosaic
 
 FONT = Path(__file__).with_name('fonts') / 'NotoSansSC-subset.otf'
 
@@ -136,10 +137,10 @@ def show_images(
         raise ValueError(f'图像有 {len(images)} 张，标题却有 {len(titles)} 个')
     columns = min(columns, len(images))
     rows = -(-len(images) // columns)
-    fig, grid = _grid(rows, columns, width=1.1 * columns, height=1.35 * rows)
-    for axes, image, title in zip(grid, images, titles, strict=False):
-        axes.imshow(image[0].float().cpu().numpy(), cmap='gray')
-        axes.set_title(title, fontsize=10)
+    fig, axes = plt.subplots(figsize=(1.1 * columns, 1.35 * rows), layout='constrained')
+    mosaic = Mosaic(axes, rows, columns, title_height=0.2, title_size=10)
+    for index, (image, title) in enumerate(zip(images, titles, strict=True)):
+        mosaic.draw(index, image[0].float().cpu().numpy(), title, cmap='gray')
     return stamp(fig, provenance)
 
 
@@ -147,11 +148,14 @@ def filters(weight: Tensor, provenance: str = '', columns: int = 16) -> Figure:
     """画单通道卷积核 (K, 1, h, w)；全图一个对称色标，0 为白。"""
     kernels = weight.detach().float().cpu()[:, 0].numpy()
     rows = -(-len(kernels) // columns)
-    fig, grid = _grid(rows, columns, width=0.55 * columns, height=0.6 * rows + 0.5)
+    fig, axes = plt.subplots(
+        figsize=(0.55 * columns, 0.55 * rows + 0.5), layout='constrained'
+    )
+    mosaic = Mosaic(axes, rows, columns)
     norm = _symmetric(kernels)
-    for axes, kernel in zip(grid, kernels, strict=False):
-        image = axes.imshow(kernel, cmap='RdBu_r', norm=norm)
-    fig.colorbar(image, ax=list(grid), shrink=0.8, label='权重')
+    for index, kernel in enumerate(kernels):
+        image = mosaic.draw(index, kernel, cmap='RdBu_r', norm=norm)
+    fig.colorbar(image, ax=axes, shrink=0.8, label='权重')
     return stamp(fig, provenance)
 
 
@@ -162,35 +166,22 @@ def feature_maps(
 
     形状：image (1, 1, S, S)，maps 的每一项 (1, C, H, W)，画前 ``channels`` 个通道。
     """
-    height = 1.25 * len(maps) + 0.4
-    fig, grid = _grid(len(maps), channels + 1, width=9, height=height)
-    for row, (name, values) in enumerate(maps.items()):
-        cells = grid[row * (channels + 1) : (row + 1) * (channels + 1)]
-        cells[0].imshow(image[0, 0].float().cpu().numpy(), cmap='gray')
-        cells[0].set_title('输入', fontsize=8)
+    fig, grid = plt.subplots(
+        len(maps), 1, figsize=(9, 1.25 * len(maps) + 0.4), squeeze=False,
+        layout='constrained',
+    )  # fmt: skip
+    picture = image[0, 0].float().cpu().numpy()
+    for axes, (name, values) in zip(grid.flat, maps.items(), strict=True):
+        mosaic = Mosaic(axes, 1, channels + 1, title_height=0.22)
+        mosaic.draw(0, picture, '输入', cmap='gray')
         shown = values[0, :channels].detach().float().cpu().numpy()
         cmap, norm = _scale(shown)
-        for index, (axes, one) in enumerate(zip(cells[1:], shown, strict=False)):
-            drawn = axes.imshow(one, cmap=cmap, norm=norm)
-            axes.set_title(
-                f'{name} #{index}' if index == 0 else f'#{index}', fontsize=8
-            )
-        fig.colorbar(drawn, ax=list(cells), shrink=0.9, pad=0.01).ax.tick_params(
-            labelsize=7
-        )
+        for index, one in enumerate(shown):
+            title = f'{name} #{index}' if index == 0 else f'#{index}'
+            drawn = mosaic.draw(index + 1, one, title, cmap=cmap, norm=norm)
+        bar = fig.colorbar(drawn, ax=axes, shrink=0.9, pad=0.01)
+        bar.ax.tick_params(labelsize=7)
     return stamp(fig, provenance)
-
-
-def _grid(
-    rows: int, columns: int, width: float, height: float
-) -> tuple[Figure, list[Axes]]:
-    fig, grid = plt.subplots(
-        rows, columns, figsize=(width, height), squeeze=False, layout='constrained'
-    )
-    cells = list(grid.flat)
-    for axes in cells:
-        axes.axis('off')
-    return fig, cells
 
 
 def _symmetric(values: np.ndarray) -> TwoSlopeNorm:

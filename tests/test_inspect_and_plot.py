@@ -3,6 +3,7 @@
 import warnings
 
 import matplotlib
+import numpy as np
 import pytest
 import torch
 from matplotlib import pyplot as plt
@@ -12,6 +13,7 @@ from deepcnn import plot
 from deepcnn.inspect import capture, layer_table
 from deepcnn.models.nin import nin
 from deepcnn.models.resnet import resnet18
+from deepcnn.mosaic import Mosaic
 
 matplotlib.use('Agg')
 
@@ -68,8 +70,9 @@ def test_chinese_labels_have_glyphs() -> None:
 def test_map_colours_are_centred_on_zero() -> None:
     maps = {'a': torch.randn(1, 4, 5, 5), 'b': torch.rand(1, 4, 5, 5)}
     fig = plot.feature_maps(torch.rand(1, 1, 8, 8), maps, channels=4)
-    images = [axes.images[0] for axes in fig.axes if axes.images]
-    signed, positive = images[1].norm, images[6].norm
+    rows = [axes.images for axes in fig.axes if len(axes.images) == 5]
+    signed, positive = ({image.norm for image in row[1:]} for row in rows)
+    [signed], [positive] = signed, positive  # 一行共用一个色标
     assert signed.vmin == -signed.vmax
     assert positive.vmin == 0
     plt.close(fig)
@@ -78,9 +81,44 @@ def test_map_colours_are_centred_on_zero() -> None:
 def test_filters_share_one_symmetric_scale() -> None:
     conv = nn.Conv2d(1, 6, 3)
     fig = plot.filters(conv.weight, columns=3)
-    limits = {axes.images[0].norm.vmax for axes in fig.axes if axes.images}
-    [limit] = limits
+    images = fig.axes[0].images
+    assert len(images) == 6
+    [limit] = {image.norm.vmax for image in images}
     assert limit == pytest.approx(conv.weight.abs().max().item())
+    plt.close(fig)
+
+
+def extents(mosaic: Mosaic) -> list[tuple[float, float, float, float]]:
+    return [image.get_extent() for image in mosaic.axes.images]
+
+
+def test_mosaic_puts_every_picture_in_its_own_cell() -> None:
+    fig, axes = plt.subplots()
+    mosaic = Mosaic(axes, 2, 3, title_height=0.25)
+    for index in range(6):
+        mosaic.draw(index, np.zeros((4, 4)), f'#{index}')
+    left, right = axes.get_xlim()
+    bottom, top = axes.get_ylim()  # 纵轴向下
+    seen = extents(mosaic)
+    for index, (x0, x1, y1, y0) in enumerate(seen):
+        assert (x1 - x0, y1 - y0) == pytest.approx((1, 1))
+        assert left <= x0 < x1 <= right and top + 0.25 <= y0 + 1e-9 < y1 <= bottom
+        row, column = divmod(index, 3)
+        assert x0 == pytest.approx(column * 1.12) and y0 == pytest.approx(row * 1.37)
+    assert [text.get_text() for text in axes.texts] == [f'#{k}' for k in range(6)]
+    plt.close(fig)
+
+
+def test_mosaic_keeps_the_shape_of_a_picture_and_its_orientation() -> None:
+    fig, axes = plt.subplots()
+    mosaic = Mosaic(axes, 1, 1)
+    image = np.arange(8.0).reshape(2, 4)
+    drawn = mosaic.draw(0, image, cmap='gray')
+    [(x0, x1, y1, y0)] = extents(mosaic)
+    assert (x1 - x0) / (y1 - y0) == pytest.approx(2)
+    assert (y0 + y1) / 2 == pytest.approx(0.5)
+    assert np.array_equal(drawn.get_array(), image)
+    assert axes.yaxis_inverted() and y0 < y1  # 第 0 行在最上面
     plt.close(fig)
 
 
