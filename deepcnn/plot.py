@@ -149,7 +149,7 @@ def filters(weight: Tensor, provenance: str = '', columns: int = 16) -> Figure:
     kernels = weight.detach().float().cpu()[:, 0].numpy()
     rows = -(-len(kernels) // columns)
     fig, axes = plt.subplots(
-        figsize=(0.55 * columns, 0.55 * rows + 0.5), layout='constrained'
+        figsize=(0.55 * columns, 0.6 * rows + 0.5), layout='constrained'
     )
     mosaic = Mosaic(axes, rows, columns)
     norm = _symmetric(kernels)
