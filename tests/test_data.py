@@ -28,6 +28,7 @@ from deepcnn.data import (
     DataError,
     load_dataset,
     load_digits_dataset,
+    pixel_statistics,
     prepare_fashion_mnist,
     raw_folder,
 )
@@ -165,6 +166,14 @@ def test_real_fashion_mnist_has_the_published_statistics() -> None:
     assert data.train.labels.bincount().tolist() == [6000] * 10
     assert data.mean == pytest.approx(0.28604, abs=1e-5)
     assert data.std == pytest.approx(0.35302, abs=1e-5)
+
+
+def test_statistics_are_those_of_all_pixels_at_once() -> None:
+    images = torch.randint(0, 256, (1203, 1, 7, 5), dtype=torch.uint8)
+    mean, std = pixel_statistics(images)
+    pixels = images.double() / 255
+    assert mean == pytest.approx(pixels.mean().item(), rel=1e-12)
+    assert std == pytest.approx(pixels.std().item(), rel=1e-12)
 
 
 # ---- 成批处理 ----------------------------------------------------------------
