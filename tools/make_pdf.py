@@ -25,11 +25,11 @@ SOURCE = ROOT / '_build' / 'paper.html'
 TARGET = ROOT / 'dist' / 'book.pdf'
 STYLES = ('_static/pygments.css', '_static/formulas.css')
 # 纸上用不着的：按钮、锚点记号、上一章下一章、脚本、脚注的回链。
-SCREEN_ONLY = (
-    'script', 'style', 'button', 'template', '.headerlink', '.toctree-wrapper',
-    '.prev-next-footer', '.backrefs', '.sd-summary-state-marker', '.sd-octicon',
-    'mjx-assistive-mml', '.expanded', '[data-screen-only]',
-)  # fmt: skip
+SCREEN_ONLY_TAGS = {'script', 'style', 'button', 'template', 'mjx-assistive-mml'}
+SCREEN_ONLY_CLASSES = {
+    'headerlink', 'toctree-wrapper', 'prev-next-footer', 'backrefs',
+    'sd-summary-state-marker', 'sd-octicon', 'expanded',
+}  # fmt: skip
 UNKNOWN = '000'
 
 
@@ -77,13 +77,22 @@ def read_article(document: str) -> Tag:
     article = page.select_one('article.bd-article')
     if article is None:
         raise PaperError(f'{path.name} 里没有正文')
-    for element in article.select(', '.join(SCREEN_ONLY)):
+    for element in article.find_all(is_screen_only):
         element.decompose()
     open_folded(article)
     describe_formulas(article)
     mark_wide_tables(article)
     localise(article, document)
     return article
+
+
+def is_screen_only(element: Tag) -> bool:
+    """逐个元素地问，比交给 soupsieve 一长串选择器快好几倍。"""
+    return (
+        element.name in SCREEN_ONLY_TAGS
+        or not SCREEN_ONLY_CLASSES.isdisjoint(element.get('class', ()))
+        or 'data-screen-only' in element.attrs
+    )
 
 
 def open_folded(article: Tag) -> None:
@@ -104,7 +113,8 @@ def open_folded(article: Tag) -> None:
 
 def describe_formulas(article: Tag) -> None:
     """公式是图形；给它们一个名字，PDF 的标签里就不会是空的。"""
-    for picture in article.select('mjx-container > svg'):
+    for formula in article.find_all('mjx-container'):
+        picture = formula.find('svg', recursive=False)
         picture['aria-label'] = '公式'
         del picture['aria-hidden']
 
