@@ -23,7 +23,9 @@ FONT = Path(__file__).with_name('fonts') / 'NotoSansSC-subset.otf'
 
 def use_book_style() -> None:
     """装上随书的中文字体并统一字号、线宽；只影响当前进程。"""
-    font_manager.fontManager.addfont(str(FONT))
+    manager = font_manager.fontManager
+    if all(entry.fname != str(FONT) for entry in manager.ttflist):  # 每加一次都清掉缓存
+        manager.addfont(str(FONT))
     family = font_manager.FontProperties(fname=str(FONT)).get_name()
     plt.rcParams.update(
         {
