@@ -201,20 +201,20 @@ def channel_figure(page: ChannelPage, scale: str, provenance: str = '') -> Figur
     axes.imshow(page.image[0].float().numpy(), cmap='gray')
     axes.set_title(f'图像 {page.image_index}：{page.class_name}', fontsize=9)
     axes.axis('off')
-    grid = right.subplots()
-    two_lines = scale == SEPARATE
-    mosaic = Mosaic(grid, rows, COLUMNS, title_height=0.4 if two_lines else 0.22)
+    maps_axes = right.subplots()
+    separate = scale == SEPARATE  # 标题有两行，没有色条
+    mosaic = Mosaic(maps_axes, rows, COLUMNS, title_height=0.4 if separate else 0.22)
     signed = bool((page.limits[:, 0] < 0).any())
     for offset, one in enumerate(page.maps):
         low, high = page.limits[offset].tolist()
         cmap = 'RdBu_r' if low < 0 else 'Reds'
         number = f'#{page.first + offset}'
-        own = f'\n最大 {high:.2g}' if scale == SEPARATE else ''
+        own = f'\n最大 {high:.2g}' if separate else ''
         drawn = mosaic.draw(
             offset, one.numpy(), number + own, cmap=cmap, vmin=low, vmax=high
         )
-    if scale != SEPARATE:
-        bar = right.colorbar(drawn, ax=grid, shrink=0.9, pad=0.01)
+    if not separate:
+        bar = right.colorbar(drawn, ax=maps_axes, shrink=0.9, pad=0.01)
         bar.ax.tick_params(labelsize=7)
     size = 'x'.join(map(str, page.maps.shape[-2:])).replace('x', '×')
     sign = '有正有负' if signed else '没有负值'

@@ -10,11 +10,14 @@ import nbformat
 import pytest
 import torch
 from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from nbclient import NotebookClient
 
 from deepcnn import explore, plot
 from deepcnn.batches import prepare
-from deepcnn.channel_pages import SCALES, channel_page, stage_maps
+from deepcnn.channel_pages import SCALES, SEPARATE, channel_page, stage_maps
 from deepcnn.choice import Choice
 from deepcnn.configurations import CONFIGURABLE
 from deepcnn.data import Dataset, load_digits_dataset
@@ -25,6 +28,7 @@ from deepcnn.explore import (
     explore_feature_maps,
     explore_window,
 )
+from deepcnn.explore_figures import channel_figure
 from deepcnn.models.densenet import densenet
 from deepcnn.network import Network
 
@@ -146,6 +150,38 @@ def test_colour_limits_keep_zero_white(net: Network, data: Dataset) -> None:
     assert torch.equal(separate.limits[:, 1], separate.maps.abs().amax(dim=(1, 2)))
     assert (whole.limits[:, 1] >= high).all()
     assert (channel_page(net, data, 32).limits[:, 0] == 0).all()  # stem 末尾有 ReLU
+
+
+@pytest.mark.parametrize('scale', SCALES)
+def test_every_channel_is_drawn_in_its_place(
+    net: Network, data: Dataset, scale: str
+) -> None:
+    page = channel_page(net, data, 32, stage='stages.0', page=1, scale=scale)
+    fig = channel_figure(page, scale)
+    [maps] = [axes for axes in _all_axes(fig) if len(axes.images) == 16]
+    for drawn, one, limits in zip(maps.images, page.maps, page.limits, strict=True):
+        assert torch.equal(torch.tensor(drawn.get_array()), one)
+        assert (drawn.norm.vmin, drawn.norm.vmax) == pytest.approx(limits.tolist())
+    corners = [
+        (round(left, 1), round(top, 1)) for left, top in map(_corner, maps.images)
+    ]
+    assert corners == sorted(corners, key=lambda corner: (corner[1], corner[0]))
+    assert len(set(corners)) == 16
+    numbers = [text.get_text().split('\n')[0] for text in maps.texts]
+    assert numbers == [f'#{number}' for number in range(16, 32)]
+    assert all(
+        ('最大' in text.get_text()) == (scale == SEPARATE) for text in maps.texts
+    )
+    plt.close(fig)
+
+
+def _all_axes(fig: Figure) -> list[Axes]:
+    return [axes for part in fig.subfigs for axes in part.axes]
+
+
+def _corner(image: AxesImage) -> tuple[float, float]:
+    left, _, _, top = image.get_extent()
+    return left, top
 
 
 def test_looking_leaves_the_network_alone(net: Network, data: Dataset) -> None:

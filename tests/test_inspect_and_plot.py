@@ -6,6 +6,7 @@ import matplotlib
 import numpy as np
 import pytest
 import torch
+from matplotlib import font_manager
 from matplotlib import pyplot as plt
 from torch import nn
 
@@ -67,6 +68,13 @@ def test_chinese_labels_have_glyphs() -> None:
     plt.close(fig)
 
 
+def test_the_font_of_the_book_is_added_once() -> None:
+    plot.use_book_style()
+    known = len(font_manager.fontManager.ttflist)
+    plot.use_book_style()
+    assert len(font_manager.fontManager.ttflist) == known
+
+
 def test_map_colours_are_centred_on_zero() -> None:
     maps = {'a': torch.randn(1, 4, 5, 5), 'b': torch.rand(1, 4, 5, 5)}
     fig = plot.feature_maps(torch.rand(1, 1, 8, 8), maps, channels=4)
@@ -118,7 +126,7 @@ def test_mosaic_keeps_the_shape_of_a_picture_and_its_orientation() -> None:
     assert (x1 - x0) / (y1 - y0) == pytest.approx(2)
     assert (y0 + y1) / 2 == pytest.approx(0.5)
     assert np.array_equal(drawn.get_array(), image)
-    assert axes.yaxis_inverted() and y0 < y1  # 第 0 行在最上面
+    assert axes.yaxis_inverted() and drawn.origin == 'upper'  # 第 0 行在最上面
     plt.close(fig)
 
 

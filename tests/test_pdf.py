@@ -90,7 +90,7 @@ def pdf(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope='module')
 def document(pdf: Path) -> Iterator[PdfDocument]:
-    """印好的书，用浏览器里的同一个 PDFium 读；印它的是 Chromium，写书签的是 pikepdf。"""
+    """印好的书，用 PDFium 读：印它的是 Chromium，写书签的是 pikepdf。"""
     with PdfDocument(pdf) as opened:
         yield opened
 
@@ -193,7 +193,7 @@ def test_pdf_is_tagged_for_screen_readers(structure: Pdf) -> None:
 
 
 def test_only_title_and_author_are_written(structure: Pdf) -> None:
-    """没有制作时间：同样的书印出同样的内容。"""
+    """不写制作时间。"""
     assert set(structure.docinfo.keys()) == {'/Title', '/Author'}
     assert 'DenseNet' in str(structure.docinfo.Title)
 

@@ -87,7 +87,7 @@ def read_article(document: str) -> Tag:
 
 
 def is_screen_only(element: Tag) -> bool:
-    """逐个元素地问，比交给 soupsieve 一长串选择器快好几倍。"""
+    """纸上用不着。逐个元素地问：交给 soupsieve 一长串选择器，全书要多用 2.5 秒。"""
     return (
         element.name in SCREEN_ONLY_TAGS
         or not SCREEN_ONLY_CLASSES.isdisjoint(element.get('class', ()))
@@ -115,6 +115,8 @@ def describe_formulas(article: Tag) -> None:
     """公式是图形；给它们一个名字，PDF 的标签里就不会是空的。"""
     for formula in article.find_all('mjx-container'):
         picture = formula.find('svg', recursive=False)
+        if picture is None:
+            raise PaperError('有一个公式没有排成图形：请先运行 make formulas')
         picture['aria-label'] = '公式'
         del picture['aria-hidden']
 

@@ -69,7 +69,7 @@ RECIPES = {
 }  # fmt: skip
 
 
-BLOCKS_OF = {
+BLOCKS_OF = {  # 各档训练的网络
     'quick': tuple((channels // 2, *window) for channels, *window in BLOCKS),
     'laptop': BLOCKS,
     'gpu': BLOCKS,
