@@ -4,22 +4,21 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.image import AxesImage
 
-GAP = 0.12  # 格与格之间的空隙，以格的边长为单位
-
 
 class Mosaic:
     """``rows`` × ``columns`` 个方格，从左到右、从上到下编号，从 0 开始。
 
-    ``title_height`` 是每格上方留给标题的高度，以格的边长为单位；``title_size`` 是字号。
+    ``title_height`` 是每格上方留给标题的高度，``gap`` 是格与格之间的
+    空隙，都以格的边长为单位；``title_size`` 是字号。
     """
 
     def __init__(
         self, axes: Axes, rows: int, columns: int,
-        title_height: float = 0.0, title_size: float = 8,
+        title_height: float = 0.0, title_size: float = 8, gap: float = 0.12,
     ) -> None:  # fmt: skip
         self.axes, self.columns, self.title_size = axes, columns, title_size
-        self.pitch = 1 + GAP, 1 + GAP + title_height  # 横、竖方向上相邻两格的距离
-        right, bottom = columns * self.pitch[0] - GAP, rows * self.pitch[1] - GAP
+        self.pitch = 1 + gap, 1 + gap + title_height  # 横、竖方向上相邻两格的距离
+        right, bottom = columns * self.pitch[0] - gap, rows * self.pitch[1] - gap
         axes.set(xlim=(0, right), ylim=(bottom - title_height, -title_height))
         axes.set(aspect='equal')
         axes.axis('off')

@@ -140,7 +140,7 @@ def show_images(
     columns = min(columns, len(images))
     rows = -(-len(images) // columns)
     fig, axes = plt.subplots(figsize=(1.1 * columns, 1.35 * rows), layout='constrained')
-    mosaic = Mosaic(axes, rows, columns, title_height=0.2, title_size=10)
+    mosaic = Mosaic(axes, rows, columns, title_height=0.2, title_size=10, gap=0.22)
     for index, (image, title) in enumerate(zip(images, titles, strict=True)):
         mosaic.draw(index, image[0].float().cpu().numpy(), title, cmap='gray')
     return stamp(fig, provenance)
