@@ -98,7 +98,7 @@ book: $(BOOK_READY) ## 构建网站 _build/html（只排版，不需要 PyTorch�
 test: export DEEPCNN_PROFILE = quick
 # 进度条写到标准错误，逐格比较输出时不要它。
 test: export DEEPCNN_PROGRESS = 0
-# 让 glibc 向内核要大页：训练时频繁申请几十 MB 的张量，AlexNet 与 VGG 一步的时间少两成。
+# 让 glibc 向内核要大页：训练时频繁申请几十 MB 的张量，缺页少了，AlexNet 与 VGG 快一些。
 # 要 glibc 2.35、内核允许 madvise；别的系统不认识它，不受影响。
 test: export GLIBC_TUNABLES ?= glibc.malloc.hugetlb=1
 # 两个进程平分处理器的核：小批量上，一个核训练一个网络比两个核合训一个快得多。

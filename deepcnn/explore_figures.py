@@ -10,7 +10,7 @@ from matplotlib.patches import Rectangle
 
 from deepcnn.channel_pages import SEPARATE, ChannelPage
 from deepcnn.configurations import Cost
-from deepcnn.mosaic import Mosaic
+from deepcnn.mosaic import ONE_LINE, TWO_LINES, Mosaic
 from deepcnn.plot import stamp
 from deepcnn.windows import LayerView, Window, seen_units, view_layers
 
@@ -203,7 +203,7 @@ def channel_figure(page: ChannelPage, scale: str, provenance: str = '') -> Figur
     axes.axis('off')
     maps_axes = right.subplots()
     separate = scale == SEPARATE  # 标题有两行，没有色条
-    mosaic = Mosaic(maps_axes, rows, COLUMNS, title_height=0.4 if separate else 0.22)
+    mosaic = Mosaic(maps_axes, rows, COLUMNS, TWO_LINES if separate else ONE_LINE)
     signed = bool((page.limits[:, 0] < 0).any())
     for offset, one in enumerate(page.maps):
         low, high = page.limits[offset].tolist()

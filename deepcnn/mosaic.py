@@ -4,6 +4,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.image import AxesImage
 
+ONE_LINE, TWO_LINES = 0.22, 0.4  # 八号字的标题的高度，以特征图的格为单位
+
 
 class Mosaic:
     """``rows`` × ``columns`` 个方格，从左到右、从上到下编号，从 0 开始。
@@ -19,8 +21,8 @@ class Mosaic:
         self.axes, self.columns, self.title_size = axes, columns, title_size
         self.pitch = 1 + gap, 1 + gap + title_height  # 横、竖方向上相邻两格的距离
         right, bottom = columns * self.pitch[0] - gap, rows * self.pitch[1] - gap
-        axes.set(xlim=(0, right), ylim=(bottom - title_height, -title_height))
-        axes.set(aspect='equal')
+        top = -title_height
+        axes.set(xlim=(0, right), ylim=(bottom + top, top), aspect='equal')
         axes.axis('off')
 
     def draw(

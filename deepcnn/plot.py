@@ -16,7 +16,7 @@ from matplotlib.image import AxesImage
 from torch import Tensor
 
 from deepcnn.history import History
-from deepcnn.mosaic import Mosaic
+from deepcnn.mosaic import ONE_LINE, Mosaic
 
 FONT = Path(__file__).with_name('fonts') / 'NotoSansSC-subset.otf'
 
@@ -174,7 +174,7 @@ def feature_maps(
     )  # fmt: skip
     picture = image[0, 0].float().cpu().numpy()
     for axes, (name, values) in zip(grid.flat, maps.items(), strict=True):
-        mosaic = Mosaic(axes, 1, channels + 1, title_height=0.22)
+        mosaic = Mosaic(axes, 1, channels + 1, ONE_LINE)
         mosaic.draw(0, picture, '输入', cmap='gray')
         shown = values[0, :channels].detach().float().cpu().numpy()
         cmap, norm = _scale(shown)

@@ -111,10 +111,17 @@ def bookmarks(document: PdfDocument) -> list[Bookmark]:
 
 
 @pytest.fixture(scope='module')
-def first_pages(document: PdfDocument, bookmarks: list[Bookmark]) -> dict[str, str]:
+def marked_pages(document: PdfDocument, bookmarks: list[Bookmark]) -> dict[int, str]:
+    """{页码: 文字}，有书签的每一页。"""
+    pages = {mark.page for mark in bookmarks}
+    return {page: page_text(document, page) for page in pages}
+
+
+@pytest.fixture(scope='module')
+def first_pages(bookmarks: list[Bookmark], marked_pages: dict[int, str]) -> dict[str, str]:
     """{章名: 书签所指的那一页的文字}。"""
     chapters = [mark for mark in bookmarks if mark.level == 0]
-    return {mark.title: page_text(document, mark.page) for mark in chapters}
+    return {mark.title: marked_pages[mark.page] for mark in chapters}
 
 
 def squeezed(text: str) -> str:
@@ -149,11 +156,10 @@ def test_outline_lists_every_chapter_in_order(
 
 
 def test_outline_leads_to_the_page_with_the_heading(
-    document: PdfDocument, bookmarks: list[Bookmark]
+    bookmarks: list[Bookmark], marked_pages: dict[int, str]
 ) -> None:
-    texts = {page: page_text(document, page) for page in {m.page for m in bookmarks}}
     for mark in bookmarks:
-        assert mark.title in texts[mark.page], mark
+        assert mark.title in marked_pages[mark.page], mark
 
 
 def test_contents_name_the_right_pages(
