@@ -31,6 +31,7 @@ SCREEN_ONLY_CLASSES = {
     'sd-summary-state-marker', 'sd-octicon', 'expanded',
 }  # fmt: skip
 UNKNOWN = '000'
+UNPAINTED = 'body * { visibility: hidden }'  # 占地方，不画
 
 
 class PaperError(RuntimeError):
@@ -220,26 +221,28 @@ class Book:
         sheets.append((ROOT / 'tools' / 'paper.css').read_text(encoding='utf-8'))
         self.style = '\n'.join(sheets)
 
-    def page(self, pages: dict[str, int]) -> str:
+    def page(self, pages: dict[str, int], extra_style: str = '') -> str:
         return (
             '<!doctype html><html lang="zh-CN" data-theme="light"><head><meta charset="utf-8">'
             f'<title>{html.escape(self.config["title"])}</title>'
-            f'<style>{self.style}</style></head><body>{cover(self.config)}'
+            f'<style>{self.style}{extra_style}</style></head><body>{cover(self.config)}'
             '<nav class="contents"><h2>目录</h2>'
             f'{contents(self.entries, pages)}</nav>{self.body}</body></html>'
         )
 
     def print_to(
-        self, target: Path, pages: dict[str, int], *, tagged: bool = True
+        self, target: Path, pages: dict[str, int], *, draft: bool = False
     ) -> dict[str, int]:
         """印一遍，返回 {锚点: 页码}。
 
-        ``tagged`` 为假时不写给读屏软件用的标签，版面相同，印得快些。
+        ``draft`` 为真时只排版面：不画内容，也不写给读屏软件用的标签，快一半。
         """
-        SOURCE.write_text(self.page(pages), encoding='utf-8')
+        target.unlink(missing_ok=True)  # 前一遍的不算
+        style = UNPAINTED if draft else ''
+        SOURCE.write_text(self.page(pages, style), encoding='utf-8')
         run_browser(
             '--no-pdf-header-footer',
-            '--export-tagged-pdf' if tagged else '--disable-pdf-tagging',
+            '--disable-pdf-tagging' if draft else '--export-tagged-pdf',
             '--run-all-compositor-stages-before-draw',
             f'--print-to-pdf={target}',
             SOURCE.as_uri(),
@@ -300,7 +303,7 @@ def make_pdf(target: Path = TARGET) -> int:
     find_browser()
     book = Book()
     printed = SOURCE.with_suffix('.pdf')
-    before = book.print_to(printed, {}, tagged=False)  # 这一遍只为页码
+    before = book.print_to(printed, {}, draft=True)  # 这一遍只为页码
     missing = [e.anchor for e in book.entries if e.anchor and e.anchor not in before]
     if missing:
         raise PaperError(f'PDF 里找不到这些标题：{"、".join(missing[:5])}')
