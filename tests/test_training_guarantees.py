@@ -39,7 +39,7 @@ def test_same_seed_gives_the_same_curve_bit_for_bit(
 ) -> None:
     """一个有丢弃法，一个有批量归一化；增广也打开。"""
     recipe = Recipe(
-        size, 2, 1e-3, 16, train_images=64, test_images=64, shift=2, erasing=0.5
+        size, 2, 1e-3, 32, train_images=64, test_images=32, shift=2, erasing=0.5
     )
     first, second = (train(build, digits, recipe, 'quick', CPU) for _ in range(2))
     one, other = first[1].runs[0], second[1].runs[0]

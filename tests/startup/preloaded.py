@@ -1,0 +1,10 @@
+"""分出内核的进程导入一次，各个内核就不必再导入；deepcnn 不在其中。"""
+
+import os
+
+# 内核自己也这样设；matplotlib 在导入时就读它。
+os.environ.setdefault('MPLBACKEND', 'module://matplotlib_inline.backend_inline')
+
+import ipykernel.kernelapp  # noqa: E402, F401
+import matplotlib.pyplot  # noqa: E402, F401
+import torchvision.datasets  # noqa: E402, F401
