@@ -5,7 +5,6 @@
 
 import json
 import re
-import subprocess
 import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
@@ -150,15 +149,11 @@ def test_check_exits_with_1_and_names_the_file(
     assert 'nin.svg' in capsys.readouterr().out
 
 
-def test_unknown_argument_is_refused_in_chinese() -> None:
-    done = subprocess.run(
-        [sys.executable, str(SCRIPT), '--chekc'],
-        capture_output=True,
-        encoding='utf-8',
-        check=False,
-    )
-    assert done.returncode == 2
-    assert '用法' in done.stderr
+def test_unknown_argument_is_refused_in_chinese(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert draw_figures.main(['--chekc']) == 2
+    assert '用法' in capsys.readouterr().err
 
 
 def test_text_that_leaves_its_box_is_refused() -> None:

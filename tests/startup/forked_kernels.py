@@ -2,7 +2,7 @@
 
 每个内核仍是单独的进程，名字空间是空的：笔记本少写一句 import 照样出错。预先导入的只有
 preloaded.py 里的几个库。只有 make test 用它，make record 与读者的 Jupyter 照常启动内核。
-没有 forkserver 的系统（Windows）上什么也不改。
+只在 Linux 上这样做：Windows 不能分，macOS 的一些库分出来之后不能用。
 """
 
 import json
@@ -98,5 +98,5 @@ def launch_kernel(command: list[str], **options: object) -> object:
     return ForkedKernel(command[3:], options.get('cwd'), options.get('env'))
 
 
-if 'forkserver' in multiprocessing.get_all_start_methods():
+if sys.platform == 'linux':
     local_provisioner.launch_kernel = launch_kernel
