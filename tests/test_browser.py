@@ -42,11 +42,11 @@ const ready = window.MathJax && MathJax.startup ? MathJax.startup.promise : null
 Promise.resolve(ready).then(() => done());
 """
 
-# axe 逐个元素地查，而一章有几千个代码记号、公式的笔画、链接和格子。能不能看清由元素的
-# 种类决定：标签、类、样式和上层都相同的算一种（小节套几层、单元的标签不影响颜色），查
-# 颜色的规则只看一个。正文里同种的文字只留一个，其余并入上层；公式、复制按钮只留三个；
-# 链接、表格、带编号的元素（代码框除外）全部留下，其他规则逐个查。
-# 换配色时按钮的颜色是渐变的，查的时候要停在终点，所以也关掉渐变。
+# axe 逐个元素地查，而一章有几千个代码记号、公式的笔画、链接和格子。文字与底色由元素的
+# 种类决定：HTML 标签、类、样式和上层都相同的算一种（小节套几层、单元的标记不影响颜色）。
+# 正文里同种的记号只留一个，其余并入上层；公式、复制按钮只留三个；链接、带编号的元素、
+# 表格全部留下（表格换了字会变宽）。查对比度的规则在留下的里面每种只看一个看得见的，
+# 别的规则逐个看。换配色时按钮的颜色是渐变的，查的时候要停在终点，所以也关掉渐变。
 THIN_OUT = """
 const still = document.createElement('style');
 still.textContent = '* { transition: none !important; }';
@@ -54,36 +54,33 @@ document.head.append(still);
 for (const formula of [...document.querySelectorAll('mjx-container')].slice(3))
   formula.replaceWith('…');
 for (const button of [...document.querySelectorAll('.copybtn')].slice(3)) button.remove();
-const step = (element) => [
-  element.tagName, element.getAttribute('class')?.replace(/tag_\\S+/, ''),
-  element.getAttribute('style'),
-].join(' ');
+const classes = (element) => [...element.classList].filter((name) => !name.startsWith('tag_'));
 const kinds = new Map([[document.body, '']]);
 const kind = (element) => {
   if (!kinds.has(element)) {
     const above = kind(element.parentElement);
-    const isNested = element.matches('section section');
-    kinds.set(element, isNested ? above : `${above}>${step(element)}`);
+    const own = [element.tagName, ...classes(element), element.getAttribute('style')];
+    kinds.set(element, element.matches('section section') ? above : `${above}>${own}`);
   }
   return kinds.get(element);
 };
 const isNew = (element, seen) => seen.size < seen.add(kind(element)).size;
-const leaves = 'code, div, em, p, pre, span, strong';
 const kept = new Set();
-for (const leaf of [...document.querySelectorAll(`article :is(${leaves})`)].reverse()) {
-  const stays = leaf.children.length || leaf.closest('table') || leaf.matches('[id]:not(pre)');
-  if (!stays && !isNew(leaf, kept)) leaf.replaceWith(leaf.textContent);
+const leaves = [...document.querySelectorAll('article :is(code, em, p, span, strong)')];
+for (const leaf of leaves.reverse()) {
+  if (leaf.children.length || leaf.id || leaf.closest('table')) continue;
+  if (!isNew(leaf, kept)) leaf.replaceWith(leaf.textContent);
 }
 document.body.normalize();
-const coloured = new Set();
+const hasText = (element) => [...element.childNodes].some((n) => n.nodeType === 3 && n.data.trim());
+const looked = new Set();
 for (const element of document.body.querySelectorAll('*'))
-  if (!isNew(element, coloured)) element.dataset.alike = '';
+  if (hasText(element) && element.checkVisibility() && !isNew(element, looked))
+    element.dataset.alike = '';
 """
 
-# 两条查颜色的规则，只看上面没有记下的元素。
 ONE_OF_A_KIND = """
-for (const [id, selector] of Object.entries(arguments[0]))
-  axe.configure({ rules: [{ id, selector: `${selector}:not([data-alike])` }] });
+axe.configure({ rules: [{ id: 'color-contrast', selector: ':not([data-alike])' }] });
 """
 RUN_AXE = """
 const [options, done] = arguments;
@@ -93,9 +90,9 @@ axe.run(document, { ...always, ...options }).then((report) => done(
   report.violations.filter((rule) => ['serious', 'critical'].includes(rule.impact))
     .map(describe)));
 """
-COLOURS = {'color-contrast': '*', 'link-in-text-block': 'a[href]'}
+COLOURS = ['color-contrast', 'link-in-text-block']
 WITHOUT_COLOURS = {'rules': {rule: {'enabled': False} for rule in COLOURS}}
-ONLY_COLOURS = {'runOnly': list(COLOURS)}
+ONLY_COLOURS = {'runOnly': COLOURS}
 
 LOOK = """
 const inFrame = (element) => {
@@ -222,7 +219,7 @@ def visit(browser: WebDriver, url: str, width: int) -> Visit:
     if width > 500:
         seen.text = browser.execute_script(INTERFACE_TEXT)
     browser.execute_script(THIN_OUT)
-    browser.execute_script(AXE + ONE_OF_A_KIND, COLOURS)
+    browser.execute_script(AXE + ONE_OF_A_KIND)
     set_theme(browser, 'light')
     # 颜色与宽度无关，只在宽屏上看。
     if width > 500:

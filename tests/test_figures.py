@@ -5,6 +5,7 @@
 
 import json
 import re
+import runpy
 import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
@@ -150,9 +151,13 @@ def test_check_exits_with_1_and_names_the_file(
 
 
 def test_unknown_argument_is_refused_in_chinese(
-    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert draw_figures.main(['--chekc']) == 2
+    """当作命令执行；不另开进程，PyTorch 已经导入了。"""
+    monkeypatch.setattr(sys, 'argv', [str(SCRIPT), '--chekc'])
+    with pytest.raises(SystemExit) as stopped:
+        runpy.run_path(str(SCRIPT), run_name='__main__')
+    assert stopped.value.code == 2
     assert '用法' in capsys.readouterr().err
 
 

@@ -1,6 +1,8 @@
-"""make test 里分出来的内核，与照常启动的一样干净，一样停得下来。"""
+"""make test 里 fork 出来的内核，与照常启动的一样干净，一样停得下来。"""
 
 import os
+import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -8,6 +10,7 @@ from pathlib import Path
 import forked_kernels
 import nbformat
 import pytest
+from ipykernel.kernelspec import get_kernel_dict
 from jupyter_client.manager import start_new_kernel
 from jupyter_client.provisioning import local_provisioner
 from nbclient import NotebookClient
@@ -23,7 +26,8 @@ pytestmark = pytest.mark.skipif(
 @pytest.fixture(autouse=True)
 def forked(monkeypatch: pytest.MonkeyPatch) -> None:
     """直接运行 pytest 时没有装这个插件，在这里装上。"""
-    monkeypatch.setenv('PYTHONPATH', str(ROOT / 'tests' / 'startup'))
+    startup = str(ROOT / 'tests' / 'startup')
+    monkeypatch.setenv('PYTHONPATH', startup, prepend=os.pathsep)
     launch = forked_kernels.launch_kernel
     monkeypatch.setattr(local_provisioner, 'launch_kernel', launch)
 
@@ -47,7 +51,7 @@ def test_every_kernel_is_a_process_of_its_own() -> None:
 
 
 def test_libraries_are_loaded_but_not_imported() -> None:
-    """导入过的库装在内存里，名字空间里却没有：漏写的 import 看得出来。"""
+    """库在内存里，名字空间里却没有：漏写的 import 看得出来。"""
     ask = """
     import sys
     names = ('torch', 'torchvision', 'matplotlib', 'deepcnn')
@@ -98,3 +102,35 @@ def test_other_kernels_start_as_usual(monkeypatch: pytest.MonkeyPatch) -> None:
     )
     command = ['julia', '-m', 'ipykernel_launcher']
     assert forked_kernels.launch_kernel(command, cwd='.') is command
+
+
+def test_the_kernel_of_this_environment_is_recognised() -> None:
+    """nbval 用 ipykernel 给出的命令；它变了，内核就会悄悄地照常启动。"""
+    assert get_kernel_dict()['argv'][:3] == forked_kernels.PYTHON_KERNEL
+
+
+START_AND_DIE = """
+import os, signal
+import forked_kernels
+from jupyter_client.manager import start_new_kernel
+from jupyter_client.provisioning import local_provisioner
+local_provisioner.launch_kernel = forked_kernels.launch_kernel
+manager, client = start_new_kernel(kernel_name='python3')
+print(manager.provisioner.pid, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_no_kernel_is_left_when_pytest_is_killed() -> None:
+    done = subprocess.run(
+        [sys.executable, '-c', START_AND_DIE],
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == -signal.SIGKILL
+    kernel = Path('/proc', done.stdout.strip())
+    deadline = time.monotonic() + 20
+    while kernel.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not kernel.exists()

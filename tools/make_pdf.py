@@ -235,9 +235,9 @@ class Book:
     ) -> dict[str, int]:
         """印一遍，返回 {锚点: 页码}。
 
-        ``draft`` 为真时只排版面：不画内容，也不写给读屏软件用的标签，快一半。
+        ``draft`` 为真时只排版面：不画内容，也不写给读屏软件用的标签，印得快。
         """
-        target.unlink(missing_ok=True)  # 前一遍的不算
+        target.unlink(missing_ok=True)  # 删掉上一遍的，免得误当成这一遍的
         style = UNPAINTED if draft else ''
         SOURCE.write_text(self.page(pages, style), encoding='utf-8')
         run_browser(
