@@ -57,11 +57,10 @@ def require_image_size(name: str, size: int, smallest: int) -> None:
 def initialize(net: nn.Module) -> nn.Module:
     """就地做 He 初始化并返回 ``net``：权重方差为 2/fan_in，偏置为 0。
 
-    依据 He 等（2015）对 ReLU 网络的推导，见 arXiv:1502.01852。``meta`` 设备上的权重只有
-    形状，没有值，初始化只费时间，所以略过。
+    依据 He 等（2015）对 ReLU 网络的推导，见 arXiv:1502.01852。
     """
     for module in net.modules():
-        if isinstance(module, nn.Conv2d | nn.Linear) and not module.weight.is_meta:
+        if isinstance(module, nn.Conv2d | nn.Linear):
             nn.init.kaiming_normal_(module.weight, nonlinearity='relu')
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
