@@ -115,6 +115,7 @@ import forked_kernels
 from jupyter_client.manager import start_new_kernel
 from jupyter_client.provisioning import local_provisioner
 local_provisioner.launch_kernel = forked_kernels.launch_kernel
+forked_kernels.PRELOADED = []  # 这里用不着
 manager, client = start_new_kernel(kernel_name='python3')
 print(manager.provisioner.pid, flush=True)
 os.kill(os.getpid(), signal.SIGKILL)

@@ -21,6 +21,7 @@ import pytest
 from jupyter_client.provisioning import local_provisioner
 
 PYTHON_KERNEL = [sys.executable, '-m', 'ipykernel_launcher']
+PRELOADED = ['preloaded']
 START_LIMIT = 60  # 秒
 
 launch_afresh = local_provisioner.launch_kernel
@@ -53,7 +54,7 @@ class ForkedKernel:
         is_quiet: bool,
     ) -> None:
         context = multiprocessing.get_context('forkserver')
-        context.set_forkserver_preload(['preloaded'])
+        context.set_forkserver_preload(PRELOADED)
         environment = dict(os.environ if env is None else env)
         path = path_of_a_fresh_python(environment)
         self._process = context.Process(
