@@ -45,8 +45,9 @@ Promise.resolve(ready).then(() => done());
 # axe 逐个元素地查，而一章有几千个代码记号、公式的笔画、链接和格子。文字与底色由元素的
 # 种类决定：HTML 标签、类、样式和上层都相同的算一种（小节套几层、单元的标记不影响颜色）。
 # 正文里同种的记号只留一个，其余并入上层；公式、复制按钮只留三个；链接、带编号的元素、
-# 表格全部留下（表格换了字会变宽）。查对比度的规则在留下的里面每种只看一个看得见的，
-# 别的规则逐个看。换配色时按钮的颜色是渐变的，查的时候要停在终点，所以也关掉渐变。
+# 表格全部留下（表格换了字会变宽）。查对比度的规则在留下的里面每种只看一个，要看得见、
+# 不止一个字（只有一个字的，axe 不作判断）；别的规则逐个看。
+# 换配色时按钮的颜色是渐变的，查的时候要停在终点，所以也关掉渐变。
 THIN_OUT = """
 const still = document.createElement('style');
 still.textContent = '* { transition: none !important; }';
@@ -65,14 +66,17 @@ const kind = (element) => {
   return kinds.get(element);
 };
 const isNew = (element, seen) => seen.size < seen.add(kind(element)).size;
+const isLong = (text) => text.trim().length > 1;
 const kept = new Set();
 const leaves = [...document.querySelectorAll('article :is(code, em, p, span, strong)')];
 for (const leaf of leaves.reverse()) {
   if (leaf.children.length || leaf.id || leaf.closest('table')) continue;
-  if (!isNew(leaf, kept)) leaf.replaceWith(leaf.textContent);
+  if (isLong(leaf.textContent) && isNew(leaf, kept)) continue;
+  leaf.replaceWith(leaf.textContent);
 }
 document.body.normalize();
-const hasText = (element) => [...element.childNodes].some((n) => n.nodeType === 3 && n.data.trim());
+const hasText = (element) =>
+  [...element.childNodes].some((node) => node.nodeType === Node.TEXT_NODE && isLong(node.data));
 const looked = new Set();
 for (const element of document.body.querySelectorAll('*'))
   if (hasText(element) && element.checkVisibility() && !isNew(element, looked))
