@@ -23,7 +23,9 @@ MARKERS = 'osD^vP'
 def curves_with_spread(
     trials: Sequence[Trial], series: Sequence[str] = ('train_loss', 'test_accuracy')
 ) -> Figure:
-    """每个量一幅：各轮的平均，带宽是 ± 一个样本标准差（一个种子时没有带）。
+    """每个量一幅，上下排列：各轮的平均，带宽是 ± 一个样本标准差（一个种子时没有带）。
+
+    上下排列时，缩到手机的宽度字仍看得清。
 
     ``series`` 的名字见 SERIES，不认识时抛出 ValueError；一次训练也没有时也是。
     """
@@ -34,20 +36,21 @@ def curves_with_spread(
         legal = '、'.join(SERIES)
         raise ValueError(f'没有 {"、".join(unknown)} 这条曲线：请从 {legal} 中选')
     fig, grid = plt.subplots(
-        1, len(series), figsize=(4.5 * len(series), 3.8), squeeze=False,
-        layout='constrained',
+        len(series), 1, figsize=(6.5, 0.7 + 2.9 * len(series)), squeeze=False,
+        sharex=True, layout='constrained',
     )  # fmt: skip
-    for axes, name in zip(grid[0], series, strict=True):
+    for axes, name in zip(grid[:, 0], series, strict=True):
         title, values_of = SERIES[name]
         for trial, marker in zip(trials, MARKERS, strict=False):
             runs = [values_of(run) for run in trial.history.runs]
             _band(axes, np.array(runs), trial.label, marker)
-        axes.set(xlabel='轮', ylabel=title)
+        axes.set_ylabel(title)
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.grid(alpha=0.3)
+    grid[-1, 0].set_xlabel('轮')
     fig.legend(
         *grid[0, 0].get_legend_handles_labels(), loc='outside upper center',
-        ncols=min(4, len(trials)), fontsize=9,
+        ncols=min(3, len(trials)), fontsize=9,
     )  # fmt: skip
     return stamp(fig, trials[0].history.provenance)
 

@@ -222,11 +222,12 @@ def test_one_seed_has_no_spread_in_the_tables() -> None:
 def test_curves_show_means_and_bands() -> None:
     trials = [trial_with([0.9] * 3, [0.7, 0.8, 0.9], name) for name in ('甲', '乙')]
     fig = curves_with_spread(trials)
-    left, right = fig.axes
-    assert [line.get_ydata()[-1] for line in right.lines] == pytest.approx([0.8, 0.8])
-    band = right.collections[0].get_paths()[0].vertices[:, 1]
+    upper, lower = fig.axes
+    assert [line.get_ydata()[-1] for line in lower.lines] == pytest.approx([0.8, 0.8])
+    band = lower.collections[0].get_paths()[0].vertices[:, 1]
     assert (band.min(), band.max()) == pytest.approx((0.1, 0.9))
-    assert [line.get_label() for line in left.lines] == ['甲', '乙']
+    assert upper.get_position().y0 > lower.get_position().y0
+    assert [line.get_label() for line in upper.lines] == ['甲', '乙']
     with pytest.raises(ValueError, match='train_loss'):
         curves_with_spread(trials, ['accuracy'])
     with pytest.raises(ValueError, match='run_variants'):
