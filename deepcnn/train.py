@@ -19,6 +19,7 @@ from deepcnn.history import History, Run
 from deepcnn.profile import choose_device, choose_profile, describe_device
 from deepcnn.progress import progress_bar, report_epoch, show_step
 from deepcnn.recipe import Recipe
+from deepcnn.small_maps import faster_small_maps
 
 TEST_BATCH = 500  # 评价时每批的图像数
 
@@ -124,11 +125,12 @@ def fit(
         schedule = make_schedule(optimizer, recipe, steps)
         torch.manual_seed(seed)  # Dropout 的随机数与 build() 用掉多少个无关
         started = perf_counter()
-        for epoch in range(recipe.epochs):
-            train_epoch(net, data, recipe, run, optimizer, schedule, device)
-            run.test_accuracy.append(evaluate(net, data, recipe))
-            run.seconds = perf_counter() - started
-            report_epoch(run, epoch, recipe, data)
+        with faster_small_maps(net):
+            for epoch in range(recipe.epochs):
+                train_epoch(net, data, recipe, run, optimizer, schedule, device)
+                run.test_accuracy.append(evaluate(net, data, recipe))
+                run.seconds = perf_counter() - started
+                report_epoch(run, epoch, recipe, data)
     except KeyboardInterrupt:
         print(f'{data.name}  已中断：保留前 {len(run.test_accuracy)} 轮的记录')
         keep_finished_epochs(run)

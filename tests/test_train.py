@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import torch
@@ -224,3 +225,18 @@ def test_finished_seed_is_read_back_and_announced(
     longer = Recipe(8, 1, 1e-2, 64, train_images=512, test_images=200)
     _, third = train(small_net, digits, longer, 'quick', CPU)
     assert third.runs[0].epoch_seconds != first.runs[0].epoch_seconds
+
+
+@pytest.mark.parametrize('name', ['batches', 'small_maps', 'train'])
+def test_checkpoint_belongs_to_the_code_that_computed_it(
+    digits: Dataset, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    net, original = small_net(), checkpoint.code_without_comments
+    before = checkpoint.path_of(net, digits, SHORT, 0, CPU)
+
+    def edited(module: ModuleType) -> str:
+        changed = module.__name__ == f'deepcnn.{name}'
+        return original(module) + 'pass' * changed
+
+    monkeypatch.setattr(checkpoint, 'code_without_comments', edited)
+    assert checkpoint.path_of(net, digits, SHORT, 0, CPU) != before

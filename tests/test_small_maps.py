@@ -1,0 +1,139 @@
+"""比核还小的特征图：另一种算法的梯度与 PyTorch 的相同，只在该用的地方用，用完恢复。"""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from deepcnn import small_maps
+from deepcnn.data import load_digits_dataset
+from deepcnn.models.resnet import resnet18
+from deepcnn.recipe import Recipe
+from deepcnn.small_maps import faster_small_maps
+from deepcnn.train import train
+
+
+@pytest.fixture
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
+    """每次用这里的算法，记下输入的形状。"""
+    shapes = []
+    real = small_maps.weight_gradient
+
+    def spy(X: Tensor, *rest: object) -> Tensor:
+        shapes.append(tuple(X.shape))
+        return real(X, *rest)
+
+    monkeypatch.setattr(small_maps, 'weight_gradient', spy)
+    return shapes
+
+
+@pytest.fixture(autouse=True)
+def always_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """不管这台机器的 CPU 有没有 AVX-512，都当作需要。"""
+    monkeypatch.setattr(small_maps, 'needed_here', lambda: True)
+
+
+def gradients(net: nn.Module, X: Tensor) -> list[Tensor]:
+    X = X.detach().requires_grad_()
+    net.zero_grad(set_to_none=True)
+    net(X).square().sum().backward()
+    return [X.grad, *[p.grad for p in net.parameters()]]
+
+
+@pytest.mark.parametrize('bias', [True, False])
+@pytest.mark.parametrize('stride', [1, 2, (1, 2)])
+@pytest.mark.parametrize(('height', 'width'), [(1, 1), (2, 2), (2, 5), (4, 1)])
+def test_gradients_are_those_of_pytorch(
+    height: int, width: int, stride: int, bias: bool, counted: list
+) -> None:
+    torch.manual_seed(0)
+    net = nn.Conv2d(3, 8, 3, stride, padding=1, bias=bias)
+    X = torch.randn(5, 3, height, width)
+    expected = gradients(net, X)
+    assert not counted
+    with faster_small_maps(net):
+        found = gradients(net, X)
+    assert counted == [(5, 3, height, width)]
+    for a, b in zip(found, expected, strict=True):
+        torch.testing.assert_close(a, b)
+
+
+@pytest.mark.parametrize(
+    'build',
+    [
+        lambda: nn.Conv2d(4, 4, 3, padding=1, groups=2),
+        lambda: nn.Conv2d(4, 4, 3, padding=2, dilation=2),
+        lambda: nn.Conv2d(4, 4, 3, padding='same'),
+        lambda: nn.Conv2d(4, 4, 3, padding=1, padding_mode='reflect'),
+        lambda: nn.Conv2d(4, 4, 1),
+    ],
+    ids=['分组', '膨胀', 'same', '镜像填充', '1×1'],
+)
+def test_other_convolutions_are_left_alone(
+    build: Callable[[], nn.Module], counted: list
+) -> None:
+    net = build()
+    with faster_small_maps(net):
+        gradients(net, torch.randn(2, 4, 2, 2))
+    assert not counted
+
+
+def test_large_maps_bf16_and_evaluation_are_left_alone(counted: list) -> None:
+    net = nn.Conv2d(4, 4, 3, padding=1)
+    with faster_small_maps(net):
+        gradients(net, torch.randn(2, 4, 3, 3))
+        with torch.autocast('cpu', dtype=torch.bfloat16):
+            gradients(net, torch.randn(2, 4, 2, 2))
+        with torch.inference_mode():
+            net(torch.randn(2, 4, 2, 2))
+    assert not counted
+
+
+def test_one_image_without_a_batch_is_left_alone(counted: list) -> None:
+    net = nn.Conv2d(4, 4, 3, padding=1)
+    with faster_small_maps(net):
+        assert net(input=torch.randn(4, 2, 2)).shape == (4, 2, 2)
+    assert not counted
+
+
+def test_network_is_as_before_afterwards() -> None:
+    layer = nn.Conv2d(4, 4, 3, padding=1)
+    with pytest.raises(KeyError), faster_small_maps(nn.Sequential(layer, layer)):
+        assert 'forward' in vars(layer)
+        raise KeyError
+    assert 'forward' not in vars(layer)
+
+
+def test_a_second_time_inside_changes_nothing(counted: list) -> None:
+    net = nn.Conv2d(4, 4, 3, padding=1)
+    with faster_small_maps(net):
+        with faster_small_maps(net):
+            pass
+        gradients(net, torch.randn(2, 4, 2, 2))
+    assert counted == [(2, 4, 2, 2)]
+    assert 'forward' not in vars(net)
+
+
+@pytest.mark.parametrize(('capability', 'needed'), [('AVX2', True), ('AVX512', False)])
+def test_only_avx2_needs_it(
+    monkeypatch: pytest.MonkeyPatch, capability: str, needed: bool
+) -> None:
+    monkeypatch.undo()  # 这里要真的 needed_here
+    monkeypatch.setattr(torch.backends.cpu, 'get_cpu_capability', lambda: capability)
+    net = nn.Conv2d(4, 4, 3)
+    with faster_small_maps(net):
+        assert ('forward' in vars(net)) is needed
+
+
+def test_training_uses_it_and_learns_the_same(
+    counted: list, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = Recipe(33, 1, 1e-3, 8, train_images=32, test_images=20, precision='fp32')
+    data = load_digits_dataset()
+    faster = train(resnet18, data, recipe, device='cpu')[1].runs[0]
+    assert counted == [(8, 512, 2, 2)] * 12  # 4 步，每步 3 个卷积层
+    monkeypatch.setattr(small_maps, 'is_worth_it', lambda layer, X: False)
+    usual = train(resnet18, data, recipe, device='cpu')[1].runs[0]
+    assert len(counted) == 12
+    assert faster.train_loss == pytest.approx(usual.train_loss, rel=1e-3)
