@@ -7,7 +7,7 @@
 import gc
 import math
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from deepcnn import small_maps
 from deepcnn import train as train_module
 from deepcnn.batches import test_batches
 from deepcnn.benchmark import AGAIN, BASELINE, ENGINE, TUNED, Row
@@ -200,10 +201,12 @@ def run_epochs(
     recipe: Recipe,
     fused: bool,
     row: Row | None = None,
+    small: bool = False,
 ) -> Run:
     """与 ``train.fit`` 相同的循环，只是把训练与评价分开计时。
 
     ``stepping`` 是训练时调用的网络：编译过的，或者就是 ``net``；评价总用 ``net``。
+    ``small``：比核还小的图用书里的算法求权重的梯度（``fit`` 总是用）。
     """
     device = data.train.images.device
     steps = len(data.train) // recipe.batch_size
@@ -215,9 +218,10 @@ def run_epochs(
     for _ in range(recipe.epochs):
         synchronize(device)
         began = perf_counter()
-        train_module.train_epoch(
-            stepping, data, recipe, run, optimizer, schedule, device
-        )
+        with small_maps.faster_small_maps(net) if small else nullcontext():
+            train_module.train_epoch(
+                stepping, data, recipe, run, optimizer, schedule, device
+            )
         synchronize(device)
         trained = perf_counter()
         run.test_accuracy.append(train_module.evaluate(net, data, recipe))
@@ -228,7 +232,12 @@ def run_epochs(
 
 
 def measure_engine(
-    contest: Contest, row: Row, recipe: Recipe, fused: bool, compiled: bool = False
+    contest: Contest,
+    row: Row,
+    recipe: Recipe,
+    fused: bool,
+    compiled: bool = False,
+    small: bool = False,
 ) -> Row:
     """用本书的训练循环训练，填好 ``row``。"""
     device, data = contest.device, contest.data
@@ -238,10 +247,11 @@ def measure_engine(
         stepping, row.compile_seconds = compile_network(net, data, recipe)
     few = data.first(recipe.batch_size * contest.warm_up_steps, 100)
     epochs = contest.warm_up_epochs(len(few.train) // recipe.batch_size)
-    run_epochs(net, stepping, few, replace(recipe, epochs=epochs), fused)
+    few_recipe = replace(recipe, epochs=epochs)
+    run_epochs(net, stepping, few, few_recipe, fused, small=small)
     net.load_state_dict(contest.fresh().state_dict())
     with peak_memory(row, device), waiting_timed() as waited:
-        run_epochs(net, stepping, data, recipe, fused, row)
+        run_epochs(net, stepping, data, recipe, fused, row, small)
     pairs = zip(row.epoch_seconds, waited, strict=True)
     row.step_seconds = [whole - waiting for whole, waiting in pairs]
     return row
@@ -341,15 +351,21 @@ def ladder(contest: Contest, workers: int) -> list[Rung]:
         return measure_d2l(contest, row, replayed, tests)
 
     def with_engine(
-        recipe: Recipe, fused: bool = True, compiled: bool = False
+        recipe: Recipe,
+        fused: bool = True,
+        compiled: bool = False,
+        small: bool = False,
     ) -> Callable[[Row], Row]:
-        return lambda row: measure_engine(contest, row, recipe, fused, compiled)
+        return lambda row: measure_engine(contest, row, recipe, fused, compiled, small)
 
     tuned = [tuned_loader(loader, workers, contest.device) for loader in plain]
     replayed = ReplayedBatches(contest.data, base, SEED)
     layout = replace(base, channels_last=True)
     bf16 = replace(layout, precision='bf16')
     fast = bf16 if train_module.has_fast_bf16(contest.device) else layout
+    on_cpu = contest.device.type == 'cpu'
+    small = on_cpu and fast is layout and small_maps.needed_here()  # 别处用不上
+    own_gradient = with_engine(fast, fused=False, small=True)
     rungs = [
         Rung(BASELINE, 'd2l 原样', base, with_d2l(*plain)),
         Rung(TUNED, '只调 DataLoader', base, with_d2l(*tuned)),
@@ -357,8 +373,11 @@ def ladder(contest: Contest, workers: int) -> list[Rung]:
         Rung('nosync', '本书的循环', base, with_engine(base, False)),
         Rung('layout', 'channels_last', layout, with_engine(layout, False)),
         Rung('bf16', 'bf16', bf16, with_engine(bf16, False)),
-        Rung(ENGINE, '融合的优化器', fast, with_engine(fast)),
+        Rung('small', '小图的权重梯度', fast, own_gradient),
+        Rung(ENGINE, '融合的优化器', fast, with_engine(fast, small=small)),
     ]
+    if not small:
+        rungs = [rung for rung in rungs if rung.name != 'small']
     if fast is layout:  # 没有 bf16 指令的 CPU 上不测这一行
         rungs = [rung for rung in rungs if rung.name != 'bf16']
     if contest.device.type == 'cuda':

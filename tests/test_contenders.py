@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from deepcnn import contenders, d2l_bridge
+from deepcnn import contenders, d2l_bridge, small_maps
 from deepcnn import train as train_module
 from deepcnn.batches import prepare
 from deepcnn.benchmark import Row
@@ -139,39 +139,59 @@ def test_both_loops_do_the_same_arithmetic(contest: Contest, data: Dataset) -> N
     assert [r.test_accuracy for r in records] == pytest.approx(run.test_accuracy)
 
 
-def test_benchmark_runs_the_loop_of_the_book(contest: Contest, data: Dataset) -> None:
+def test_benchmark_runs_the_loop_of_the_book(
+    contest: Contest, data: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(small_maps, 'needed_here', lambda: True)
+    contest = replace(contest, build=with_small_maps)
     recipe = contest.recipe()
     ours = contest.fresh()
-    timed = run_epochs(ours, ours, data, recipe, fused=True)
+    timed = run_epochs(ours, ours, data, recipe, fused=True, small=True)
     usual = train_module.fit(contest.fresh(), data, recipe, contenders.SEED, CPU)
     assert timed.train_loss == usual.train_loss
     assert timed.test_accuracy == usual.test_accuracy
+
+
+def with_small_maps() -> nn.Module:
+    """在 2×2 的图上做 3×3 卷积。"""
+    return nn.Sequential(
+        nn.AdaptiveAvgPool2d(2), nn.Conv2d(1, 4, 3, padding=1), nn.Flatten(),
+        nn.Linear(16, 10),
+    )  # fmt: skip
 
 
 def settings_of(rung: Rung, contest: Contest, spy: list[tuple]) -> dict:
     """本书的循环这一行真正用的设置：配方、融合、编译。"""
     spy.clear()
     rung.measure(new_row(rung, contest))
-    [(recipe, fused, compiled)] = spy
+    [(recipe, fused, compiled, small)] = spy
     assert recipe == rung.recipe
-    return recipe.to_dict() | {'fused': fused, 'compiled': compiled}
+    switches = {'fused': fused, 'compiled': compiled, 'small': small}
+    return recipe.to_dict() | switches
 
 
 @pytest.mark.parametrize('bf16', [True, False])
+@pytest.mark.parametrize('device', ['cuda', 'cpu'])
 def test_each_row_changes_one_thing(
-    contest: Contest, monkeypatch: pytest.MonkeyPatch, bf16: bool
+    contest: Contest, monkeypatch: pytest.MonkeyPatch, device: str, bf16: bool
 ) -> None:
-    """梯子照 GPU 的排，但不测量：只看每一行交给循环的设置。"""
+    """不测量，只看每一行交给循环的设置；GPU 的梯子在 CPU 上也排得出来。"""
     used: list[tuple] = []
 
     def remember(
-        contest: Contest, row: Row, recipe: Recipe, fused: bool, compiled: bool = False
+        contest: Contest,
+        row: Row,
+        recipe: Recipe,
+        fused: bool,
+        compiled: bool = False,
+        small: bool = False,
     ) -> None:
-        used.append((recipe, fused, compiled))
+        used.append((recipe, fused, compiled, small))
 
     monkeypatch.setattr(contenders, 'measure_engine', remember)
     monkeypatch.setattr(train_module, 'has_fast_bf16', lambda device: bf16)
-    rungs = ladder(replace(contest, device=torch.device('cuda')), workers=1)
+    monkeypatch.setattr(small_maps, 'needed_here', lambda: True)
+    rungs = ladder(replace(contest, device=torch.device(device)), workers=1)
     assert rungs[0].name == 'd2l' and rungs[-1].name == 'd2l-again'
     for rung in rungs:
         assert rung.recipe.flip is False and rung.recipe.shift == 0
@@ -183,15 +203,38 @@ def test_each_row_changes_one_thing(
         for rung, before, now in zip(ours[1:], settings, settings[1:], strict=False)
     }
     expected = {
-        'layout': ['channels_last'], 'bf16': ['precision'], 'fused': ['fused'],
+        'layout': ['channels_last'], 'bf16': ['precision'],
+        'small': ['small'], 'fused': ['fused'],
         'batch': ['batch_size'], 'compile': ['compiled'],
     }  # fmt: skip
     if not bf16:
         del expected['bf16']
+    if bf16 or device == 'cuda':  # 那里 fit 也用不上它
+        del expected['small']
+    if device == 'cpu':
+        del expected['batch'], expected['compile']
     assert changed == expected
     assert {key for key in settings[0] if settings[0][key] != settings[-1][key]} == {
         key for keys in expected.values() for key in keys
     }
+
+
+@pytest.mark.parametrize('on', [True, False])
+def test_gradient_on_small_maps_is_ours_only_where_the_row_says_so(
+    contest: Contest, data: Dataset, monkeypatch: pytest.MonkeyPatch, on: bool
+) -> None:
+    maps: list[tuple[int, ...]] = []
+    real = small_maps.weight_gradient
+
+    def spy(X: torch.Tensor, *rest: object) -> torch.Tensor:
+        maps.append(tuple(X.shape[2:]))
+        return real(X, *rest)
+
+    monkeypatch.setattr(small_maps, 'weight_gradient', spy)
+    monkeypatch.setattr(small_maps, 'needed_here', lambda: True)
+    net = with_small_maps()
+    run_epochs(net, net, data, contest.recipe(), fused=False, small=on)
+    assert set(maps) == ({(2, 2)} if on else set())
 
 
 def test_enlarged_test_images_live_only_while_their_row_is_measured(

@@ -49,6 +49,7 @@ from deepcnn.roofline import (  # noqa: E402
     lower_bound,
     measure_peaks,
 )
+from deepcnn.small_maps import faster_small_maps  # noqa: E402
 from deepcnn.train import TrainingDiverged, has_fast_bf16  # noqa: E402
 
 EPOCHS = 3
@@ -188,7 +189,8 @@ def prepared_step(contest: Contest, recipe: Recipe) -> Callable[[], None]:
 
     def step() -> None:
         optimizer.zero_grad(set_to_none=True)
-        contenders.training_step(net, contest.data, recipe)
+        with faster_small_maps(net):
+            contenders.training_step(net, contest.data, recipe)
         optimizer.step()
 
     step()
