@@ -144,6 +144,7 @@ def test_conditions_are_those_recorded(chapter: str) -> None:
         mean_and_sd([run.seconds for run in record.runs], 0),
         str(history.image_size),
         str(history.epochs),
+        history.precision,
         f'{total / 60:.1f}',
         f'{min(seconds):.0f}～{max(seconds):.0f}',
     ]
