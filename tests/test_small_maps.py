@@ -129,11 +129,24 @@ def test_only_avx2_needs_it(
 def test_training_uses_it_and_learns_the_same(
     counted: list, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    recipe = Recipe(33, 1, 1e-3, 8, train_images=32, test_images=20, precision='fp32')
+    def build() -> nn.Module:
+        return nn.Sequential(
+            nn.AdaptiveAvgPool2d(2), nn.Conv2d(1, 16, 3, padding=1), nn.ReLU(),
+            nn.Flatten(), nn.Linear(64, 10),
+        )  # fmt: skip
+
+    recipe = Recipe(8, 2, 1e-2, 8, train_images=32, test_images=20, precision='fp32')
     data = load_digits_dataset()
-    faster = train(resnet18, data, recipe, device='cpu')[1].runs[0]
-    assert counted == [(8, 512, 2, 2)] * 12  # 4 步，每步 3 个卷积层
+    faster = train(build, data, recipe, device='cpu')[1].runs[0]
+    assert counted == [(8, 1, 2, 2)] * 8  # 2 轮，每轮 4 步
     monkeypatch.setattr(small_maps, 'is_worth_it', lambda layer, X: False)
-    usual = train(resnet18, data, recipe, device='cpu')[1].runs[0]
-    assert len(counted) == 12
-    assert faster.train_loss == pytest.approx(usual.train_loss, rel=1e-3)
+    usual = train(build, data, recipe, device='cpu')[1].runs[0]
+    assert len(counted) == 8
+    assert faster.train_loss == pytest.approx(usual.train_loss, rel=1e-5)
+
+
+def test_resnet_at_48_pixels_has_three_such_layers(counted: list) -> None:
+    net = resnet18()
+    with faster_small_maps(net):
+        net(torch.zeros(2, 1, 48, 48)).sum().backward()
+    assert counted == [(2, 512, 2, 2)] * 3
