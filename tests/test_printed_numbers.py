@@ -410,3 +410,18 @@ def test_times_of_recomputing_are_those_printed() -> None:
     assert f'{min(middles):.2f} 到 {max(middles):.2f} 倍' in page
     slower = f'慢 {100 * min(middles) - 100:.0f}% 到 {100 * max(middles) - 100:.0f}%'
     assert slower in page and slower in answers
+
+
+def test_minutes_told_in_words_are_those_recorded() -> None:
+    """README 与「性能」正文里手写的完整训练的分钟数。"""
+    histories = [load_history(name) for name, _, _ in NETWORKS.values()]
+    minutes: dict[str, list[int]] = {'bf16': [], 'fp32': []}
+    for history in histories:
+        total = sum(run.seconds for run in history.runs) / len(history.runs)
+        minutes[history.precision].append(round(total / 60))
+    fast, [slow] = minutes['bf16'], minutes['fp32']
+    readme = (CHAPTERS.parent / 'README.md').read_text(encoding='utf-8')
+    assert len(fast) == 5
+    assert f'五章各用 {min(fast)} 到 {max(fast)} 分钟' in readme
+    page = (CHAPTERS / 'performance.md').read_text(encoding='utf-8')
+    assert f'在那样的 CPU 上训练的，用了 {slow} 分钟' in page
