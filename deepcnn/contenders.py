@@ -351,12 +351,9 @@ def ladder(contest: Contest, workers: int) -> list[Rung]:
         return measure_d2l(contest, row, replayed, tests)
 
     def with_engine(
-        recipe: Recipe,
-        fused: bool = True,
-        compiled: bool = False,
-        small: bool = False,
+        recipe: Recipe, fused: bool = True, **switches: bool
     ) -> Callable[[Row], Row]:
-        return lambda row: measure_engine(contest, row, recipe, fused, compiled, small)
+        return lambda row: measure_engine(contest, row, recipe, fused, **switches)
 
     tuned = [tuned_loader(loader, workers, contest.device) for loader in plain]
     replayed = ReplayedBatches(contest.data, base, SEED)
@@ -365,7 +362,6 @@ def ladder(contest: Contest, workers: int) -> list[Rung]:
     fast = bf16 if train_module.has_fast_bf16(contest.device) else layout
     on_cpu = contest.device.type == 'cpu'
     small = on_cpu and fast is layout and small_maps.needed_here()  # 别处用不上
-    own_gradient = with_engine(fast, fused=False, small=True)
     rungs = [
         Rung(BASELINE, 'd2l 原样', base, with_d2l(*plain)),
         Rung(TUNED, '只调 DataLoader', base, with_d2l(*tuned)),
@@ -373,13 +369,11 @@ def ladder(contest: Contest, workers: int) -> list[Rung]:
         Rung('nosync', '本书的循环', base, with_engine(base, False)),
         Rung('layout', 'channels_last', layout, with_engine(layout, False)),
         Rung('bf16', 'bf16', bf16, with_engine(bf16, False)),
-        Rung('small', '小图的权重梯度', fast, own_gradient),
+        Rung('small', '小图的权重梯度', fast, with_engine(fast, False, small=True)),
         Rung(ENGINE, '融合的优化器', fast, with_engine(fast, small=small)),
     ]
-    if not small:
-        rungs = [rung for rung in rungs if rung.name != 'small']
-    if fast is layout:  # 没有 bf16 指令的 CPU 上不测这一行
-        rungs = [rung for rung in rungs if rung.name != 'bf16']
+    used = {'bf16': fast is bf16, 'small': small}  # 这里用不上的行不测
+    rungs = [rung for rung in rungs if used.get(rung.name, True)]
     if contest.device.type == 'cuda':
         large = replace(fast, batch_size=512)
         compiled = with_engine(large, compiled=True)

@@ -35,6 +35,22 @@ def no_figure_is_left_open() -> Iterator[None]:
         pyplot.close('all')
 
 
+@pytest.fixture
+def small_map_shapes(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
+    """每次在比核还小的图上用书里的算法求梯度，记下输入的形状。"""
+    from deepcnn import small_maps
+
+    shapes = []
+    real = small_maps.weight_gradient
+
+    def spy(*args: object) -> object:
+        shapes.append(tuple(args[0].shape))
+        return real(*args)
+
+    monkeypatch.setattr(small_maps, 'weight_gradient', spy)
+    return shapes
+
+
 @pytest.fixture(scope='session')
 def site_url() -> Iterator[str]:
     """本机上的网站地址，末尾没有斜线；网站还没有建时测试失败。"""

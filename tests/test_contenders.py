@@ -5,6 +5,7 @@ import sys
 import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from inspect import signature
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +17,10 @@ from torch import nn
 from deepcnn import contenders, d2l_bridge, small_maps
 from deepcnn import train as train_module
 from deepcnn.batches import prepare
-from deepcnn.benchmark import Row
 from deepcnn.contenders import Contest, Rung, ladder, new_row, run_epochs
 from deepcnn.data import Dataset, read_fashion_mnist
 from deepcnn.models.alexnet import alexnet
 from deepcnn.models.resnet import resnet18
-from deepcnn.recipe import Recipe
 from deepcnn.train import TrainingDiverged
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -160,14 +159,14 @@ def with_small_maps() -> nn.Module:
     )  # fmt: skip
 
 
-def settings_of(rung: Rung, contest: Contest, spy: list[tuple]) -> dict:
+def settings_of(rung: Rung, contest: Contest, spy: list[dict]) -> dict:
     """本书的循环这一行真正用的设置：配方、融合、编译。"""
     spy.clear()
     rung.measure(new_row(rung, contest))
-    [(recipe, fused, compiled, small)] = spy
-    assert recipe == rung.recipe
-    switches = {'fused': fused, 'compiled': compiled, 'small': small}
-    return recipe.to_dict() | switches
+    [given] = spy
+    assert given['recipe'] == rung.recipe
+    switches = {name: given[name] for name in ('fused', 'compiled', 'small')}
+    return rung.recipe.to_dict() | switches
 
 
 @pytest.mark.parametrize('bf16', [True, False])
@@ -176,17 +175,13 @@ def test_each_row_changes_one_thing(
     contest: Contest, monkeypatch: pytest.MonkeyPatch, device: str, bf16: bool
 ) -> None:
     """不测量，只看每一行交给循环的设置；GPU 的梯子在 CPU 上也排得出来。"""
-    used: list[tuple] = []
+    used: list[dict] = []
+    call = signature(contenders.measure_engine)
 
-    def remember(
-        contest: Contest,
-        row: Row,
-        recipe: Recipe,
-        fused: bool,
-        compiled: bool = False,
-        small: bool = False,
-    ) -> None:
-        used.append((recipe, fused, compiled, small))
+    def remember(*args: object, **switches: bool) -> None:
+        bound = call.bind(*args, **switches)
+        bound.apply_defaults()
+        used.append(bound.arguments)
 
     monkeypatch.setattr(contenders, 'measure_engine', remember)
     monkeypatch.setattr(train_module, 'has_fast_bf16', lambda device: bf16)
@@ -221,20 +216,16 @@ def test_each_row_changes_one_thing(
 
 @pytest.mark.parametrize('on', [True, False])
 def test_gradient_on_small_maps_is_ours_only_where_the_row_says_so(
-    contest: Contest, data: Dataset, monkeypatch: pytest.MonkeyPatch, on: bool
+    contest: Contest,
+    data: Dataset,
+    small_map_shapes: list[tuple[int, ...]],
+    monkeypatch: pytest.MonkeyPatch,
+    on: bool,
 ) -> None:
-    maps: list[tuple[int, ...]] = []
-    real = small_maps.weight_gradient
-
-    def spy(X: torch.Tensor, *rest: object) -> torch.Tensor:
-        maps.append(tuple(X.shape[2:]))
-        return real(X, *rest)
-
-    monkeypatch.setattr(small_maps, 'weight_gradient', spy)
     monkeypatch.setattr(small_maps, 'needed_here', lambda: True)
     net = with_small_maps()
     run_epochs(net, net, data, contest.recipe(), fused=False, small=on)
-    assert set(maps) == ({(2, 2)} if on else set())
+    assert {shape[2:] for shape in small_map_shapes} == ({(2, 2)} if on else set())
 
 
 def test_enlarged_test_images_live_only_while_their_row_is_measured(

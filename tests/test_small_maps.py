@@ -14,20 +14,6 @@ from deepcnn.small_maps import faster_small_maps
 from deepcnn.train import train
 
 
-@pytest.fixture
-def counted(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
-    """每次用这里的算法，记下输入的形状。"""
-    shapes = []
-    real = small_maps.weight_gradient
-
-    def spy(X: Tensor, *rest: object) -> Tensor:
-        shapes.append(tuple(X.shape))
-        return real(X, *rest)
-
-    monkeypatch.setattr(small_maps, 'weight_gradient', spy)
-    return shapes
-
-
 @pytest.fixture(autouse=True)
 def always_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     """不管这台机器的 CPU 有没有 AVX-512，都当作需要。"""
@@ -45,16 +31,16 @@ def gradients(net: nn.Module, X: Tensor) -> list[Tensor]:
 @pytest.mark.parametrize('stride', [1, 2, (1, 2)])
 @pytest.mark.parametrize(('height', 'width'), [(1, 1), (2, 2), (2, 5), (4, 1)])
 def test_gradients_are_those_of_pytorch(
-    height: int, width: int, stride: int, bias: bool, counted: list
+    height: int, width: int, stride: int, bias: bool, small_map_shapes: list
 ) -> None:
     torch.manual_seed(0)
     net = nn.Conv2d(3, 8, 3, stride, padding=1, bias=bias)
     X = torch.randn(5, 3, height, width)
     expected = gradients(net, X)
-    assert not counted
+    assert not small_map_shapes
     with faster_small_maps(net):
         found = gradients(net, X)
-    assert counted == [(5, 3, height, width)]
+    assert small_map_shapes == [(5, 3, height, width)]
     for a, b in zip(found, expected, strict=True):
         torch.testing.assert_close(a, b)
 
@@ -71,15 +57,15 @@ def test_gradients_are_those_of_pytorch(
     ids=['分组', '膨胀', 'same', '镜像填充', '1×1'],
 )
 def test_other_convolutions_are_left_alone(
-    build: Callable[[], nn.Module], counted: list
+    build: Callable[[], nn.Module], small_map_shapes: list
 ) -> None:
     net = build()
     with faster_small_maps(net):
         gradients(net, torch.randn(2, 4, 2, 2))
-    assert not counted
+    assert not small_map_shapes
 
 
-def test_large_maps_bf16_and_evaluation_are_left_alone(counted: list) -> None:
+def test_large_maps_bf16_and_evaluation_are_left_alone(small_map_shapes: list) -> None:
     net = nn.Conv2d(4, 4, 3, padding=1)
     with faster_small_maps(net):
         gradients(net, torch.randn(2, 4, 3, 3))
@@ -87,14 +73,14 @@ def test_large_maps_bf16_and_evaluation_are_left_alone(counted: list) -> None:
             gradients(net, torch.randn(2, 4, 2, 2))
         with torch.inference_mode():
             net(torch.randn(2, 4, 2, 2))
-    assert not counted
+    assert not small_map_shapes
 
 
-def test_one_image_without_a_batch_is_left_alone(counted: list) -> None:
+def test_one_image_without_a_batch_is_left_alone(small_map_shapes: list) -> None:
     net = nn.Conv2d(4, 4, 3, padding=1)
     with faster_small_maps(net):
         assert net(input=torch.randn(4, 2, 2)).shape == (4, 2, 2)
-    assert not counted
+    assert not small_map_shapes
 
 
 def test_network_is_as_before_afterwards() -> None:
@@ -105,13 +91,13 @@ def test_network_is_as_before_afterwards() -> None:
     assert 'forward' not in vars(layer)
 
 
-def test_a_second_time_inside_changes_nothing(counted: list) -> None:
+def test_a_second_time_inside_changes_nothing(small_map_shapes: list) -> None:
     net = nn.Conv2d(4, 4, 3, padding=1)
     with faster_small_maps(net):
         with faster_small_maps(net):
             pass
         gradients(net, torch.randn(2, 4, 2, 2))
-    assert counted == [(2, 4, 2, 2)]
+    assert small_map_shapes == [(2, 4, 2, 2)]
     assert 'forward' not in vars(net)
 
 
@@ -127,7 +113,7 @@ def test_only_avx2_needs_it(
 
 
 def test_training_uses_it_and_learns_the_same(
-    counted: list, monkeypatch: pytest.MonkeyPatch
+    small_map_shapes: list, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def build() -> nn.Module:
         return nn.Sequential(
@@ -138,15 +124,15 @@ def test_training_uses_it_and_learns_the_same(
     recipe = Recipe(8, 2, 1e-2, 8, train_images=32, test_images=20, precision='fp32')
     data = load_digits_dataset()
     faster = train(build, data, recipe, device='cpu')[1].runs[0]
-    assert counted == [(8, 1, 2, 2)] * 8  # 2 轮，每轮 4 步
+    assert small_map_shapes == [(8, 1, 2, 2)] * 8  # 2 轮，每轮 4 步
     monkeypatch.setattr(small_maps, 'is_worth_it', lambda layer, X: False)
     usual = train(build, data, recipe, device='cpu')[1].runs[0]
-    assert len(counted) == 8
+    assert len(small_map_shapes) == 8
     assert faster.train_loss == pytest.approx(usual.train_loss, rel=1e-5)
 
 
-def test_resnet_at_48_pixels_has_three_such_layers(counted: list) -> None:
+def test_resnet_at_48_pixels_has_three_such_layers(small_map_shapes: list) -> None:
     net = resnet18()
     with faster_small_maps(net):
         net(torch.zeros(2, 1, 48, 48)).sum().backward()
-    assert counted == [(2, 512, 2, 2)] * 3
+    assert small_map_shapes == [(2, 512, 2, 2)] * 3
