@@ -3,7 +3,7 @@
 用法（MyST）::
 
     ```{benchmark} overview
-    :device: cpu
+    :device: cpu-bf16
     ```
 
 还没有测过这种设备时，``machine`` 的位置放一句说明，别的表不出现。
@@ -37,7 +37,8 @@ TITLES = {
     'googlenet': 'GoogLeNet', 'resnet18': 'ResNet-18', 'densenet': 'DenseNet',
     'vgg11-full': 'VGG-11（全宽）',
 }  # fmt: skip
-DEVICES = {'cpu': 'CPU', 'cuda': 'GPU'}
+# 有没有 bf16 指令，CPU 的快慢相差几倍，分开记录
+DEVICES = {'cpu-bf16': '有 bf16 的 CPU', 'cpu-fp32': '没有 bf16 的 CPU', 'cuda': 'GPU'}
 
 
 def grid(head: list[str], rows: list[list[str]], caption: str) -> str:
@@ -82,6 +83,12 @@ def matrix_peaks(flops: dict[str, float]) -> str:
     return '，'.join(f'{shown[t]} {number(v / 1e9)} GFLOP/s' for t, v in flops.items())
 
 
+def instructions(facts: dict) -> str:
+    """CPU 上 PyTorch 用哪一种指令集的内核；旧的记录与 GPU 上没有这一项。"""
+    name = facts.get('instructions')
+    return f'；PyTorch 用 {name} 的内核' if name else ''
+
+
 # ---- 各种表 -------------------------------------------------------------------
 
 
@@ -89,7 +96,7 @@ def machine(report: Report) -> str:
     """测量的环境，一项一行。"""
     facts, peaks = report.machine, report.machine['peaks']
     lines = [
-        f'设备：{facts["device"]}；可用的核 {facts["cores"]} 个',
+        f'设备：{facts["device"]}；可用的核 {facts["cores"]} 个{instructions(facts)}',
         f'Python {facts["python"]}，PyTorch {facts["torch"]}，'
         f'torchvision {facts["torchvision"]}，NumPy {facts["numpy"]}',
         f'实测的峰值：矩阵乘法 {matrix_peaks(peaks["flops"])}，'
@@ -251,7 +258,7 @@ class Benchmark(SphinxDirective):
     option_spec = {'device': directives.unchanged_required}
 
     def run(self) -> list[nodes.Node]:
-        device = self.options.get('device', 'cpu')
+        device = self.options.get('device', 'cpu-bf16')
         kind = self.arguments[0]
         if kind not in TABLES or device not in DEVICES:
             legal = '、'.join(TABLES), '、'.join(DEVICES)

@@ -152,7 +152,7 @@ class Comparison:
 class Report:
     """一种设备上的全部测量，与 ``results/bench-<设备>.json`` 一一对应。"""
 
-    device: str  # `cpu` 或 `cuda`
+    device: str  # `cuda`、`cpu-bf16` 或 `cpu-fp32`
     machine: dict  # 硬件、版本、线程数、TF32 开关、实测的峰值
     dataset: str
     comparisons: dict[str, Comparison] = field(default_factory=dict)

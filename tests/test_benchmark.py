@@ -96,6 +96,6 @@ def test_on_a_gpu_half_of_the_limit_is_asked_for_too(
 def test_report_survives_json(tmp_path: Path) -> None:
     one = comparison(row('d2l', [2.0], start_seconds=[0.5]), row('fused', [1.0]))
     report = Report('cpu', {'cores': 2}, 'Fashion-MNIST', {'nin': one})
-    report.save(tmp_path / 'bench-cpu.json')
-    assert load_report(tmp_path / 'bench-cpu.json') == report
+    report.save(tmp_path / 'bench-cpu-bf16.json')
+    assert load_report(tmp_path / 'bench-cpu-bf16.json') == report
     assert load_report(tmp_path / 'missing.json') is None

@@ -35,7 +35,7 @@ def report(*rows: Row) -> Report:
         'nin', 'cpu', 71, 1280, 500, 3, 20, 'abc1234', list(rows), 1.5e9, 2.5e7, 1000.0,
         [cost], profile,
     )  # fmt: skip
-    return Report('cpu', MACHINE, 'Fashion-MNIST', {'nin': one})
+    return Report('cpu-bf16', MACHINE, 'Fashion-MNIST', {'nin': one})
 
 
 @pytest.fixture

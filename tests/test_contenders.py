@@ -301,6 +301,24 @@ def test_unknown_network_names_the_known_ones(
     assert 'cuda、mps、cpu' in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ('device', 'bf16', 'kind'),
+    [('cpu', True, 'cpu-bf16'), ('cpu', False, 'cpu-fp32'), ('cuda', True, 'cuda')],
+)
+def test_each_kind_of_processor_has_its_own_file(
+    monkeypatch: pytest.MonkeyPatch, device: str, bf16: bool, kind: str
+) -> None:
+    monkeypatch.setattr(bench, 'has_fast_bf16', lambda device: bf16)
+    assert bench.kind_of(torch.device(device)) == kind
+
+
+def test_other_instructions_are_another_machine() -> None:
+    facts = bench.machine(CPU, bench.Peaks({'float32': 1e11}, 2e10))
+    faster = facts | {'peaks': {'flops': {'float32': 2e11}, 'bandwidth': 2e10}}
+    assert bench.same_machine(facts, faster)  # 峰值每次都略有不同
+    assert not bench.same_machine(facts, facts | {'instructions': '别的'})
+
+
 def test_a_second_call_measures_only_what_is_missing(
     contest: Contest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -312,8 +330,8 @@ def test_a_second_call_measures_only_what_is_missing(
             raise KeyboardInterrupt
         return bench.Comparison(name, 'cpu', SIZE, 64, 24, 2, 3, None)
 
-    path = tmp_path / 'bench-cpu.json'
-    report = bench.Report('cpu', {'peaks': {'flops': {}, 'bandwidth': 1.0}}, '随机图像')
+    path = tmp_path / 'bench-cpu-fp32.json'
+    report = bench.Report('cpu-fp32', {'peaks': {'flops': {}, 'bandwidth': 1.0}}, '随机图像')
     monkeypatch.setenv('DEEPCNN_DEVICE', 'cpu')
     monkeypatch.setattr(bench, 'contest_of', lambda *args: contest)
     monkeypatch.setattr(bench, 'compare', compare)

@@ -1,5 +1,7 @@
 """同一台机器上比较 d2l 的训练循环与本书的，写出 results/bench-<设备>.json。
 
+设备是 cuda、cpu-bf16（有 bf16 指令的 CPU）或 cpu-fp32（没有的）；两种 CPU 相差很大，分开存。
+
 用法：python tools/bench.py [--quick] [网络 ...]
 
 不给网络时，测全部还没有测过的；给了就重测它们。每测完一个网络就存一次，中断后
@@ -97,8 +99,9 @@ def machine(device: torch.device, peaks: Peaks) -> dict:
         'torch': torch.__version__,
         'torchvision': torchvision.__version__,
         'numpy': numpy.__version__,
-        'peaks': asdict(peaks),
     }
+    if device.type == 'cpu':
+        facts['instructions'] = torch.backends.cpu.get_cpu_capability()
     if device.type == 'cuda':
         facts |= {
             'cuda': torch.version.cuda,
@@ -106,7 +109,7 @@ def machine(device: torch.device, peaks: Peaks) -> dict:
             'tf32_convolution': torch.backends.cudnn.allow_tf32,
             'tf32_matmul': torch.backends.cuda.matmul.allow_tf32,
         }
-    return facts
+    return facts | {'peaks': asdict(peaks)}
 
 
 def available_cores() -> int:
@@ -279,6 +282,13 @@ def chosen(networks: list[str], device: torch.device) -> list[str]:
     return networks
 
 
+def kind_of(device: torch.device) -> str:
+    """记录按它分文件：`cuda`、`cpu-bf16` 或 `cpu-fp32`。"""
+    if device.type != 'cpu':
+        return device.type
+    return f'cpu-{"bf16" if has_fast_bf16(device) else "fp32"}'
+
+
 def open_report(device: torch.device, quick: bool) -> tuple[Report, Path]:
     """读回这台机器上次的测量；换了机器或版本就从头测。"""
     if device.type not in TEST_IMAGES:
@@ -289,7 +299,7 @@ def open_report(device: torch.device, quick: bool) -> tuple[Report, Path]:
     load_d2l()  # 没有装 d2l 时，现在就说
     os.environ['DEEPCNN_PROGRESS'] = '0'
     folder = ROOT / ('.runs' if quick else 'results')
-    path = folder / f'bench-{device.type}.json'
+    path = folder / f'bench-{kind_of(device)}.json'
     dtypes = [torch.float32] + [torch.bfloat16] * has_fast_bf16(device)
     facts = machine(device, measure_peaks(device, dtypes))
     old = load_report(path)
@@ -297,7 +307,7 @@ def open_report(device: torch.device, quick: bool) -> tuple[Report, Path]:
         return old, path
     if old:
         say('机器或版本变了，旧的测量作废，从头测')
-    return Report(device.type, facts, dataset.name), path
+    return Report(kind_of(device), facts, dataset.name), path
 
 
 if __name__ == '__main__':
