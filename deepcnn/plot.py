@@ -51,17 +51,22 @@ def stamp(fig: Figure, provenance: str) -> Figure:
 
 
 def training_curves(history: History) -> Figure:
-    """左：训练损失；右：训练与测试准确率。多个种子时画均值，浅色为各种子。"""
-    fig, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6), layout='constrained')
-    _draw_runs(left, [run.train_loss for run in history.runs], '训练')
-    _draw_runs(right, [run.train_accuracy for run in history.runs], '训练')
-    _draw_runs(right, [run.test_accuracy for run in history.runs], '测试')
-    left.set(xlabel='轮', ylabel='损失（交叉熵）', title=f'{history.network}：损失')
-    right.set(xlabel='轮', ylabel='准确率', title=f'{history.network}：准确率')
-    for axes in (left, right):
+    """上：训练损失；下：训练与测试准确率。多个种子时画均值，浅色为各种子。
+
+    上下排列时，缩到手机的宽度字仍看得清。
+    """
+    fig, (upper, lower) = plt.subplots(
+        2, 1, figsize=(6.5, 6), sharex=True, layout='constrained'
+    )
+    _draw_runs(upper, [run.train_loss for run in history.runs], '训练')
+    _draw_runs(lower, [run.train_accuracy for run in history.runs], '训练')
+    _draw_runs(lower, [run.test_accuracy for run in history.runs], '测试')
+    upper.set(ylabel='损失（交叉熵）', title=history.network)
+    lower.set(xlabel='轮', ylabel='准确率')
+    for axes in (upper, lower):
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.grid(alpha=0.3)
-    right.legend(loc='lower right')
+    lower.legend(loc='lower right')
     return stamp(fig, history.provenance)
 
 
