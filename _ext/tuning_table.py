@@ -17,7 +17,7 @@ from sphinx.util.docutils import SphinxDirective
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # make book 的环境里没有安装 deepcnn
 
-from deepcnn.tuning import Trial, best, load_trials, varied  # noqa: E402
+from deepcnn.tuning import TUNING_IMAGES, Trial, best, by_budget, load_trials, varied  # noqa: E402
 
 FOLDER = ROOT / 'results' / 'tuning'
 TITLES = {
@@ -34,15 +34,16 @@ FIELDS = {
 
 
 def table(groups: dict[str, list[Trial]]) -> str:
-    """一张表：各网络的尝试，列出有所不同的设置；每个网络最好的一次用粗体。"""
+    """一张表：各网络的尝试，列出有所不同的设置；同样预算里最好的一次用粗体。"""
     columns = [
         name for name in FIELDS if any(name in varied(t) for t in groups.values())
     ]
     head = ['网络', *(FIELDS[name] for name in columns), '预算', '验证准确率']
     lines = [head, [':--'] + ['--:'] * (len(head) - 1)]
     for network, trials in groups.items():
-        winner = best(trials)
-        lines += [line(network, one, columns, one is winner) for one in trials]
+        for group in by_budget(trials):
+            winner = best(group)
+            lines += [line(network, one, columns, one is winner) for one in group]
     body = '\n'.join('| ' + ' | '.join(cells) + ' |' for cells in lines)
     caption = '在 5,000 张验证图像上比较各种设置（种子 0，最后一轮）'
     options = ':name: tab-performance-tuning\n:class: text-nowrap'
@@ -61,7 +62,7 @@ def line(network: str, trial: Trial, columns: list[str], won: bool) -> list[str]
 
 
 def budget(trial: Trial) -> str:
-    images = trial.recipe['train_images'] or 55_000
+    images = trial.recipe['train_images'] or TUNING_IMAGES
     return f'{images:,} 张 × {trial.recipe["epochs"]} 轮'
 
 

@@ -11,6 +11,7 @@ from deepcnn.recipe import completed
 
 # 预算：训练多久、用多少图像。预算不同的尝试不能放在一起比。
 BUDGET = ('epochs', 'train_images')
+TUNING_IMAGES = 55_000  # 训练集里除去验证集的部分
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,11 @@ class Trial:
     @property
     def budget(self) -> tuple:
         return tuple(self.recipe[name] for name in BUDGET)
+
+    @property
+    def images_trained(self) -> int:
+        """各轮一共训练了多少张；没有写明张数的用全部 55,000 张。"""
+        return self.recipe['epochs'] * (self.recipe['train_images'] or TUNING_IMAGES)
 
     @property
     def choice(self) -> dict:
@@ -82,6 +88,14 @@ def standard_error(trial: Trial, validation_images: int = 5_000) -> float:
 def best(trials: list[Trial]) -> Trial:
     """验证准确率最高的一次；一样高时取先试的。"""
     return max(trials, key=lambda one: one.accuracy)
+
+
+def by_budget(trials: list[Trial]) -> list[list[Trial]]:
+    """预算相同的放在一起，训练图像（轮数乘张数）少的在前；只有同一组里的可以比。"""
+    groups: dict[tuple, list[Trial]] = {}
+    for one in trials:
+        groups.setdefault(one.budget, []).append(one)
+    return sorted(groups.values(), key=lambda group: group[0].images_trained)
 
 
 def save_trials(path: Path, trials: list[Trial]) -> None:
