@@ -1,13 +1,16 @@
 """层表、特征图与画图函数。"""
 
 import warnings
+from pathlib import Path
 
 import matplotlib
+import nbformat
 import numpy as np
 import pytest
 import torch
 from matplotlib import font_manager
 from matplotlib import pyplot as plt
+from matplotlib.ft2font import FT2Font
 from torch import nn
 
 from deepcnn import plot
@@ -66,6 +69,22 @@ def test_chinese_labels_have_glyphs() -> None:
         )
         fig.canvas.draw()
     plt.close(fig)
+
+
+CHAPTERS = Path(__file__).resolve().parent.parent / 'chapters'
+
+
+@pytest.mark.parametrize(
+    'page', sorted(CHAPTERS.rglob('*.ipynb')), ids=lambda path: path.stem
+)
+def test_every_character_in_the_code_has_a_glyph(page: Path) -> None:
+    """没有装中文字体的电脑上，图里的字也不能变成方框：随书字体里没有的，DejaVu 里要有。"""
+    fallback = font_manager.findfont('DejaVu Sans')
+    fonts = [FT2Font(str(path)) for path in (plot.FONT, fallback)]
+    drawn = set().union(*(font.get_charmap() for font in fonts))
+    cells = nbformat.read(page, as_version=4).cells
+    code = ''.join(cell.source for cell in cells if cell.cell_type == 'code')
+    assert not {c for c in code if not c.isspace() and ord(c) not in drawn}
 
 
 def test_the_font_of_the_book_is_added_once() -> None:

@@ -14,7 +14,7 @@ SOURCE = Path('/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc')
 TARGET = Path(__file__).resolve().parent.parent / 'deepcnn/fonts/NotoSansSC-subset.otf'
 FAMILY = 'Noto Sans CJK SC'
 SYMBOLS = (
-    '·×÷±≈≤≥→←↑↓−…—‖√∑∂²³₀₁₂⌊⌋⌈⌉μσβγθλ％℃①②③④⑤⑥、。《》「」『』（）：；，！？“”‘’～￥'
+    '·×÷±≈≤≥→←↑↓−…—‖√∑∂²³₀₁₂⌊⌋⌈⌉μσβγθλ％℃①②③④⑤⑥＋、。《》「」『』（）：；，！？“”‘’～￥'
 )
 # GB 2312 二级汉字里本书用得到的字。
 EXTRA = '卷凉靴裙衬捷径矩阵熵瓶颈稠谱馈噪阈'
