@@ -7,7 +7,7 @@
 import gc
 import math
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from deepcnn import small_maps
+from deepcnn import heap, small_maps
 from deepcnn import train as train_module
 from deepcnn.batches import test_batches
 from deepcnn.benchmark import AGAIN, BASELINE, ENGINE, TUNED, Row
@@ -202,11 +202,13 @@ def run_epochs(
     fused: bool,
     row: Row | None = None,
     small: bool = False,
+    kept: bool = False,
 ) -> Run:
     """与 ``train.fit`` 相同的循环，只是把训练与评价分开计时。
 
     ``stepping`` 是训练时调用的网络：编译过的，或者就是 ``net``；评价总用 ``net``。
-    ``small``：比核还小的图用书里的算法求权重的梯度（``fit`` 总是用）。
+    ``small``：比核还小的图用书里的算法求权重的梯度；``kept``：用过的内存留着
+    （``fit`` 两样总是用）。
     """
     device = data.train.images.device
     steps = len(data.train) // recipe.batch_size
@@ -215,19 +217,23 @@ def run_epochs(
     schedule = train_module.make_schedule(optimizer, recipe, steps)
     run = Run(SEED)
     torch.manual_seed(SEED)
-    for _ in range(recipe.epochs):
-        synchronize(device)
-        began = perf_counter()
-        with small_maps.faster_small_maps(net) if small else nullcontext():
+    with ExitStack() as switched_on:
+        if kept:
+            switched_on.enter_context(heap.keep_freed_memory(device))
+        if small:
+            switched_on.enter_context(small_maps.faster_small_maps(net))
+        for _ in range(recipe.epochs):
+            synchronize(device)
+            began = perf_counter()
             train_module.train_epoch(
                 stepping, data, recipe, run, optimizer, schedule, device
             )
-        synchronize(device)
-        trained = perf_counter()
-        run.test_accuracy.append(train_module.evaluate(net, data, recipe))
-        if row:
-            row.epoch_seconds.append(trained - began)
-            row.evaluation_seconds.append(perf_counter() - trained)
+            synchronize(device)
+            trained = perf_counter()
+            run.test_accuracy.append(train_module.evaluate(net, data, recipe))
+            if row:
+                row.epoch_seconds.append(trained - began)
+                row.evaluation_seconds.append(perf_counter() - trained)
     return run
 
 
@@ -238,6 +244,7 @@ def measure_engine(
     fused: bool,
     compiled: bool = False,
     small: bool = False,
+    kept: bool = False,
 ) -> Row:
     """用本书的训练循环训练，填好 ``row``。"""
     device, data = contest.device, contest.data
@@ -248,10 +255,10 @@ def measure_engine(
     few = data.first(recipe.batch_size * contest.warm_up_steps, 100)
     epochs = contest.warm_up_epochs(len(few.train) // recipe.batch_size)
     few_recipe = replace(recipe, epochs=epochs)
-    run_epochs(net, stepping, few, few_recipe, fused, small=small)
+    run_epochs(net, stepping, few, few_recipe, fused, small=small, kept=kept)
     net.load_state_dict(contest.fresh().state_dict())
     with peak_memory(row, device), waiting_timed() as waited:
-        run_epochs(net, stepping, data, recipe, fused, row, small)
+        run_epochs(net, stepping, data, recipe, fused, row, small, kept)
     pairs = zip(row.epoch_seconds, waited, strict=True)
     row.step_seconds = [whole - waiting for whole, waiting in pairs]
     return row
@@ -362,6 +369,8 @@ def ladder(contest: Contest, workers: int) -> list[Rung]:
     fast = bf16 if train_module.has_fast_bf16(contest.device) else layout
     on_cpu = contest.device.type == 'cpu'
     small = on_cpu and fast is layout and small_maps.needed_here()  # 别处用不上
+    kept = on_cpu and heap.available()
+    switches = {'small': small, 'kept': kept}
     rungs = [
         Rung(BASELINE, 'd2l 原样', base, with_d2l(*plain)),
         Rung(TUNED, '只调 DataLoader', base, with_d2l(*tuned)),
@@ -370,9 +379,10 @@ def ladder(contest: Contest, workers: int) -> list[Rung]:
         Rung('layout', 'channels_last', layout, with_engine(layout, False)),
         Rung('bf16', 'bf16', bf16, with_engine(bf16, False)),
         Rung('small', '小图的权重梯度', fast, with_engine(fast, False, small=True)),
-        Rung(ENGINE, '融合的优化器', fast, with_engine(fast, small=small)),
+        Rung('heap', '内存留着再用', fast, with_engine(fast, False, **switches)),
+        Rung(ENGINE, '融合的优化器', fast, with_engine(fast, **switches)),
     ]
-    used = {'bf16': fast is bf16, 'small': small}  # 这里用不上的行不测
+    used = {'bf16': fast is bf16, 'small': small, 'heap': kept}  # 这里用不上的行不测
     rungs = [rung for rung in rungs if used.get(rung.name, True)]
     if contest.device.type == 'cuda':
         large = replace(fast, batch_size=512)

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from deepcnn import checkpoint
 from deepcnn.batches import plan_epoch, test_batches, train_batches
 from deepcnn.data import Dataset
+from deepcnn.heap import keep_freed_memory
 from deepcnn.history import History, Run
 from deepcnn.profile import choose_device, choose_profile, describe_device
 from deepcnn.progress import progress_bar, report_epoch, show_step
@@ -125,7 +126,7 @@ def fit(
         schedule = make_schedule(optimizer, recipe, steps)
         torch.manual_seed(seed)  # Dropout 的随机数与 build() 用掉多少个无关
         started = perf_counter()
-        with faster_small_maps(net):
+        with keep_freed_memory(device), faster_small_maps(net):
             for epoch in range(recipe.epochs):
                 train_epoch(net, data, recipe, run, optimizer, schedule, device)
                 run.test_accuracy.append(evaluate(net, data, recipe))

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from deepcnn import contenders, d2l_bridge, small_maps
+from deepcnn import contenders, d2l_bridge, heap, small_maps
 from deepcnn import train as train_module
 from deepcnn.batches import prepare
 from deepcnn.contenders import Contest, Rung, ladder, new_row, run_epochs
@@ -165,7 +165,7 @@ def settings_of(rung: Rung, contest: Contest, spy: list[dict]) -> dict:
     rung.measure(new_row(rung, contest))
     [given] = spy
     assert given['recipe'] == rung.recipe
-    switches = {name: given[name] for name in ('fused', 'compiled', 'small')}
+    switches = {name: given[name] for name in ('fused', 'compiled', 'small', 'kept')}
     return rung.recipe.to_dict() | switches
 
 
@@ -186,6 +186,7 @@ def test_each_row_changes_one_thing(
     monkeypatch.setattr(contenders, 'measure_engine', remember)
     monkeypatch.setattr(train_module, 'has_fast_bf16', lambda device: bf16)
     monkeypatch.setattr(small_maps, 'needed_here', lambda: True)
+    monkeypatch.setattr(heap, 'available', lambda: True)
     rungs = ladder(replace(contest, device=torch.device(device)), workers=1)
     assert rungs[0].name == 'd2l' and rungs[-1].name == 'd2l-again'
     for rung in rungs:
@@ -199,7 +200,7 @@ def test_each_row_changes_one_thing(
     }
     expected = {
         'layout': ['channels_last'], 'bf16': ['precision'],
-        'small': ['small'], 'fused': ['fused'],
+        'small': ['small'], 'heap': ['kept'], 'fused': ['fused'],
         'batch': ['batch_size'], 'compile': ['compiled'],
     }  # fmt: skip
     if not bf16:
@@ -208,6 +209,8 @@ def test_each_row_changes_one_thing(
         del expected['small']
     if device == 'cpu':
         del expected['batch'], expected['compile']
+    else:
+        del expected['heap']
     assert changed == expected
     assert {key for key in settings[0] if settings[0][key] != settings[-1][key]} == {
         key for keys in expected.values() for key in keys

@@ -39,6 +39,7 @@ from deepcnn.benchmark import (  # noqa: E402
 from deepcnn.contenders import Contest, Rung  # noqa: E402
 from deepcnn.d2l_bridge import load_d2l  # noqa: E402
 from deepcnn.data import data_folder, load_dataset, prepare_fashion_mnist  # noqa: E402
+from deepcnn.heap import keep_freed_memory  # noqa: E402
 from deepcnn.lineup import LINEUP  # noqa: E402
 from deepcnn.models import vgg  # noqa: E402
 from deepcnn.profile import choose_device, describe_device  # noqa: E402
@@ -221,7 +222,7 @@ def profile_ops(contest: Contest, recipe: Recipe) -> list[dict]:
     step = prepared_step(contest, recipe)
     cuda = contest.device.type == 'cuda'
     activities = [ProfilerActivity.CPU] + [ProfilerActivity.CUDA] * cuda
-    with profile(activities=activities) as recorded:
+    with keep_freed_memory(contest.device), profile(activities=activities) as recorded:
         for _ in range(3):
             step()
     spent = 'self_device_time_total' if cuda else 'self_cpu_time_total'
