@@ -368,7 +368,8 @@ def ladder(contest: Contest, workers: int) -> list[Rung]:
     bf16 = replace(layout, precision='bf16')
     fast = bf16 if train_module.has_fast_bf16(contest.device) else layout
     on_cpu = contest.device.type == 'cpu'
-    small = on_cpu and fast is layout and small_maps.needed_here()  # 别处用不上
+    dtype = torch.bfloat16 if fast is bf16 else torch.float32
+    small = on_cpu and small_maps.needed_here(dtype)  # 别处用不上
     kept = on_cpu and heap.available()
     switches = {'small': small, 'kept': kept}
     rungs = [

@@ -1,8 +1,9 @@
 """比卷积核还小的特征图：换一种算法求权重的梯度，快几倍，结果只差舍入。
 
-只有 AVX2 的 CPU 上，PyTorch 所用的 oneDNN 遇到比核还小的图（例如 2×2 的图上做 3×3
-卷积），会退到逐张图像做矩阵乘法。这里把一批图像一起展开（im2col，见 Chellapilla 等，
-2006），合成一次矩阵乘法。别的 CPU 上没有量过，照旧。
+PyTorch 所用的 oneDNN 遇到比核还小的图（例如 2×2 的图上做 3×3 卷积），会退到慢的
+内核：AVX2 的 CPU 上用 fp32 时如此，有 AVX-512 的 CPU 上用 bf16 时也如此。这里把一批
+图像一起展开（im2col，见 Chellapilla 等，2006），合成一次矩阵乘法。别的 CPU 与精度
+没有量出好处，照旧。
 """
 
 from collections.abc import Iterator
@@ -14,10 +15,20 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import FunctionCtx
 
+PRECISIONS = (torch.float32, torch.bfloat16)
 
-def needed_here() -> bool:
-    """PyTorch 在这颗 CPU 上用 AVX2 的内核，也就是会退到慢的那一种。"""
-    return torch.backends.cpu.get_cpu_capability() == 'AVX2'
+
+def needed_here(dtype: torch.dtype) -> bool:
+    """用这种精度训练时，PyTorch 在这颗 CPU 上会不会退到慢的内核。"""
+    slow = {'AVX2': torch.float32, 'AVX512': torch.bfloat16}
+    return slow.get(torch.backends.cpu.get_cpu_capability()) == dtype
+
+
+def computing_dtype(X: Tensor) -> torch.dtype:
+    """卷积实际用的精度：autocast 开着时由它定。"""
+    if torch.is_autocast_enabled('cpu'):
+        return torch.get_autocast_dtype('cpu')
+    return X.dtype
 
 
 @contextmanager
@@ -28,7 +39,7 @@ def faster_small_maps(net: nn.Module) -> Iterator[None]:
     """
     taken = []
     try:
-        for layer in net.modules() if needed_here() else ():
+        for layer in net.modules() if any(map(needed_here, PRECISIONS)) else ():
             if _is_plain(layer):
                 taken.append(layer)
                 layer.forward = partial(_forward, layer)
@@ -53,19 +64,20 @@ def _is_plain(layer: nn.Module) -> bool:
 def _forward(layer: nn.Conv2d, input: Tensor) -> Tensor:
     if not is_worth_it(layer, input):
         return nn.Conv2d.forward(layer, input)
-    return SmallMapConvolution.apply(
-        input, layer.weight, layer.bias, layer.stride, layer.padding
-    )
+    dtype = computing_dtype(input)
+    X, weight = input.to(dtype), layer.weight.to(dtype)
+    bias = None if layer.bias is None else layer.bias.to(dtype)
+    with torch.autocast('cpu', enabled=False):
+        return SmallMapConvolution.apply(X, weight, bias, layer.stride, layer.padding)
 
 
 def is_worth_it(layer: nn.Conv2d, X: Tensor) -> bool:
-    """在 CPU 上用 fp32 训练，X: (N, C, H, W) 的高或宽又小于卷积核。"""
+    """在 CPU 上用会变慢的精度训练，X: (N, C, H, W) 的高或宽又小于卷积核。"""
     return (
         X.device.type == 'cpu'
-        and X.dtype == torch.float32
         and X.dim() == 4
         and torch.is_grad_enabled()
-        and not torch.is_autocast_enabled('cpu')
+        and needed_here(computing_dtype(X))
         and (X.shape[2] < layer.kernel_size[0] or X.shape[3] < layer.kernel_size[1])
     )
 

@@ -141,7 +141,7 @@ def test_both_loops_do_the_same_arithmetic(contest: Contest, data: Dataset) -> N
 def test_benchmark_runs_the_loop_of_the_book(
     contest: Contest, data: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(small_maps, 'needed_here', lambda: True)
+    monkeypatch.setattr(small_maps, 'needed_here', lambda dtype: True)
     contest = replace(contest, build=with_small_maps)
     recipe = contest.recipe()
     ours = contest.fresh()
@@ -185,7 +185,7 @@ def test_each_row_changes_one_thing(
 
     monkeypatch.setattr(contenders, 'measure_engine', remember)
     monkeypatch.setattr(train_module, 'has_fast_bf16', lambda device: bf16)
-    monkeypatch.setattr(small_maps, 'needed_here', lambda: True)
+    monkeypatch.setattr(small_maps, 'needed_here', lambda dtype: True)
     monkeypatch.setattr(heap, 'available', lambda: True)
     rungs = ladder(replace(contest, device=torch.device(device)), workers=1)
     assert rungs[0].name == 'd2l' and rungs[-1].name == 'd2l-again'
@@ -205,12 +205,10 @@ def test_each_row_changes_one_thing(
     }  # fmt: skip
     if not bf16:
         del expected['bf16']
-    if bf16 or device == 'cuda':  # 那里 fit 也用不上它
-        del expected['small']
     if device == 'cpu':
         del expected['batch'], expected['compile']
-    else:
-        del expected['heap']
+    else:  # 那里 fit 也用不上它们
+        del expected['heap'], expected['small']
     assert changed == expected
     assert {key for key in settings[0] if settings[0][key] != settings[-1][key]} == {
         key for keys in expected.values() for key in keys
@@ -225,7 +223,7 @@ def test_gradient_on_small_maps_is_ours_only_where_the_row_says_so(
     monkeypatch: pytest.MonkeyPatch,
     on: bool,
 ) -> None:
-    monkeypatch.setattr(small_maps, 'needed_here', lambda: True)
+    monkeypatch.setattr(small_maps, 'needed_here', lambda dtype: True)
     net = with_small_maps()
     run_epochs(net, net, data, contest.recipe(), fused=False, small=on)
     assert {shape[2:] for shape in small_map_shapes} == ({(2, 2)} if on else set())

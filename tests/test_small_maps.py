@@ -17,7 +17,7 @@ from deepcnn.train import train
 @pytest.fixture(autouse=True)
 def always_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     """不管这台机器的 CPU 有没有 AVX-512，都当作需要。"""
-    monkeypatch.setattr(small_maps, 'needed_here', lambda: True)
+    monkeypatch.setattr(small_maps, 'needed_here', lambda dtype: True)
 
 
 def gradients(net: nn.Module, X: Tensor) -> list[Tensor]:
@@ -65,12 +65,10 @@ def test_other_convolutions_are_left_alone(
     assert not small_map_shapes
 
 
-def test_large_maps_bf16_and_evaluation_are_left_alone(small_map_shapes: list) -> None:
+def test_large_maps_and_evaluation_are_left_alone(small_map_shapes: list) -> None:
     net = nn.Conv2d(4, 4, 3, padding=1)
     with faster_small_maps(net):
         gradients(net, torch.randn(2, 4, 3, 3))
-        with torch.autocast('cpu', dtype=torch.bfloat16):
-            gradients(net, torch.randn(2, 4, 2, 2))
         with torch.inference_mode():
             net(torch.randn(2, 4, 2, 2))
     assert not small_map_shapes
@@ -101,15 +99,46 @@ def test_a_second_time_inside_changes_nothing(small_map_shapes: list) -> None:
     assert 'forward' not in vars(net)
 
 
-@pytest.mark.parametrize(('capability', 'needed'), [('AVX2', True), ('AVX512', False)])
-def test_only_avx2_needs_it(
-    monkeypatch: pytest.MonkeyPatch, capability: str, needed: bool
+@pytest.mark.parametrize('bias', [True, False])
+def test_gradients_with_autocast_are_those_of_pytorch(
+    bias: bool, small_map_shapes: list
+) -> None:
+    torch.manual_seed(0)
+    net = nn.Conv2d(3, 8, 3, padding=1, bias=bias)
+    X = torch.randn(5, 3, 2, 2)
+
+    def found() -> list[Tensor]:
+        with torch.autocast('cpu', dtype=torch.bfloat16):
+            return gradients(net, X)
+
+    expected = found()
+    assert not small_map_shapes
+    with faster_small_maps(net):
+        ours = found()
+    assert small_map_shapes == [(5, 3, 2, 2)]
+    for a, b in zip(ours, expected, strict=True):
+        assert a.dtype == b.dtype == torch.float32
+        torch.testing.assert_close(a, b, rtol=0.02, atol=0.02 * b.abs().max().item())
+
+
+@pytest.mark.parametrize(
+    ('capability', 'precisions'),
+    [
+        ('AVX2', [torch.float32]),
+        ('AVX512', [torch.bfloat16]),
+        ('DEFAULT', []),
+    ],
+)
+def test_only_where_it_was_measured(
+    monkeypatch: pytest.MonkeyPatch, capability: str, precisions: list[torch.dtype]
 ) -> None:
     monkeypatch.undo()  # 这里要真的 needed_here
     monkeypatch.setattr(torch.backends.cpu, 'get_cpu_capability', lambda: capability)
+    needed = [one for one in small_maps.PRECISIONS if small_maps.needed_here(one)]
+    assert needed == precisions
     net = nn.Conv2d(4, 4, 3)
     with faster_small_maps(net):
-        assert ('forward' in vars(net)) is needed
+        assert ('forward' in vars(net)) is bool(precisions)
 
 
 def test_training_uses_it_and_learns_the_same(
