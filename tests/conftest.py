@@ -13,7 +13,11 @@ import pytest
 from selenium import webdriver
 from selenium.webdriver.chrome.webdriver import WebDriver
 
-SITE = Path(__file__).resolve().parent.parent / '_build' / 'html'
+ROOT = Path(__file__).resolve().parent.parent
+SITE = ROOT / '_build' / 'html'
+sys.path.insert(0, str(ROOT / 'tools'))
+
+from patient_chrome import PatientChrome  # noqa: E402
 
 # 直接运行 pytest 时也用最快的档位、不画进度条；make test 已经设好同样的值。
 os.environ.setdefault('DEEPCNN_PROFILE', 'quick')
@@ -99,7 +103,7 @@ def chromium() -> Iterator[WebDriver]:
         'goog:loggingPrefs', {'browser': 'ALL', 'performance': 'ALL'}
     )
     service = webdriver.ChromeService(executable_path=driver)
-    instance = webdriver.Chrome(options=options, service=service)
+    instance = PatientChrome(options=options, service=service)
     instance.set_page_load_timeout(60)
     yield instance
     instance.quit()

@@ -7,7 +7,6 @@ import pytest
 from selenium.webdriver.chrome.webdriver import WebDriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.support.ui import WebDriverWait
 
 ROOT = Path(__file__).resolve().parent.parent
 SITE = ROOT / '_build' / 'html'
@@ -40,8 +39,6 @@ def page(chromium: WebDriver, tmp_path: Path) -> WebDriver:
     path = tmp_path / 'page.html'
     path.write_text(HAND_MADE, encoding='utf-8')
     chromium.get(path.as_uri())
-    buttons = (By.CSS_SELECTOR, '.tag_sortable th button')
-    WebDriverWait(chromium, 10).until(lambda _: chromium.find_elements(*buttons))
     return chromium
 
 

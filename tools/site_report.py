@@ -15,6 +15,7 @@ from pathlib import Path
 
 from gzip_server import serve
 from headless_chromium import BrowserError, find_browser
+from patient_chrome import PatientChrome
 from selenium import webdriver
 from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.chrome.webdriver import WebDriver
@@ -81,7 +82,7 @@ def start_browser() -> WebDriver:
     if not driver:
         raise BrowserError('没有 chromedriver：Debian 上请安装 chromium-driver')
     service = webdriver.ChromeService(executable_path=driver)
-    return webdriver.Chrome(options=options, service=service)
+    return PatientChrome(options=options, service=service)
 
 
 def visit(browser: WebDriver, address: str, page: str) -> Visit:
