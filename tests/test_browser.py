@@ -47,10 +47,10 @@ Promise.resolve(ready).then(() => done());
 # 正文里同种的记号只留一个，其余并入上层；公式、复制按钮只留三个；链接、带编号的元素、
 # 表格全部留下（表格换了字会变宽）。查对比度的规则在留下的里面每种只看一个，要看得见、
 # 不止一个字（只有一个字的，axe 不作判断）；别的规则逐个看。
-# 换配色时按钮的颜色是渐变的，查的时候要停在终点，所以也关掉渐变。
+# 换配色时按钮的颜色是渐变的，展开的代码是渐显的，查的时候要停在终点，所以也关掉动画。
 THIN_OUT = """
 const still = document.createElement('style');
-still.textContent = '* { transition: none !important; }';
+still.textContent = '* { transition: none !important; animation: none !important; }';
 document.head.append(still);
 for (const formula of [...document.querySelectorAll('mjx-container')].slice(3))
   formula.replaceWith('…');
