@@ -14,10 +14,9 @@ from deepcnn.profile import choose_device, describe_device
 from deepcnn.provenance import code_version, library_versions
 from deepcnn.recipe import Recipe
 from deepcnn.train import TrainingDiverged
-from deepcnn.tuning import Trial, save_trials
+from deepcnn.tuning import VALIDATION_IMAGES, Trial, save_trials
 
 FOLDER = RESULTS / 'exercises'
-VALIDATION_IMAGES = 5_000
 
 
 def hold_out_validation(data: Dataset) -> Dataset:

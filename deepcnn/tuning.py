@@ -11,7 +11,8 @@ from deepcnn.recipe import completed
 
 # 预算：训练多久、用多少图像。预算不同的尝试不能放在一起比。
 BUDGET = ('epochs', 'train_images')
-TUNING_IMAGES = 55_000  # 训练集里除去验证集的部分
+VALIDATION_IMAGES = 5_000  # 训练集的最后 5,000 张
+TUNING_IMAGES = 60_000 - VALIDATION_IMAGES
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def sampling_error(accuracy: float, images: int) -> float:
     return math.sqrt(accuracy * (1 - accuracy) / images)
 
 
-def standard_error(trial: Trial, validation_images: int = 5_000) -> float:
+def standard_error(trial: Trial, validation_images: int = VALIDATION_IMAGES) -> float:
     """一次尝试的验证准确率的标准误差。"""
     return sampling_error(trial.accuracy, validation_images)
 

@@ -135,19 +135,23 @@ def test_years_are_those_of_the_chapter() -> None:
     }  # fmt: skip
 
 
+def training_minutes(history: History) -> float:
+    """一次完整的训练用了几分钟，测试在内；几个种子取平均。"""
+    return sum(run.seconds for run in history.runs) / len(history.runs) / 60
+
+
 @pytest.mark.parametrize('chapter', NETWORKS)
 def test_conditions_are_those_recorded(chapter: str) -> None:
     name, title, _ = NETWORKS[chapter]
     history, record = load_history(name), load_records()[name]
     seconds = [s for run in history.runs for s in run.epoch_seconds]
-    total = sum(run.seconds for run in history.runs) / len(history.runs)
     assert summary_table('conditions')[title] == [
         str(record.recipe['image_size']),
         mean_and_sd([run.seconds for run in record.runs], 0),
         str(history.image_size),
         str(history.epochs),
         history.precision,
-        f'{total / 60:.1f}',
+        f'{training_minutes(history):.1f}',
         f'{min(seconds):.0f}～{max(seconds):.0f}',
     ]
 
@@ -418,10 +422,7 @@ def test_minutes_told_in_words_are_those_recorded() -> None:
     """README 与「性能」正文里手写的完整训练的分钟数。"""
     histories = [load_history(name) for name, _, _ in NETWORKS.values()]
     assert {history.precision for history in histories} == {'bf16'}
-    fast = [
-        sum(run.seconds for run in history.runs) / len(history.runs) / 60
-        for history in histories
-    ]
+    fast = [training_minutes(history) for history in histories]
     slow = minutes_without_bf16()
     readme = (CHAPTERS.parent / 'README.md').read_text(encoding='utf-8')
     page = (CHAPTERS / 'performance.md').read_text(encoding='utf-8')
