@@ -1,7 +1,6 @@
 """所有测试共用的设置：训练档位，以及看成品网站的浏览器。"""
 
 import os
-import shutil
 import sys
 import threading
 from collections.abc import Iterator
@@ -10,14 +9,11 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from selenium import webdriver
+from headless_chromium import BrowserError, find_browser
+from patient_chrome import find_driver, start_chrome
 from selenium.webdriver.chrome.webdriver import WebDriver
 
-ROOT = Path(__file__).resolve().parent.parent
-SITE = ROOT / '_build' / 'html'
-sys.path.insert(0, str(ROOT / 'tools'))
-
-from patient_chrome import PatientChrome  # noqa: E402
+SITE = Path(__file__).resolve().parent.parent / '_build' / 'html'
 
 # 直接运行 pytest 时也用最快的档位、不画进度条；make test 已经设好同样的值。
 os.environ.setdefault('DEEPCNN_PROFILE', 'quick')
@@ -67,43 +63,26 @@ def site_url() -> Iterator[str]:
     server.shutdown()
 
 
-def require_browser() -> tuple[str, str]:
-    """返回 Chromium 与 chromedriver 的路径。
+def require_browser() -> None:
+    """没有 Chromium 与 chromedriver 时跳过测试。
 
-    没有时跳过测试；设了 REQUIRE_BROWSER=1（持续集成）则失败。
+    设了 REQUIRE_BROWSER=1（持续集成）则失败。
     """
-    browser = shutil.which('chromium') or shutil.which('google-chrome')
-    driver = shutil.which('chromedriver')
-    if browser and driver:
-        return browser, driver
-    reason = '没有 Chromium 与 chromedriver：Debian 上请安装 chromium chromium-driver'
-    if os.environ.get('REQUIRE_BROWSER') == '1':
-        pytest.fail(reason, pytrace=False)
-    pytest.skip(reason)
+    try:
+        find_browser()
+        find_driver()
+    except BrowserError:
+        reason = '没有 Chromium 与 chromedriver：Debian 上请安装 chromium chromium-driver'
+        if os.environ.get('REQUIRE_BROWSER') == '1':
+            pytest.fail(reason, pytrace=False)
+        pytest.skip(reason)
 
 
 @pytest.fixture(scope='session')
 def chromium() -> Iterator[WebDriver]:
     """无界面的 Chromium，记下控制台与网络日志；一次测试运行只启动一个。"""
-    browser, driver = require_browser()
-    options = webdriver.ChromeOptions()
-    options.binary_location = browser
-    for argument in (
-        '--headless=new',
-        '--no-sandbox',  # 容器里的 root 用户不能用沙箱
-        '--disable-dev-shm-usage',
-        '--disable-background-networking',  # 浏览器自己的请求不混进网络日志
-        '--disable-component-update',
-        '--disable-sync',
-        '--no-first-run',
-        '--window-size=1280,900',
-    ):
-        options.add_argument(argument)
-    options.set_capability(
-        'goog:loggingPrefs', {'browser': 'ALL', 'performance': 'ALL'}
-    )
-    service = webdriver.ChromeService(executable_path=driver)
-    instance = PatientChrome(options=options, service=service)
+    require_browser()
+    instance = start_chrome()
     instance.set_page_load_timeout(60)
     yield instance
     instance.quit()

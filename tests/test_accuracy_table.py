@@ -2,16 +2,13 @@
 
 import json
 import re
-import sys
 from pathlib import Path
 
 import pytest
+from accuracy_table import NONE, conditions_of, published, row
+from tuning_table import TITLES
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / '_ext'))
-
-from accuracy_table import NONE, conditions_of, published, row  # noqa: E402
-from tuning_table import TITLES  # noqa: E402
 
 RECORD = {
     'network': 'nin', 'image_size': 71, 'epochs': 2, 'dataset': '四张图',

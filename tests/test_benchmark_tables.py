@@ -1,17 +1,14 @@
 """「性能」一页的表格：数字都由测量记录算出，没有测成的行不会使页面排不出来。"""
 
 import re
-import sys
 from pathlib import Path
 
+import benchmark_tables
 import pytest
 
 from deepcnn.benchmark import Comparison, Report, Row, load_report
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / '_ext'))
-
-import benchmark_tables  # noqa: E402
 
 PAGE = ROOT / 'chapters' / 'performance.md'
 PEAKS = {'flops': {'float32': 2e11, 'bfloat16': 4e11}, 'bandwidth': 2e10}

@@ -1,8 +1,8 @@
 """tools/compare.py：补齐种子、接着做、条件变了重来、写错的名字。"""
 
-import sys
 from pathlib import Path
 
+import compare
 import pytest
 
 from deepcnn.comparison import Record, load_records, read_record
@@ -10,9 +10,6 @@ from deepcnn.data import load_digits_dataset
 from deepcnn.lineup import LINEUP
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / 'tools'))
-
-import compare  # noqa: E402
 
 SMALL = {'train_images': 128, 'test_images': 50, 'epochs': 1, 'image_size': 32}
 

@@ -1,13 +1,13 @@
 """基准测试是公平的：同一份起始权重、同样的像素、同样的算法；d2l 的代码没有改动。"""
 
 import gc
-import sys
 import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from inspect import signature
 from pathlib import Path
 
+import bench
 import numpy as np
 import pytest
 import torch
@@ -22,11 +22,6 @@ from deepcnn.data import Dataset, read_fashion_mnist
 from deepcnn.models.alexnet import alexnet
 from deepcnn.models.resnet import resnet18
 from deepcnn.train import TrainingDiverged
-
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / 'tools'))
-
-import bench  # noqa: E402
 
 CPU = torch.device('cpu')
 SIZE = 40

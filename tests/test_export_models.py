@@ -1,15 +1,10 @@
 """deepcnn/models/ 与各章的 export 单元一致；不合规定的单元会被拒绝。"""
 
-import sys
 from pathlib import Path
 
+import export_models
 import nbformat
 import pytest
-
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / 'tools'))
-
-import export_models  # noqa: E402
 
 
 @pytest.mark.parametrize('network', export_models.NETWORKS)

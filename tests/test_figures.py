@@ -12,8 +12,12 @@ from collections.abc import Iterator
 from itertools import combinations
 from pathlib import Path
 
+import draw_figures
 import pytest
 import torch
+from figures import facts
+from figures.canvas import Drawing
+from figures.timeline import IDEAS
 from selenium.webdriver.chrome.webdriver import WebDriver
 from torch import Tensor, nn
 
@@ -27,12 +31,6 @@ from deepcnn.models.vgg import vgg, vgg_block
 
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPT = ROOT / 'tools' / 'draw_figures.py'
-sys.path.insert(0, str(SCRIPT.parent))
-
-import draw_figures  # noqa: E402
-from figures import facts  # noqa: E402
-from figures.canvas import Drawing  # noqa: E402
-from figures.timeline import IDEAS  # noqa: E402
 
 SVG = '{http://www.w3.org/2000/svg}'
 HAN = re.compile('[\u4e00-\u9fff]')

@@ -1,15 +1,11 @@
 """增量构建与从头构建得到同样的页面：别的页上印着的标题和编号跟着变。"""
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from sphinx.application import Sphinx
 from sphinx.util.docutils import docutils_namespace
-
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / '_ext'))
 
 PAGES = {
     'index': '# 书\n\n```{toctree}\none\ntwo\n```\n',

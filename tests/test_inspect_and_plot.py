@@ -19,6 +19,7 @@ from deepcnn.models.nin import nin
 from deepcnn.models.resnet import resnet18
 from deepcnn.mosaic import Mosaic
 
+CHAPTERS = Path(__file__).resolve().parent.parent / 'chapters'
 matplotlib.use('Agg')
 
 
@@ -69,9 +70,6 @@ def test_chinese_labels_have_glyphs() -> None:
         )
         fig.canvas.draw()
     plt.close(fig)
-
-
-CHAPTERS = Path(__file__).resolve().parent.parent / 'chapters'
 
 
 @pytest.mark.parametrize(

@@ -1,21 +1,16 @@
 """构建之后的加工：公式换成 SVG，样式表合成一个，脚本延后，图标字体变小。"""
 
-import sys
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import pytest
+from light_pages import lighten, remove_unused
+from one_stylesheet import Bundler, without_unused_icons
+from picture_sizes import png_size, size_pictures
 from PIL import Image
+from static_formulas import Formulas, formula_key, read_rendered
 
 from deepcnn import plot
-
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / '_ext'))
-
-from light_pages import lighten, remove_unused  # noqa: E402
-from one_stylesheet import Bundler, without_unused_icons  # noqa: E402
-from picture_sizes import png_size, size_pictures  # noqa: E402
-from static_formulas import Formulas, formula_key, read_rendered  # noqa: E402
 
 
 def test_known_formula_is_replaced_by_its_picture() -> None:

@@ -7,7 +7,6 @@ nbval 逐格重跑笔记本并比较输出；它管不到的规矩在这里检�
 
 import ast
 import re
-import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -16,14 +15,12 @@ from statistics import median
 import nbformat
 import pytest
 import yaml
+from export_models import NETWORKS
 from markdown_it import MarkdownIt
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 from nbformat import NotebookNode
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / 'tools'))
-
-from export_models import NETWORKS  # noqa: E402
 
 CHAPTERS = ROOT / 'chapters'
 HAN = re.compile('[\u4e00-\u9fff]')

@@ -2,16 +2,11 @@
 
 import hashlib
 import json
-import sys
 import tarfile
 from pathlib import Path
 
+import pack_record
 import pytest
-
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / 'tools'))
-
-import pack_record  # noqa: E402
 
 FILES = (
     'chapters/nin.ipynb',

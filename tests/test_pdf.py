@@ -1,12 +1,13 @@
 """全书的 PDF：拼页的规则，以及印出来的成品。"""
 
 import re
-import sys
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import headless_chromium
+import make_pdf
 import pytest
 import yaml
 from bs4 import BeautifulSoup, Tag
@@ -17,10 +18,6 @@ from selenium.webdriver.chrome.webdriver import WebDriver
 
 ROOT = Path(__file__).resolve().parent.parent
 SITE = ROOT / '_build' / 'html'
-sys.path.insert(0, str(ROOT / 'tools'))
-
-import headless_chromium  # noqa: E402
-import make_pdf  # noqa: E402
 
 TOO_WIDE = """
 const edge = document.body.getBoundingClientRect().right + 1;

@@ -2,12 +2,13 @@
 
 import json
 import re
-import sys
 from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
 
 import pytest
+import reading_notes
+import social_card
 import yaml
 from docutils import nodes
 from PIL import Image
@@ -17,10 +18,6 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 ROOT = Path(__file__).resolve().parent.parent
 SITE = ROOT / '_build' / 'html'
-sys.path.insert(0, str(ROOT / '_ext'))
-
-import reading_notes  # noqa: E402
-import social_card  # noqa: E402
 
 NOTEBOOKS = sorted(
     path.relative_to(ROOT).with_suffix('').as_posix()

@@ -1,15 +1,10 @@
 """tools/record.py：图注的来历、元数据的清理、出错时不改写文件。"""
 
-import sys
 from pathlib import Path
 
 import nbformat
 import pytest
-
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / 'tools'))
-
-import record  # noqa: E402
+import record
 
 
 def notebook_with(source: str, **metadata: object) -> nbformat.NotebookNode:

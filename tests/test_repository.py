@@ -3,18 +3,15 @@
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import nbformat
 import pytest
+import set_repository
 import yaml
+from set_repository import FIRST_CELL, PLACES, Repository, SettingError
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / 'tools'))
-
-import set_repository  # noqa: E402
-from set_repository import FIRST_CELL, PLACES, Repository, SettingError  # noqa: E402
 
 GITHUB = 'https://github.com/someone/deep-cnn'
 GITEE = 'https://gitee.com/some_one/deep.cnn'

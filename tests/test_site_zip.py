@@ -1,17 +1,14 @@
 """dist/site.zip：内容确定，解压后从磁盘打开就能读。"""
 
-import sys
 import zipfile
 from pathlib import Path
 
 import pytest
+from pack_site import FOLDER, pack
 from selenium.webdriver.chrome.webdriver import WebDriver
 
 ROOT = Path(__file__).resolve().parent.parent
 SITE = ROOT / '_build' / 'html'
-sys.path.insert(0, str(ROOT / 'tools'))
-
-from pack_site import FOLDER, pack  # noqa: E402
 
 BROKEN_IMAGES = """
 return [...document.images].filter(i => !i.complete || !i.naturalWidth).map(i => i.src)

@@ -1,10 +1,8 @@
 """按层的种类数参数，以及显示成表格的数据。"""
 
-import sys
-from pathlib import Path
-
 import pytest
 import torch
+from figures.canvas import KINDS
 from torch import nn
 
 from deepcnn.inspect import count_parameters
@@ -16,11 +14,6 @@ from deepcnn.models.nin import nin
 from deepcnn.models.resnet import resnet18
 from deepcnn.models.vgg import vgg11
 from deepcnn.table import Table
-
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / 'tools'))
-
-from figures.canvas import KINDS  # noqa: E402
 
 
 @pytest.mark.parametrize('build', [alexnet, vgg11, nin, googlenet, resnet18, densenet])

@@ -1,11 +1,11 @@
 """挑选超参数：验证集从训练集里留出，测试集不参与；写错的命令说清楚。"""
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
 import torch
+import tune
 
 from deepcnn.data import load_digits_dataset
 from deepcnn.lineup import LINEUP, entry
@@ -17,11 +17,6 @@ from deepcnn.tuning import (
     load_trials,
     standard_error,
 )
-
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / 'tools'))
-
-import tune  # noqa: E402
 
 
 def test_held_out_images_are_the_last_of_the_training_set() -> None:

@@ -7,8 +7,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import check_links
 import pytest
 import yaml
+from check_links import Link
 from packaging.requirements import Requirement
 from packaging.version import Version
 
@@ -18,10 +20,6 @@ else:
     import tomli as tomllib
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / 'tools'))
-
-import check_links  # noqa: E402
-from check_links import Link  # noqa: E402
 
 # 换了名字的包：conda-forge 的名字 → requirements.txt 里的名字。
 CONDA_NAMES = {'pytorch-cpu': 'torch', 'matplotlib-base': 'matplotlib'}

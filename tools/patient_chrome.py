@@ -1,5 +1,8 @@
 """看成品网站的 Chromium：网页真的读完之后才往下走。"""
 
+import shutil
+
+from headless_chromium import BrowserError, find_browser
 from selenium import webdriver
 from selenium.webdriver.support.ui import WebDriverWait
 
@@ -20,3 +23,31 @@ class PatientChrome(webdriver.Chrome):
         WebDriverWait(self, 60, poll_frequency=0.02).until(
             lambda browser: browser.execute_script(LOADED)
         )
+
+
+def find_driver() -> str:
+    """返回 chromedriver 的路径；没有时说明怎样安装。"""
+    if path := shutil.which('chromedriver'):
+        return path
+    raise BrowserError('没有 chromedriver：Debian 上请安装 chromium-driver')
+
+
+def start_chrome() -> PatientChrome:
+    """1280 像素宽、无界面、记下控制台与网络日志；没有浏览器时抛出 BrowserError。"""
+    options = webdriver.ChromeOptions()
+    options.binary_location = find_browser()
+    for argument in (
+        '--headless=new',
+        '--no-sandbox',  # 容器里的 root 用户不能用沙箱
+        '--disable-dev-shm-usage',
+        '--disable-background-networking',  # 浏览器自己的请求不混进网络日志
+        '--disable-component-update',
+        '--disable-sync',
+        '--no-first-run',
+        '--window-size=1280,900',
+    ):
+        options.add_argument(argument)
+    logs = {'browser': 'ALL', 'performance': 'ALL'}
+    options.set_capability('goog:loggingPrefs', logs)
+    service = webdriver.ChromeService(executable_path=find_driver())
+    return PatientChrome(options=options, service=service)

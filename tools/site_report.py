@@ -8,15 +8,13 @@ CPU 减慢到四分之一。字节数每次相同，时间与机器有关，只�
 """
 
 import json
-import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from gzip_server import serve
-from headless_chromium import BrowserError, find_browser
-from patient_chrome import PatientChrome
-from selenium import webdriver
+from headless_chromium import BrowserError
+from patient_chrome import start_chrome
 from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.chrome.webdriver import WebDriver
 
@@ -63,26 +61,6 @@ class Visit:
 def short(url: str) -> str:
     name = url.split('?')[0].rsplit('/', 1)[-1]
     return name if len(name) <= 24 else f'{name[:8]}…{name[-8:]}'
-
-
-def start_browser() -> WebDriver:
-    options = webdriver.ChromeOptions()
-    options.binary_location = find_browser()
-    for argument in (
-        '--headless=new',
-        '--no-sandbox',
-        '--disable-dev-shm-usage',
-        '--disable-background-networking',
-        '--disable-component-update',
-        '--window-size=1280,900',
-    ):
-        options.add_argument(argument)
-    options.set_capability('goog:loggingPrefs', {'performance': 'ALL'})
-    driver = shutil.which('chromedriver')
-    if not driver:
-        raise BrowserError('没有 chromedriver：Debian 上请安装 chromium-driver')
-    service = webdriver.ChromeService(executable_path=driver)
-    return PatientChrome(options=options, service=service)
 
 
 def visit(browser: WebDriver, address: str, page: str) -> Visit:
@@ -160,7 +138,7 @@ def main(arguments: list[str]) -> int:
         print(f'没有这一页：{"、".join(unknown)}', file=sys.stderr)
         return 2
     try:
-        browser = start_browser()
+        browser = start_chrome()
     except (BrowserError, WebDriverException) as error:
         reason = str(error).splitlines()[0]
         print(f'打不开浏览器：{reason}', file=sys.stderr)
