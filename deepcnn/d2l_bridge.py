@@ -17,10 +17,10 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from deepcnn.batches import plan_epoch, train_batches
-from deepcnn.data import Dataset
-from deepcnn.recipe import Recipe
-from deepcnn.train import scaled_shift
+from deepcnn.data.batches import plan_epoch, train_batches
+from deepcnn.data.dataset import Dataset
+from deepcnn.data.fashion_mnist import ARCHIVES, FILES, read_archive
+from deepcnn.training.recipe import Recipe
 
 VERSION = '1.0.3'
 INSTALL = f'pip install --no-deps d2l=={VERSION}'
@@ -61,11 +61,10 @@ class ReplayedBatches:
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         data, recipe = self.data, self.recipe
-        flip = recipe.flip and data.mirrored_is_same_class
-        shift = scaled_shift(recipe, data)
-        device = data.train.images.device
-        count, erasing = len(data.train), recipe.erasing
-        plan = plan_epoch(count, self.seed, self.epoch, flip, shift, device, erasing)
+        plan = plan_epoch(
+            len(data.train), self.seed, self.epoch, recipe.flip, recipe.shift,
+            data.train.images.device, recipe.erasing,
+        )  # fmt: skip
         self.epoch += 1
         return train_batches(data, plan, recipe.batch_size, recipe.image_size)
 
@@ -113,7 +112,6 @@ def train_like_d2l(
 
 
 def d2l_loaders(
-    root: Path,
     batch_size: int,
     image_size: int,
     train_images: int | None = None,
@@ -121,11 +119,14 @@ def d2l_loaders(
 ) -> tuple[DataLoader, DataLoader]:
     """返回 ``d2l.load_data_fashion_mnist`` 给出的训练与测试 DataLoader。
 
-    ``root`` 是含有已解压文件的根目录。d2l 把数据的位置写死成 ``../data``，所以到
-    一个临时文件夹里去调用它。只要前若干张时，读完再截短数据集，读取的代码不变。
+    d2l 把数据的位置写死成 ``../data``，所以把随书的文件解压到一个临时文件夹，到那里去
+    调用它。只要前若干张时，读完再截短数据集，读取的代码不变。
     """
     with tempfile.TemporaryDirectory() as scratch:
-        (Path(scratch) / 'data').symlink_to(root.resolve(), target_is_directory=True)
+        raw = Path(scratch) / 'data' / 'FashionMNIST' / 'raw'
+        raw.mkdir(parents=True)
+        for name in ARCHIVES:
+            (raw / name.removesuffix('.gz')).write_bytes(read_archive(FILES, name))
         here = Path(scratch) / 'here'
         here.mkdir()
         with working_in(here):

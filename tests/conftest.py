@@ -38,7 +38,7 @@ def no_figure_is_left_open() -> Iterator[None]:
 @pytest.fixture
 def small_map_shapes(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
     """每次在比核还小的图上用书里的算法求梯度，记下输入的形状。"""
-    from deepcnn import small_maps
+    from deepcnn.training import small_maps
 
     shapes = []
     real = small_maps.weight_gradient

@@ -13,19 +13,19 @@ import torch
 from torch import Tensor, nn
 
 from deepcnn import d2l_bridge
-from deepcnn.batches import test_batches as batches_for_testing
+from deepcnn.anatomy.layers import count_parameters
 from deepcnn.d2l_bridge import ReplayedBatches, d2l_residual, train_like_d2l
-from deepcnn.data import Dataset, ImageSet
-from deepcnn.inspect import count_parameters
+from deepcnn.data.batches import test_batches as batches_for_testing
+from deepcnn.data.dataset import Dataset, ImageSet
 from deepcnn.models.resnet import ResidualBlock
-from deepcnn.recipe import Recipe
-from deepcnn.train import fit
+from deepcnn.training.loop import fit
+from deepcnn.training.recipe import Recipe
 
 ROOT = Path(__file__).resolve().parent.parent
 CPU = torch.device('cpu')
 RECIPE = Recipe(
     8, 3, 0.1, batch_size=32, optimizer='sgd', schedule='constant',
-    weight_decay=0, clip=None, flip=True, shift=4, precision='fp32',
+    weight_decay=0, momentum=0, clip=None, flip=True, shift=1, precision='fp32',
     channels_last=False,
 )  # fmt: skip
 
@@ -42,7 +42,7 @@ def data() -> Dataset:
     train = random_images(256, generator)
     test = random_images(64, generator)
     names = tuple('0123456789')
-    return Dataset('随机图像', train, test, names, 0.5, 0.29, True)
+    return Dataset('随机图像', train, test, names, (0.5,), (0.29,))
 
 
 @pytest.fixture

@@ -4,24 +4,24 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch import Tensor
-
 from deepcnn.comparison import load_records
 from deepcnn.experiment import load_trial
 from deepcnn.inspect import count_parameters, layer_table
 from deepcnn.lineup import LINEUP
 from deepcnn.memory import peak_bytes, saved_bytes
+from deepcnn.recompute import recomputing
+from deepcnn.search import FOLDER, VALIDATION_IMAGES
+from deepcnn.spread import difference, spread
+from deepcnn.trial_tables import compare
+from deepcnn.tuning import effect, load_trials, sampling_error
+from torch import Tensor
+
 from deepcnn.models.alexnet import alexnet
 from deepcnn.models.densenet import VARIANTS, densenet, paper_densenet
 from deepcnn.models.googlenet import INCEPTIONS, Inception, googlenet
 from deepcnn.models.nin import nin
 from deepcnn.models.resnet import resnet18
 from deepcnn.models.vgg import vgg11
-from deepcnn.recompute import recomputing
-from deepcnn.search import FOLDER, VALIDATION_IMAGES
-from deepcnn.spread import difference, spread
-from deepcnn.trial_tables import compare
-from deepcnn.tuning import effect, load_trials, sampling_error
 
 ROOT = Path(__file__).resolve().parent.parent
 

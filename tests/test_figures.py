@@ -15,13 +15,13 @@ from pathlib import Path
 import draw_figures
 import pytest
 import torch
+from deepcnn.inspect import count_parameters
 from figures import facts
 from figures.canvas import Drawing
 from figures.timeline import IDEAS
 from selenium.webdriver.chrome.webdriver import WebDriver
 from torch import Tensor, nn
 
-from deepcnn.inspect import count_parameters
 from deepcnn.models.alexnet import alexnet
 from deepcnn.models.densenet import DenseBlock
 from deepcnn.models.googlenet import Inception, googlenet

@@ -5,13 +5,12 @@ from collections.abc import Iterator
 
 import pytest
 import torch
+from small_data import load_digits_dataset
 from torch import nn
 
-from deepcnn import heap
-from deepcnn import train as train_module
-from deepcnn.data import load_digits_dataset
-from deepcnn.heap import keep_freed_memory
-from deepcnn.recipe import Recipe
+from deepcnn.training import heap, loop
+from deepcnn.training.heap import keep_freed_memory
+from deepcnn.training.recipe import Recipe
 
 CPU = torch.device('cpu')
 LARGE = 64 * 2**20  # 字节；超过 glibc 的上限，平时总是 mmap
@@ -79,15 +78,15 @@ def test_other_systems_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_training_uses_it(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
-    original = train_module.train_epoch
+    original = loop.train_epoch
 
     def spy(*args: object) -> None:
         seen.append(is_mapped())
         original(*args)
 
-    monkeypatch.setattr(train_module, 'train_epoch', spy)
+    monkeypatch.setattr(loop, 'train_epoch', spy)
     net = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
     data = load_digits_dataset().first(32, 10)
-    train_module.fit(net, data, Recipe(8, 2, 1e-3, 16), 0, CPU)
+    loop.fit(net, data, Recipe(8, 2, 1e-3, 16), 0, CPU)
     assert seen == [False, False]
     assert is_mapped()

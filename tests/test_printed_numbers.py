@@ -11,26 +11,26 @@ from statistics import median
 import nbformat
 import pytest
 import torch
-from nbformat import NotebookNode
-from torch import nn
-
-from deepcnn import search
 from deepcnn.benchmark import FULL_TRAIN_SET, load_report
 from deepcnn.comparison import Record, load_records
-from deepcnn.data import load_dataset
 from deepcnn.experiment import load_trial
 from deepcnn.history import RESULTS, History, load_history
 from deepcnn.inspect import count_parameters, layer_table
 from deepcnn.lineup import LINEUP
 from deepcnn.memory import saved_bytes
+from deepcnn.trial_tables import results_table, verdicts
+from deepcnn.tuning import load_trials
+from nbformat import NotebookNode
+from torch import nn
+
+from deepcnn import search
+from deepcnn.data import load_dataset
 from deepcnn.models.alexnet import alexnet
 from deepcnn.models.densenet import densenet
 from deepcnn.models.googlenet import googlenet
 from deepcnn.models.nin import nin
 from deepcnn.models.resnet import resnet18
 from deepcnn.models.vgg import WIDTH, vgg11
-from deepcnn.trial_tables import results_table, verdicts
-from deepcnn.tuning import load_trials
 
 CHAPTERS = Path(__file__).resolve().parent.parent / 'chapters'
 # 章名 → results/ 里的名字、小结里的名字、按边长建网络。

@@ -4,14 +4,14 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from small_data import load_digits_dataset
 from torch import Tensor, nn
 
-from deepcnn import small_maps
-from deepcnn.data import load_digits_dataset
 from deepcnn.models.resnet import resnet18
-from deepcnn.recipe import Recipe
-from deepcnn.small_maps import faster_small_maps
-from deepcnn.train import train
+from deepcnn.training import small_maps
+from deepcnn.training.recipe import Recipe
+from deepcnn.training.seeds import train
+from deepcnn.training.small_maps import faster_small_maps
 
 
 @pytest.fixture(autouse=True)

@@ -20,9 +20,10 @@ from nbformat import NotebookNode
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from deepcnn.explore import WIDGET_VIEW  # noqa: E402
 from deepcnn.history import load_history  # noqa: E402
 from deepcnn.profile import choose_device, choose_profile  # noqa: E402
+
+from deepcnn.explore import WIDGET_VIEW  # noqa: E402
 
 CHAPTERS = ROOT / 'chapters'
 # 先网络，后导言、小结与练习（它们要读各网络的结果），最后是实验（只读自己的）。

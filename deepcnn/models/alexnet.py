@@ -5,8 +5,8 @@
 
 from torch import nn
 
-from deepcnn.network import Network, initialize, require_image_size
-from deepcnn.recipe import Recipe
+from deepcnn.models.network import Network, initialize, require_image_size
+from deepcnn.training import Recipe
 
 
 def conv_relu(

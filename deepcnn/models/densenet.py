@@ -8,9 +8,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from deepcnn.models.network import Network, initialize
 from deepcnn.models.resnet import conv_stem
-from deepcnn.network import Network, initialize
-from deepcnn.recipe import Recipe
+from deepcnn.training import Recipe
 
 
 def conv_block(in_channels: int, out_channels: int) -> nn.Sequential:

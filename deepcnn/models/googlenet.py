@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from deepcnn.models.alexnet import conv_relu
-from deepcnn.network import Network, initialize
-from deepcnn.recipe import Recipe
+from deepcnn.models.network import Network, initialize
+from deepcnn.training import Recipe
 
 
 class Inception(nn.Module):

@@ -5,8 +5,8 @@
 
 from torch import nn
 
-from deepcnn.network import Network, initialize
-from deepcnn.recipe import Recipe
+from deepcnn.models.network import Network, initialize
+from deepcnn.training import Recipe
 
 
 def nin_block(

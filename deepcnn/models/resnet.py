@@ -6,8 +6,8 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from deepcnn.network import Network, initialize
-from deepcnn.recipe import Recipe
+from deepcnn.models.network import Network, initialize
+from deepcnn.training import Recipe
 
 
 def conv_bn(

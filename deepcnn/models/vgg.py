@@ -6,8 +6,8 @@
 from torch import nn
 
 from deepcnn.models.alexnet import classifier
-from deepcnn.network import Network, initialize, require_image_size
-from deepcnn.recipe import Recipe
+from deepcnn.models.network import Network, initialize, require_image_size
+from deepcnn.training import Recipe
 
 
 def vgg_block(num_convs: int, in_channels: int, out_channels: int) -> nn.Sequential:

@@ -1,0 +1,36 @@
+"""训练记录放在哪里，怎样写盘。"""
+
+import json
+import os
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+RESULTS = ROOT / 'results'  # 仓库里的记录；录制写到这里
+INSTALLED_RESULTS = ROOT / 'deepcnn' / 'results'  # 用 pip 装的包里的
+
+
+def results_folder() -> Path:
+    """读记录的文件夹：安装的包里的那一份，没有时是仓库里的 results/。"""
+    return INSTALLED_RESULTS if INSTALLED_RESULTS.is_dir() else RESULTS
+
+
+def write_json(path: Path, content: object) -> Path:
+    """把 ``content`` 写成 JSON 并返回路径；先写完再改名，中断时不留半个文件。"""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(content, ensure_ascii=False, indent=1) + '\n'
+    handle, partial = tempfile.mkstemp('.part', path.stem, path.parent, text=False)
+    try:
+        with os.fdopen(handle, 'wb') as target:
+            target.write(text.encode('utf-8'))
+        os.chmod(partial, 0o644)  # mkstemp 的文件只有自己能读
+        os.replace(partial, path)
+    except BaseException:
+        Path(partial).unlink(missing_ok=True)
+        raise
+    return path
+
+
+def read_json(path: Path) -> object:
+    """读回 ``write_json`` 写的内容；没有这个文件时抛出 FileNotFoundError。"""
+    return json.loads(path.read_text(encoding='utf-8'))

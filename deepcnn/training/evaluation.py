@@ -1,0 +1,59 @@
+"""评价：在测试集上预测，算准确率；网络的模式与原来一样。"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from deepcnn.data.batches import test_batches
+from deepcnn.data.dataset import Dataset
+from deepcnn.training.hardware import autocast, to_layout
+from deepcnn.training.memory_errors import is_out_of_memory
+from deepcnn.training.recipe import Recipe
+
+TEST_BATCH = 500  # 每批的图像数
+
+
+@contextmanager
+def evaluating(net: nn.Module) -> Iterator[None]:
+    """在 with 块内按评价方式前向，离开时每个模块都恢复原来的方式。"""
+    before = [(module, module.training) for module in net.modules()]
+    net.eval()
+    try:
+        yield
+    finally:
+        for module, training in before:
+            module.training = training
+
+
+def predict(net: nn.Module, data: Dataset, recipe: Recipe) -> Tensor:
+    """返回测试集每张图像的预测类别，int64 (N,)；网络的模式不变。
+
+    每批 500 张；内存不够时减半再试，直到与训练的批量一样小。
+    """
+    count = TEST_BATCH
+    with evaluating(net):
+        while True:
+            try:
+                return predict_by(count, net, data, recipe)
+            except RuntimeError as error:
+                if not is_out_of_memory(error) or count <= recipe.batch_size:
+                    raise
+            count = max(recipe.batch_size, count // 2)
+
+
+@torch.inference_mode()
+def predict_by(count: int, net: nn.Module, data: Dataset, recipe: Recipe) -> Tensor:
+    """按网络现在的模式，每批 ``count`` 张。"""
+    device = data.test.images.device
+    predictions = []
+    for X, _ in test_batches(data, recipe.image_size, count):
+        with autocast(recipe, device):
+            predictions.append(net(to_layout(X, recipe)).argmax(1))
+    return torch.cat(predictions)
+
+
+def evaluate(net: nn.Module, data: Dataset, recipe: Recipe) -> float:
+    """返回测试准确率，0～1；网络的模式不变。"""
+    return (predict(net, data, recipe) == data.test.labels).float().mean().item()

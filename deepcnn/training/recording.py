@@ -1,0 +1,37 @@
+"""一次录制：训练的记录与断点写到哪里。平时没有录制，训练不写任何文件。"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from deepcnn.records.store import RESULTS, ROOT
+
+CHECKPOINTS = ROOT / '.runs'
+
+
+@dataclass(frozen=True)
+class Recording:
+    """``results`` 放记录（各章的在里面，实验的在它的子文件夹里），``checkpoints`` 放断点。"""
+
+    results: Path = RESULTS
+    checkpoints: Path = CHECKPOINTS
+
+
+_current: list[Recording] = []
+
+
+def start_recording(recording: Recording | None = None) -> None:
+    """此后这个进程里的训练都写进 ``recording``（默认是仓库的 results/）。
+
+    make record 在笔记本的第一格之前调用它；``train`` 等函数也可以直接给 ``recording``。
+    """
+    _current[:] = [recording or Recording()]
+
+
+def stop_recording() -> None:
+    """此后不再写文件。"""
+    _current.clear()
+
+
+def current_recording() -> Recording | None:
+    """正在进行的录制；没有时返回 None。"""
+    return _current[0] if _current else None

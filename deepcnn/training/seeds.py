@@ -1,0 +1,150 @@
+"""按配方的每个种子各训练一次。"""
+
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import nn
+
+from deepcnn.data.dataset import Dataset
+from deepcnn.records.runs import History, Run
+from deepcnn.training.checkpoint import checkpoint_for
+from deepcnn.training.hardware import (
+    choose_device,
+    choose_profile,
+    describe_device,
+    resolve_precision,
+)
+from deepcnn.training.loop import fit
+from deepcnn.training.memory_errors import on_device
+from deepcnn.training.progress import report_epoch
+from deepcnn.training.recipe import Recipe
+from deepcnn.training.recording import Recording, current_recording
+
+Build = Callable[[], nn.Module]
+
+
+def train(
+    build: Build,
+    data: Dataset,
+    recipe: Recipe,
+    profile: str | None = None,
+    device: torch.device | str | None = None,
+    recording: Recording | None = None,
+) -> tuple[nn.Module, History]:
+    """按 ``recipe`` 的每个种子各训练一次，返回第一个种子的网络与全部记录。
+
+    ``build()`` 不带参数，返回一个新网络。档位或设备不认识时抛出 ValueError。按 Ctrl-C
+    时返回已完成的部分。给了 ``recording``（或正在录制）时，结果另存为
+    ``results/<网络>.json``，中断后可以接着做；否则不写文件。
+    """
+    device, profile = choose_device(device), choose_profile(profile)
+    recording = recording or current_recording()
+    data = on_device(data.first(recipe.train_images, recipe.test_images), device)
+    first, runs = None, []
+    try:
+        for net, run in trained_seeds(build, data, recipe, device, recording):
+            first = first or net
+            runs.append(run)
+    except KeyboardInterrupt:  # 一轮也没有完成的种子不留，已完成的种子要留
+        if first is None:
+            raise
+        print(f'{data.name}  已中断：保留前 {len(runs)} 个种子的记录')
+    history = new_history(first, data, recipe, profile, device, runs)
+    if recording and is_complete(runs, recipe):
+        history.save(recording.results)
+    return first, history
+
+
+def train_seeds(
+    build: Build,
+    data: Dataset,
+    recipe: Recipe,
+    profile: str | None = None,
+    device: torch.device | str | None = None,
+    recording: Recording | None = None,
+) -> tuple[list[nn.Module], History]:
+    """与 ``train`` 相同，但返回每个种子的网络，也不存下记录。
+
+    按 Ctrl-C 时抛出 KeyboardInterrupt：缺了几轮的记录不能拿来比较。
+    """
+    device, profile = choose_device(device), choose_profile(profile)
+    recording = recording or current_recording()
+    data = on_device(data.first(recipe.train_images, recipe.test_images), device)
+    pairs = list(trained_seeds(build, data, recipe, device, recording))
+    nets, runs = map(list, zip(*pairs, strict=True))
+    if not is_complete(runs, recipe):
+        raise KeyboardInterrupt
+    return nets, new_history(nets[0], data, recipe, profile, device, runs)
+
+
+def trained_seeds(
+    build: Build,
+    data: Dataset,
+    recipe: Recipe,
+    device: torch.device,
+    recording: Recording | None,
+) -> Iterator[tuple[nn.Module, Run]]:
+    """依次给出每个种子训练好的网络与记录；有一个被 Ctrl-C 打断，就不再开新种子。"""
+    for seed in recipe.seeds:
+        torch.manual_seed(seed)
+        net = build()
+        run = run_seed(net, data, recipe, seed, device, recording)
+        yield net, run
+        if not is_complete([run], recipe):
+            return
+
+
+def is_complete(runs: list[Run], recipe: Recipe) -> bool:
+    """每个种子的每一轮都训练完了。"""
+    return all(len(run.test_accuracy) == recipe.epochs for run in runs)
+
+
+def run_seed(
+    net: nn.Module,
+    data: Dataset,
+    recipe: Recipe,
+    seed: int,
+    device: torch.device,
+    recording: Recording | None,
+) -> Run:
+    """训练一个种子；录制中断后重来时，读回已完成的轮并说明。"""
+    if recording is None:
+        return fit(net, data, recipe, seed, device)
+    folder = recording.checkpoints
+    checkpoint = checkpoint_for(folder, net, data, recipe, seed, device)
+    saved = checkpoint.load(device)
+    if not saved or len(saved['run']['test_accuracy']) < recipe.epochs:
+        return fit(net, data, recipe, seed, device, checkpoint)
+    run = Run(**saved['run'])
+    net.load_state_dict(saved['weights'])
+    net.to(device)
+    print(f'{data.name}  种子 {seed} 此前已用同一份代码与配方训练完，读回记录：')
+    for epoch in range(recipe.epochs):
+        report_epoch(run, epoch, recipe, data)
+    return run
+
+
+def new_history(
+    net: nn.Module,
+    data: Dataset,
+    recipe: Recipe,
+    profile: str,
+    device: torch.device,
+    runs: list[Run],
+) -> History:
+    """一份记录；``data`` 已按配方取好前若干张。"""
+    return History(
+        network=getattr(net, 'name', type(net).__name__),
+        profile=profile,
+        dataset=data.name,
+        train_images=len(data.train),
+        test_images=len(data.test),
+        image_size=recipe.image_size,
+        epochs=recipe.epochs,
+        batch_size=recipe.batch_size,
+        precision=resolve_precision(recipe, device),
+        device=describe_device(device),
+        torch=torch.__version__,
+        recipe=recipe.to_dict(),
+        runs=runs,
+    )

@@ -1,0 +1,112 @@
+"""对照实验的零件：换层，各层的梯度，梯度的直方图。"""
+
+import matplotlib
+import pytest
+import torch
+import torch.nn.functional as F
+from matplotlib import pyplot as plt
+from torch import nn
+
+from deepcnn.anatomy.gradients import share_below, sigmoid_slopes, weight_gradients
+from deepcnn.anatomy.surgery import replace_modules, set_dropout
+from deepcnn.models.alexnet import alexnet
+from deepcnn.plot.gradients import gradient_histograms
+
+matplotlib.use('Agg')
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    yield
+    plt.close('all')
+
+
+def small() -> nn.Module:
+    return nn.Sequential(
+        nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Dropout(0.5), nn.Linear(144, 2)
+    )
+
+
+# ---- 换层 ---------------------------------------------------------------------
+
+
+def test_replacing_changes_the_kind_and_nothing_else() -> None:
+    torch.manual_seed(0)
+    before = alexnet(image_size=63)
+    torch.manual_seed(0)
+    after = replace_modules(alexnet(image_size=63), nn.ReLU, nn.Sigmoid)
+    kinds = [type(module) for module in after.modules()]
+    assert kinds.count(nn.Sigmoid) == 7 and nn.ReLU not in kinds
+    assert list(after.state_dict()) == list(before.state_dict())
+    pairs = zip(after.parameters(), before.parameters(), strict=True)
+    assert all(torch.equal(a, b) for a, b in pairs)
+    places = {name for name, m in after.named_modules() if isinstance(m, nn.Sigmoid)}
+    assert places == {n for n, m in before.named_modules() if isinstance(m, nn.ReLU)}
+
+
+def test_replacing_an_absent_kind_lists_the_present_ones() -> None:
+    with pytest.raises(ValueError, match='Conv2d.*ReLU'):
+        replace_modules(small(), nn.Sigmoid, nn.ReLU)
+
+
+def test_dropout_rate_is_set_everywhere() -> None:
+    net = set_dropout(alexnet(image_size=63), 0)
+    assert [m.p for m in net.modules() if isinstance(m, nn.Dropout)] == [0, 0]
+
+
+@pytest.mark.parametrize('rate', [-0.1, 1, 1.5, float('nan')])
+def test_bad_dropout_rates_are_refused(rate: float) -> None:
+    with pytest.raises(ValueError, match='0 ≤ rate < 1'):
+        set_dropout(small(), rate)
+
+
+# ---- 梯度 ---------------------------------------------------------------------
+
+
+def test_weight_gradients_are_those_of_backward() -> None:
+    torch.manual_seed(0)
+    net = small().eval()
+    X, y = torch.randn(8, 1, 8, 8), torch.arange(8) % 2
+    found = weight_gradients(net, X, y)
+    assert list(found) == ['0', '4']
+    assert all(parameter.grad is None for parameter in net.parameters())
+    F.cross_entropy(net(X), y).backward()
+    assert torch.allclose(found['0'], net[0].weight.grad.abs())
+    assert torch.allclose(found['4'], net[4].weight.grad.abs())
+
+
+def test_sigmoid_slopes_are_those_of_autograd() -> None:
+    net = nn.Sequential(nn.Sigmoid())
+    X = torch.linspace(-6, 6, 50, requires_grad=True)
+    [slope] = sigmoid_slopes(net, X).values()
+    assert torch.allclose(slope, torch.autograd.grad(net(X).sum(), X)[0], atol=1e-6)
+
+
+def test_share_below_counts_strictly() -> None:
+    assert share_below(torch.tensor([0.0, 0.1, 0.2, 0.3]), 0.2) == 0.5
+    with pytest.raises(ValueError, match='大于 0'):
+        share_below(torch.zeros(3), 0)
+
+
+def test_networks_without_the_layers_are_refused() -> None:
+    with pytest.raises(ValueError, match='没有权重'):
+        weight_gradients(
+            nn.Sequential(nn.ReLU()), torch.zeros(1, 2), torch.zeros(1).long()
+        )
+    with pytest.raises(ValueError, match=r'nn\.Sigmoid'):
+        sigmoid_slopes(small(), torch.zeros(1, 1, 8, 8))
+
+
+def test_histograms_mark_the_median_and_the_zeros() -> None:
+    values = torch.tensor([0.0, 1e-4, 1e-3, 1e-2])
+    fig = gradient_histograms({'甲': {'a': values}, '乙': {'a': values}}, ['a'], '来历')
+    axes = fig.axes[0]
+    [median] = [line.get_xdata()[0] for line in axes.lines]
+    assert median == pytest.approx(-3)
+    assert axes.texts[0].get_text() == '0 占 25%'
+    assert sum(bar.get_height() for bar in axes.patches) == 3
+
+
+def test_histogram_of_an_absent_layer_lists_the_present_ones() -> None:
+    with pytest.raises(ValueError, match='甲 没有 b 这一层：可以用 a'):
+        gradient_histograms({'甲': {'a': torch.ones(2)}}, ['b'])

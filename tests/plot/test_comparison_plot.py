@@ -1,0 +1,96 @@
+"""六网对比的图：画出的就是给的数，中文都有字形。"""
+
+import warnings
+
+import matplotlib
+import pytest
+import torch
+from matplotlib import pyplot as plt
+
+from deepcnn import plot
+from deepcnn.data.fashion_mnist import FASHION_CLASSES
+from deepcnn.plot.comparison import (
+    accuracy_scatter,
+    disagreement_grid,
+    mean_curves,
+    others_said,
+    paired_bars,
+)
+from deepcnn.records.agreement import UNDECIDED
+from deepcnn.records.comparison import Record, SeedRun
+from deepcnn.records.spreads import Spread
+
+matplotlib.use('Agg')
+
+
+@pytest.fixture(autouse=True)
+def strict() -> None:
+    """缺字形时 matplotlib 只警告；这里当作错误。"""
+    plot.use_book_style()
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        yield
+    plt.close('all')
+
+
+def test_error_bars_are_one_standard_deviation() -> None:
+    fig = accuracy_scatter(
+        {'NiN': Spread(0.9, 0.01)}, {'NiN': Spread(100, 20)}, '时间', '来历'
+    )
+    fig.draw_without_rendering()
+    [drawn] = fig.axes[0].containers
+    [[across], [upright]] = [bars.get_segments() for bars in drawn.lines[2]]
+    assert across.ravel().tolist() == pytest.approx([80, 90, 120, 90])
+    assert upright.ravel().tolist() == pytest.approx([100, 89, 100, 91])
+
+
+def test_curves_show_the_mean_and_one_standard_deviation() -> None:
+    runs = tuple(
+        SeedRun(seed, test_accuracy=curve, predictions='0')
+        for seed, curve in enumerate(([0.1, 0.6], [0.2, 0.6], [0.3, 0.6]))
+    )
+    record = Record('nin', '', 1, {'epochs': 2}, 'fp32', 'CPU', {}, runs)
+    fig = mean_curves({'NiN': record}, '来历')
+    fig.draw_without_rendering()
+    [line] = fig.axes[0].lines
+    assert line.get_ydata().tolist() == pytest.approx([20, 60])
+    [band] = fig.axes[0].collections
+    edges = band.get_paths()[0].vertices[:, 1]
+    assert (edges.min(), edges.max()) == pytest.approx((10, 60))
+
+
+def test_bars_stand_side_by_side() -> None:
+    series = {
+        '衬衫被认作T恤': {'甲': Spread(0.2, 0.01), '乙': Spread(0.1, 0.02)},
+        'T恤被认作衬衫': {'甲': Spread(0.3, 0.01), '乙': Spread(0.4, 0.02)},
+    }
+    fig = paired_bars(series, '比例（%）')
+    fig.draw_without_rendering()
+    bars = sorted(fig.axes[0].patches, key=lambda bar: bar.get_x())
+    assert [bar.get_height() for bar in bars] == pytest.approx([20, 30, 10, 40])
+    for left, right in zip(bars[::2], bars[1::2], strict=True):
+        assert left.get_x() + left.get_width() == pytest.approx(right.get_x())
+
+
+ANSWERS = {
+    '甲': torch.tensor([6, 0]), '乙': torch.tensor([0, 0]),
+    '丙': torch.tensor([0, 4]), '丁': torch.tensor([UNDECIDED, 2]),
+}  # fmt: skip
+
+
+def test_the_others_are_counted_without_the_one_that_is_right() -> None:
+    assert others_said(ANSWERS, '甲', 0, FASHION_CLASSES) == 'T恤 2、不一 1'
+    assert others_said(ANSWERS, '甲', 1, FASHION_CLASSES) == 'T恤 1、外套 1\n套头衫 1'
+
+
+def test_grid_shows_the_true_class_and_leaves_the_rest_empty() -> None:
+    images = torch.arange(2 * 28 * 28).reshape(2, 1, 28, 28).to(torch.uint8)
+    alone = {'甲': torch.tensor([0]), '乙': torch.tensor([], dtype=torch.int64)}
+    fig = disagreement_grid(
+        images, torch.tensor([6, 0]), ANSWERS, alone, FASHION_CLASSES, '来历', columns=2
+    )
+    fig.draw_without_rendering()
+    assert [axes.get_title() for axes in fig.axes] == ['衬衫', '', '', '']
+    [shown] = fig.axes[0].images
+    assert (shown.get_array() == images[0, 0].numpy()).all()
+    assert not any(axes.images for axes in fig.axes[1:])

@@ -1,0 +1,257 @@
+"""六网对比的算术：均值与起伏、两两比较、混淆、表决与分歧；记录的存与读。"""
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from small_data import load_digits_dataset
+
+from deepcnn.data.dataset import Dataset
+from deepcnn.models.lineup import LINEUP
+from deepcnn.records.agreement import (
+    UNDECIDED,
+    confused,
+    confusion_matrix,
+    labels_for,
+    majority,
+    only_right,
+    predictions_of,
+)
+from deepcnn.records.comparison import (
+    Record,
+    SeedRun,
+    load_records,
+    read_record,
+    require_comparable,
+)
+from deepcnn.records.pairwise import differences
+from deepcnn.records.runs import Run
+from deepcnn.records.spreads import spread
+
+
+def seed_run(seed: int, predictions: str = '0123', accuracy: float = 0.5) -> SeedRun:
+    """手写的一次训练：两轮，每轮 2 秒，每轮测试 1 秒。"""
+    return SeedRun(
+        seed, [1.0, 0.5], [0.4, 0.6], [0.25, accuracy], [2.0, 2.0], 6.0, predictions,
+        'abc1234',
+    )  # fmt: skip
+
+
+def record(network: str = 'nin', seeds: tuple[int, ...] = (0, 1, 2)) -> Record:
+    budget = {'epochs': 2, 'train_images': 300, 'batch_size': 64}
+    recipe = {'image_size': 71, **budget, 'erasing': 0.0, 'momentum': 0.9}
+    runs = tuple(map(seed_run, seeds))
+    return Record(network, '四张图', 4, recipe, 'fp32', 'CPU', {'torch': '2'}, runs)
+
+
+# ---- 均值与起伏 ----
+
+
+def test_numbers_of_a_record() -> None:
+    one = record()
+    assert one.seeds == [0, 1, 2]
+    assert one.accuracies == [0.5] * 3
+    assert one.seconds == [6.0] * 3
+    assert one.images_per_second == [128.0] * 3  # 每轮 4 个小批量，256 张
+    assert predictions_of(one).tolist() == [[0, 1, 2, 3]] * 3
+    assert one.provenance == '四张图 · 300 张 × 2 轮 · CPU · fp32 · 种子 0、1、2'
+
+
+@pytest.mark.parametrize(
+    ('accuracy', 'seconds'), [(0.2, 3.0), (0.25, 3.0), (0.5, 6.0), (0.6, None)]
+)
+def test_seconds_until_an_accuracy_count_the_testing(
+    accuracy: float, seconds: float | None
+) -> None:
+    assert seed_run(0).seconds_until(accuracy) == seconds
+
+
+def test_accuracy_stored_in_single_precision_still_counts() -> None:
+    reached = torch.tensor(0.9, dtype=torch.float32).item()
+    assert reached < 0.9
+    assert Run(0, [1.0], [0.5], [reached], [2.0], 3.0).seconds_until(0.9) == 3.0
+
+
+# ---- 两两比较 ----
+
+
+def test_differences_are_sorted_and_signed() -> None:
+    found = differences({'低': [1, 2, 3], '高': [11, 12, 13], '中': [6, 7, 8]})
+    assert [(d.higher, d.lower, d.difference) for d in found[:1]] == [('高', '低', 10)]
+    assert {(d.higher, d.lower) for d in found[1:]} == {('高', '中'), ('中', '低')}
+    assert all(d.clear and d.low < d.difference < d.high for d in found)
+
+
+def test_interval_is_that_of_tukey() -> None:
+    """两组时 Tukey 检验就是 t 检验：自由度 4 的 97.5% 分位数是 2.776。"""
+    [found] = differences({'甲': [1, 2, 3], '乙': [2, 3, 4]})
+    half = 2.776 * math.sqrt(2 / 3)
+    assert found.low == pytest.approx(1 - half, abs=1e-3)
+    assert found.high == pytest.approx(1 + half, abs=1e-3)
+    assert not found.clear
+
+
+def test_difference_smaller_than_the_spread_is_not_claimed() -> None:
+    found = differences({'甲': [88, 90, 92], '乙': [89, 91, 93], '丙': [70, 71, 72]})
+    assert {(d.higher, d.lower) for d in found if d.clear} == {
+        ('甲', '丙'), ('乙', '丙'),
+    }  # fmt: skip
+
+
+def test_every_claimed_difference_exceeds_both_spreads() -> None:
+    generator = torch.Generator().manual_seed(0)
+    values = torch.randn(6, 3, generator=generator).double() + torch.arange(6)[:, None]
+    groups = {str(i): row.tolist() for i, row in enumerate(values)}
+    pooled = math.sqrt(sum(spread(v).sd ** 2 for v in groups.values()) / 6)
+    widest = max(spread(v).sd for v in groups.values())
+    found = differences(groups)
+    assert len(found) == 15
+    assert any(one.clear for one in found)
+    # 六组、每组三个：Q(0.95; 6, 12) = 4.75，界线是 4.75/√3 倍的合并标准差。
+    for one in found:
+        assert one.clear == (one.difference > 4.75 / math.sqrt(3) * pooled)
+        assert not one.clear or one.difference > widest
+
+
+def test_one_noisy_network_is_not_told_apart_by_less_than_its_spread() -> None:
+    groups = {str(i): [0.0, 1e-6, 2e-6] for i in range(5)} | {'乱': [1.0, 2.0, 3.0]}
+    widest = spread(groups['乱']).sd
+    gap = next(one for one in differences(groups) if one.lower == '0')
+    assert gap.difference - gap.low > 1.11 * widest  # 区间的一半，也就是界线
+
+
+def test_one_value_has_no_spread() -> None:
+    with pytest.raises(ValueError, match='甲 只有一个数'):
+        differences({'甲': [1.0], '乙': [1.0, 2.0]})
+
+
+@pytest.mark.filterwarnings('ignore::RuntimeWarning')
+def test_no_spread_at_all_claims_nothing() -> None:
+    assert not any(d.clear for d in differences({'甲': [1, 1, 1], '乙': [1, 1, 1]}))
+
+
+# ---- 混淆与分歧 ----
+
+
+def test_confusion_is_a_share_of_the_true_class() -> None:
+    labels = torch.tensor([6, 6, 6, 6, 0, 0])
+    predicted = torch.tensor([[6, 0, 0, 2, 0, 6], [6, 6, 6, 6, 0, 0]])
+    assert confused(predicted, labels, true=6, said=0) == [0.5, 0.0]
+    assert confused(predicted, labels, true=0, said=6) == [0.5, 0.0]
+    assert confused(predicted, labels, true=6, said=6) == [0.25, 1.0]
+
+
+def test_rows_of_the_confusion_matrix_are_shares() -> None:
+    labels = torch.tensor([0, 0, 1, 2])
+    predicted = torch.tensor([[0, 1, 1, 0], [0, 0, 1, 2]])
+    expected = [[0.75, 0.25, 0], [0, 1, 0], [0.5, 0, 0.5]]
+    assert confusion_matrix(predicted, labels, 3).tolist() == expected
+
+
+def test_majority_needs_more_than_half() -> None:
+    predicted = torch.tensor([[1, 1, 1, 5], [1, 2, 2, 5], [1, 2, 3, 4]])
+    assert majority(predicted).tolist() == [1, 2, UNDECIDED, 5]
+    assert majority(predicted[:2]).tolist() == [1, UNDECIDED, UNDECIDED, 5]
+
+
+def test_images_that_only_one_network_gets_right() -> None:
+    labels = torch.tensor([0, 1, 2, 3])
+    answers = {
+        '甲': torch.tensor([0, 1, 9, 3]),
+        '乙': torch.tensor([0, 9, 9, UNDECIDED]),
+        '丙': torch.tensor([0, 9, 2, 9]),
+    }
+    found = {name: one.tolist() for name, one in only_right(answers, labels).items()}
+    assert found == {'甲': [1, 3], '乙': [], '丙': [2]}
+
+
+# ---- 存与读 ----
+
+
+def test_record_is_read_back_unchanged(tmp_path: Path) -> None:
+    path = record().save(tmp_path)
+    assert read_record(path) == record()
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_seeds_are_kept_in_order() -> None:
+    assert record(seeds=(0, 2)).with_run(seed_run(1)).seeds == [0, 1, 2]
+
+
+@pytest.mark.parametrize('predictions', ['012', '01234', '01x3', '01²3', ''])
+def test_wrong_predictions_are_refused(predictions: str) -> None:
+    with pytest.raises(ValueError, match='应有 4 个预测'):
+        record(seeds=()).with_run(seed_run(0, predictions))
+
+
+def test_unfinished_seed_is_refused() -> None:
+    run = replace(seed_run(0), test_accuracy=[0.1])
+    with pytest.raises(ValueError, match='没有训练完'):
+        record(seeds=()).with_run(run)
+
+
+def test_missing_or_damaged_record_says_what_to_do(tmp_path: Path) -> None:
+    path = tmp_path / 'nin.json'
+    with pytest.raises(ValueError, match='先运行 make compare'):
+        read_record(path)
+    for text in ('{"network"', '[]', '{}', '{"runs": [{"seed": 0, "more": 1}]}'):
+        path.write_text(text, encoding='utf-8')
+        with pytest.raises(ValueError, match='请删除它'):
+            read_record(path)
+
+
+def test_all_six_are_loaded_in_the_order_of_the_chapters(tmp_path: Path) -> None:
+    for name in reversed(LINEUP):
+        record(name).save(tmp_path)
+    assert list(load_records(tmp_path)) == list(LINEUP)
+
+
+@pytest.mark.parametrize(
+    ('change', 'named'),
+    [
+        ({'dataset': '别的'}, '数据集'),
+        ({'device': 'GPU'}, '设备'),
+        ({'precision': 'bf16'}, '精度'),
+        ({'versions': {'torch': '3'}}, '版本'),
+        ({'recipe': {'epochs': 2, 'train_images': 1, 'batch_size': 64}}, '预算'),
+        ({'recipe': {'epochs': 2, 'train_images': 300, 'batch_size': 8}}, '预算'),
+        ({'runs': record().runs[:2]}, '种子'),
+    ],
+)
+def test_records_under_other_conditions_are_not_compared(
+    change: dict, named: str
+) -> None:
+    other = replace(record('vgg11'), **change)
+    with pytest.raises(ValueError, match=f'nin 与 vgg11 的{named}不同'):
+        require_comparable([record(), other])
+
+
+def test_one_seed_is_not_compared() -> None:
+    with pytest.raises(ValueError, match='只有 1 个种子'):
+        require_comparable([record(seeds=(0,)), record('vgg11', seeds=(0,))])
+
+
+@pytest.fixture(scope='module')
+def digits() -> Dataset:
+    return load_digits_dataset()
+
+
+def test_labels_come_from_the_same_data(digits: Dataset) -> None:
+    mine = replace(record(), dataset=digits.name)
+    assert torch.equal(labels_for([mine], digits), digits.test.labels[:4])
+    with pytest.raises(ValueError, match='请先取得 四张图'):
+        labels_for([record()], digits)
+
+
+@pytest.mark.parametrize('name', LINEUP)
+def test_published_records_hold_what_they_say(name: str) -> None:
+    """仓库里的记录：三个种子，全部测试图像。预测与准确率由小结的断言核对。"""
+    published = load_records()[name]
+    assert published.seeds == [0, 1, 2]
+    assert (published.dataset, published.test_images) == ('Fashion-MNIST', 10_000)
+    assert (predictions_of(published) < 10).all()
+    for run in published.runs:
+        assert len(run.train_loss) == len(run.epoch_seconds) == len(run.test_accuracy)
+        assert sum(run.epoch_seconds) < run.seconds

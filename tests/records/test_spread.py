@@ -1,0 +1,43 @@
+"""平均与散布：算术，以及什么时候才说一个比另一个高。"""
+
+import pytest
+
+from deepcnn.records.spreads import difference, spread
+
+
+def test_mean_and_sample_deviation() -> None:
+    three = spread([0.90, 0.92, 0.94])
+    assert three.mean == pytest.approx(0.92)
+    assert three.sd == pytest.approx(0.02)  # 除以 n−1
+    assert three.text() == '0.920 ± 0.020'
+    assert three.text(1, percent=True) == '92.0% ± 2.0%'
+
+
+def test_one_seed_has_no_deviation() -> None:
+    assert spread([0.9]).sd is None
+    assert spread([0.9]).text() == '0.900（1 个种子）'
+
+
+def test_no_seed_is_refused() -> None:
+    with pytest.raises(ValueError, match='至少要有一个种子'):
+        spread([])
+
+
+def test_difference_within_its_spread_is_not_claimed() -> None:
+    gap = difference([0.900, 0.906, 0.912], [0.898, 0.904, 0.910])
+    assert gap.mean == pytest.approx(0.002)
+    assert gap.sd == pytest.approx(0.006 * 2**0.5)
+    assert not gap.clear and gap.verdict == '分不出'
+
+
+def test_a_difference_must_be_twice_its_spread() -> None:
+    assert difference([10, 11, 12], [6, 7, 8]).verdict == '分得出'
+    assert difference([6, 7, 8], [10, 11, 12]).clear  # 方向不限
+    assert not difference([10, 11, 12], [8, 9, 10]).clear
+
+
+@pytest.mark.parametrize('values', [[1.0], [1.0, 1.0]])
+def test_fewer_than_three_seeds_decide_nothing(values: list[float]) -> None:
+    found = difference(values, [0.0, 0.0, 0.0])
+    assert not found.clear
+    assert found.verdict == f'只有 {len(values)} 个种子，不下结论'

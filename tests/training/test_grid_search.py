@@ -1,0 +1,145 @@
+"""网格搜索：格子齐全、只看验证集、发散不中断，坏输入说出合法的值。"""
+
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from small_data import load_digits_dataset
+from torch import nn
+
+from deepcnn.data.dataset import Dataset
+from deepcnn.models.network import Network
+from deepcnn.records.attempts import (
+    Attempt,
+    accuracy_grid,
+    effect,
+    load_attempts,
+    sampling_error,
+    values_of,
+)
+from deepcnn.training import grid_search as search
+from deepcnn.training.recipe import Recipe
+from deepcnn.training.recording import Recording, start_recording, stop_recording
+
+BASE = Recipe(8, 1, 1e-2, batch_size=64, train_images=256, test_images=100)
+
+
+def small() -> Network:
+    head = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
+    return Network('small', nn.Identity(), nn.Sequential(), head, smallest_input=8)
+
+
+def trial(lr: float, weight_decay: float, accuracy: float | None) -> Attempt:
+    recipe = {
+        'lr': lr, 'weight_decay': weight_decay, 'epochs': 1, 'train_images': 9,
+        'erasing': 0.0,
+        'momentum': 0.9,
+    }  # fmt: skip
+    measured = [] if accuracy is None else [accuracy]
+    return Attempt(recipe, measured, measured, 1.0, 'CPU', {}, None)
+
+
+@pytest.fixture
+def held() -> Dataset:
+    return search.hold_out_validation(load_digits_dataset())
+
+
+def test_grid_has_every_combination_once() -> None:
+    recipes = search.grid(BASE, flip=(False, True), lr=(1e-3, 1e-2, 1e-1))
+    assert [(one.flip, one.lr) for one in recipes] == [
+        (flip, lr) for flip in (False, True) for lr in (1e-3, 1e-2, 1e-1)
+    ]
+    assert {one.train_images for one in recipes} == {256}
+
+
+@pytest.mark.parametrize(
+    ('choices', 'message'),
+    [
+        ({'learning_rate': (1,)}, 'image_size、epochs、lr'),
+        ({'lr': (1e-3, -1e-3)}, 'lr 必须大于 0'),
+        ({'weight_decay': (-1,)}, 'weight_decay 不能是负数'),
+        ({'optimizer': ('lion',)}, 'adamw、sgd'),
+        ({'lr': ()}, 'lr 至少要有一个值'),
+    ],
+)
+def test_bad_grid_names_the_legal_values(choices: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        search.grid(BASE, **choices)
+
+
+def test_validation_images_are_the_last_of_the_training_set() -> None:
+    digits = load_digits_dataset()
+    held = search.hold_out_validation(digits)
+    count = len(digits.train) // 5
+    assert torch.equal(held.test.images, digits.train.images[-count:])
+
+
+def test_search_reports_each_trial(
+    held: Dataset, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipes = search.grid(BASE, lr=(1e-3, 1e-1))
+    trials = search.search(small, recipes, held, 'quick')
+    assert [one.recipe for one in trials] == [one.to_dict() for one in recipes]
+    assert trials[1].accuracy > trials[0].accuracy
+    assert '2/2：学习率 0.1，权重衰减 0.01，翻转，种子 0' in capsys.readouterr().out
+
+
+def test_diverging_trial_is_kept_as_such(
+    held: Dataset, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wild = search.grid(
+        BASE, lr=(1e38,), optimizer=('sgd',), schedule=('constant',),
+        clip=(None,), precision=('fp32',),
+    )  # fmt: skip
+    [one] = search.search(small, wild, held, 'quick')
+    assert one.validation_accuracy == []
+    assert one.accuracy == 0
+    assert '发散' in capsys.readouterr().out
+
+
+def test_a_trial_has_one_seed(held: Dataset) -> None:
+    recipe = Recipe(8, 1, 1e-2, seeds=(0, 1))
+    with pytest.raises(ValueError, match='只用一个种子'):
+        search.try_recipe(small, recipe, held)
+
+
+def test_trials_are_kept_only_when_recording(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, 'save_attempts', lambda *_: pytest.fail('不该写文件'))
+    search.keep_attempts('tuning', [trial(1e-3, 0, 0.9)])
+    monkeypatch.undo()
+    start_recording(Recording(tmp_path))
+    try:
+        search.keep_attempts('tuning', [trial(1e-3, 0, 0.9)])
+    finally:
+        stop_recording()
+    path = tmp_path / 'exercises' / 'tuning.json'
+    assert load_attempts(path) == [trial(1e-3, 0, 0.9)]
+
+
+def test_accuracies_are_arranged_by_two_settings() -> None:
+    trials = [trial(1, 0, 0.5), trial(1, 9, 0.6), trial(3, 0, 0.7), trial(3, 9, None)]
+    rows = accuracy_grid(trials, 'lr', 'weight_decay')
+    assert rows[0] == [0.5, 0.6]
+    assert rows[1][0] == 0.7 and math.isnan(rows[1][1])
+    with pytest.raises(ValueError, match='试了不止一次'):
+        accuracy_grid([*trials, trials[0]], 'lr', 'weight_decay')
+    with pytest.raises(ValueError, match='lr、weight_decay'):
+        accuracy_grid(trials, 'lr', 'dropout')
+
+
+def test_effect_averages_over_the_other_settings() -> None:
+    trials = [trial(1, 0, 0.5), trial(1, 9, 0.6), trial(3, 0, 0.7), trial(3, 9, 0.9)]
+    assert effect(trials, 'lr') == pytest.approx({1: 0.55, 3: 0.8})
+    assert values_of(trials, 'weight_decay') == [0, 9]
+    with pytest.raises(ValueError, match='lr、weight_decay'):
+        effect(trials, 'dropout')
+
+
+def test_sampling_error() -> None:
+    assert sampling_error(0.9, 5000) == pytest.approx(0.00424, abs=1e-5)
+    assert sampling_error(1.0, 10) == 0
+    with pytest.raises(ValueError, match='0～1'):
+        sampling_error(1.2, 10)
