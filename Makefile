@@ -101,8 +101,6 @@ test: export DEEPCNN_PROGRESS = 0
 # 让 glibc 向内核要大页：训练时频繁申请几十 MB 的张量，缺页少了，AlexNet 与 VGG 快一些。
 # 要 glibc 2.35、内核允许 madvise；别的系统不认识它，不受影响。
 test: export GLIBC_TUNABLES ?= glibc.malloc.hugetlb=1
-# Python 启动时的设置（sitecustomize），以及使内核 fork 出来的插件（forked_kernels）。
-test: export PYTHONPATH := $(CURDIR)/tests/startup$(if $(PYTHONPATH),:$(PYTHONPATH))
 # 两个进程平分处理器的核：小批量上，一个核训练一个网络比两个核合训一个快得多。
 # 数据集先备好，免得两个进程同时下载。
 # 费时的笔记本排在前面，两个进程差不多同时结束。
@@ -111,7 +109,7 @@ test: book $(TEST_READY) ## 单元测试、逐格重跑全部笔记本（quick �
 	$(RUN) -m ruff check .
 	@$(RUN) -c 'from deepcnn.data import load_dataset; print("数据集：", load_dataset().name)'
 	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-$$($(RUN) -c 'import os; print(max(1, os.cpu_count() // $(JOBS)))')} \
-	  $(RUN) -m pytest -p forked_kernels -n $(JOBS) --dist loadscope --no-loadscope-reorder \
+	  $(RUN) -m pytest -n $(JOBS) --dist loadscope --no-loadscope-reorder \
 	  --nbval --nbval-current-env --nbval-cell-timeout=300 chapters tests
 
 lint: $(TEST_READY) ## 只检查代码风格与用语
