@@ -32,7 +32,7 @@ from deepcnn.models.vgg import WIDTH, vgg11
 from deepcnn.trial_tables import results_table, verdicts
 from deepcnn.tuning import load_trials
 
-CHAPTERS = Path(__file__).resolve().parent.parent / 'chapters'
+CHAPTERS = Path(__file__).resolve().parents[2] / 'chapters'
 # 章名 → results/ 里的名字、小结里的名字、按边长建网络。
 NETWORKS: dict[str, tuple[str, str, Callable[[int], nn.Module]]] = {
     'alexnet': ('alexnet', 'AlexNet', lambda size: alexnet(image_size=size)),

@@ -23,7 +23,7 @@ from deepcnn.spread import difference, spread
 from deepcnn.trial_tables import compare
 from deepcnn.tuning import effect, load_trials, sampling_error
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 
 # 四个 NiN 块里的后一个 1×1 卷积层

@@ -17,8 +17,8 @@ from jupyter_client.kernelspec import KernelSpecManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
-ROOT = Path(__file__).resolve().parent.parent
-CELL = ROOT / 'tools' / 'first_cell.py'
+ROOT = Path(__file__).resolve().parents[2]
+CELL = ROOT / 'tools' / 'book' / 'first_cell.py'
 PACKAGES = sysconfig.get_path('purelib')
 
 # 像笔记本那样执行单元；成功时再报告 deepcnn 来自哪里。

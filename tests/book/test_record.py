@@ -1,4 +1,4 @@
-"""tools/record.py：图注的来历、元数据的清理、出错时不改写文件。"""
+"""tools/book/record.py：图注的来历、元数据的清理、出错时不改写文件。"""
 
 from pathlib import Path
 

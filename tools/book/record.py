@@ -1,8 +1,5 @@
 """在本机最好的档位执行各章，存下输出与 results/<网络>.json。
 
-用法：python tools/record.py [章名 ...]    不给章名时执行全部；练习写作 exercises/名字，
-实验写作 experiments/名字
-
 训练完的种子存在 .runs/；中断后重来，只重训没有完成的种子。执行失败的章不会被改写。
 笔记本打印的每一行（训练时每轮一行）同时写到标准错误，录制途中因此看得到进度。
 """
@@ -17,8 +14,10 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT), str(ROOT / 'tools')]
+
+from command_line import Command, run  # noqa: E402
 
 from deepcnn.explore import WIDGET_VIEW  # noqa: E402
 from deepcnn.history import load_history  # noqa: E402
@@ -128,7 +127,13 @@ def record(chapter: str) -> None:
     os.replace(partial, path)
 
 
-def main(chapters: list[str]) -> int:
+def main(arguments: list[str]) -> int:
+    command = Command(__doc__)
+    command.add_argument(
+        'chapters', metavar='章名', nargs='*',
+        help='不给时执行全部；练习写作 exercises/名字，实验写作 experiments/名字',
+    )  # fmt: skip
+    chapters = command.parse_args(arguments).chapters
     unknown = [name for name in chapters if name not in ORDER]
     if unknown:
         legal = '、'.join(ORDER)
@@ -159,4 +164,4 @@ def main(chapters: list[str]) -> int:
 
 
 if __name__ == '__main__':
-    sys.exit(main(sys.argv[1:]))
+    run(main)
