@@ -26,7 +26,7 @@ def book(tmp_path: Path) -> Path:
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(name, encoding='utf-8')
-    (root / 'chapters' / 'references.md').write_text('不带走')
+    (root / 'chapters' / 'references.md').write_text('不带走', encoding='utf-8')
     return root
 
 

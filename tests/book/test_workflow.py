@@ -140,12 +140,12 @@ def test_ci_knows_whether_there_is_a_chinese_font(
     function = re.search(r'^has_chinese_font\(\) \{.*?^\}$', script, re.M | re.S)[0]
     if fonts is not None:
         listing = tmp_path / 'fc-list'
-        listing.write_text(f'#!/bin/sh\necho "{fonts}"\n')
+        listing.write_text(f'#!/bin/sh\necho "{fonts}"\n', encoding='utf-8')
         listing.chmod(0o755)
     code = f'set -euo pipefail\n{function}\nif has_chinese_font; then echo yes; fi'
     done = subprocess.run(
         ['/bin/bash', '-c', code],
         env={'PATH': str(tmp_path)},
-        capture_output=True, text=True, check=True,
+        capture_output=True, encoding='utf-8', check=True,
     )  # fmt: skip
     assert done.stdout.split() == (['yes'] if fonts else [])
