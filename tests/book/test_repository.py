@@ -100,7 +100,8 @@ def test_site_address_follows_the_repository_unless_it_is_ones_own(
 ) -> None:
     config = copy / '_config.yml'
     text = config.read_text(encoding='utf-8')
-    config.write_text(text.replace("baseurl: ''", f"baseurl: '{old}'"), encoding='utf-8')
+    text = text.replace("baseurl: ''", f"baseurl: '{old}'")
+    config.write_text(text, encoding='utf-8')
     assert set_url(copy, address) == 0
     wanted = old if old == 'https://book.test/' else pages
     assert read_yaml(config)['html']['baseurl'] == wanted
@@ -144,6 +145,8 @@ def test_gitee_is_accepted_without_colab_and_binder(
     [
         'github.com/a/b',
         'http://github.com/a/b',
+        'https://GitHub.com/a/b',
+        'https://github.com/_a/b',
         'git@github.com:a/b.git',
         'https://github.com/a',
         'https://github.com/a/b/tree/main',

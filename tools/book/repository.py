@@ -18,7 +18,7 @@ from command_line import Command, run  # noqa: E402
 
 CONFIG, FIRST_CELL = '_config.yml', 'tools/book/first_cell.py'
 GITHUB = 'https://github.com/'
-ADDRESS = re.compile(r'https://git(hub|ee)\.com/[a-z0-9][\w-]*/[\w.-]*[\w-]', re.A | re.I)
+ADDRESS = re.compile(r'https://git(hub|ee)\.com/[^\W_][\w-]*/[\w.-]*[\w-]', re.ASCII)
 PAGES = re.compile(r'https://[\w-]+\.github\.io/')
 # (文件, 其中第一组是要改的文字, 新的文字)：每个恰有一处；整行的文字，没有网址就没有这一行。
 PLACES = (
@@ -63,14 +63,14 @@ def wordings(url: str, branch: str, site: str) -> dict[str, str]:
     owner, name = url.removeprefix(GITHUB).split('/')
     host = f'{owner.lower()}.github.io'
     workflow = f'{url}/actions/workflows/book.yml'
-    binder = f'https://mybinder.org/v2/gh/{owner}/{name}/{branch}?urlpath=lab/tree/chapters'
+    binder = f'https://mybinder.org/v2/gh/{owner}/{name}/{branch}'
     return {
         'url': url,
         'pages': own or f'https://{host}/' + ('' if name == host else f'{name}/'),
         'source': f'{url}/archive/refs/heads/{branch}.zip',
         'badges': f'[![构建与测试]({workflow}/badge.svg)]({workflow}) [在 Colab 里运行]'
         f'(https://colab.research.google.com/github/{owner}/{name}) · '
-        f'[在 Binder 里运行]({binder})',
+        f'[在 Binder 里运行]({binder}?urlpath=lab/tree/chapters)',
     }
 
 
@@ -107,7 +107,7 @@ def rewritten(root: Path, url: str | None = None) -> dict[Path, str]:
 
 def main(arguments: list[str], root: Path = ROOT) -> int:
     command = Command(__doc__)
-    command.add_argument('url', metavar='网址', nargs='?', help='GitHub 或 Gitee 的仓库')
+    command.add_argument('url', metavar='网址', nargs='?', help='GitHub 或 Gitee 的')
     try:
         changed = rewritten(root, command.parse_args(arguments).url)
     except SettingError as error:
