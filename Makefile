@@ -101,22 +101,20 @@ test: export DEEPCNN_PROGRESS = 0
 # 让 glibc 向内核要大页：训练时频繁申请几十 MB 的张量，缺页少了，AlexNet 与 VGG 快一些。
 # 要 glibc 2.35、内核允许 madvise；别的系统不认识它，不受影响。
 test: export GLIBC_TUNABLES ?= glibc.malloc.hugetlb=1
-# Python 启动时的设置（sitecustomize），以及使内核 fork 出来的插件（forked_kernels）。
-test: export PYTHONPATH := $(CURDIR)/tests/startup$(if $(PYTHONPATH),:$(PYTHONPATH))
 # 两个进程平分处理器的核：小批量上，一个核训练一个网络比两个核合训一个快得多。
 # 数据集先备好，免得两个进程同时下载。
 # 费时的笔记本排在前面，两个进程差不多同时结束。
 test: book $(TEST_READY) ## 单元测试、逐格重跑全部笔记本（quick 档）、检查网站
-	$(RUN) tools/export_models.py --check
+	$(RUN) tools/book/export_models.py --check
 	$(RUN) -m ruff check .
 	@$(RUN) -c 'from deepcnn.data import load_dataset; print("数据集：", load_dataset().name)'
 	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-$$($(RUN) -c 'import os; print(max(1, os.cpu_count() // $(JOBS)))')} \
-	  $(RUN) -m pytest -p forked_kernels -n $(JOBS) --dist loadscope --no-loadscope-reorder \
+	  $(RUN) -m pytest -n $(JOBS) --dist loadscope --no-loadscope-reorder \
 	  --nbval --nbval-current-env --nbval-cell-timeout=300 chapters tests
 
 lint: $(TEST_READY) ## 只检查代码风格与用语
 	$(RUN) -m ruff check .
-	$(RUN) tools/lint_terms.py
+	$(RUN) tools/book/lint_terms.py
 
 # 系统里已有 PyTorch，只补上它没有的包；Jupyter 的内核要另外登记。
 .offline/installed: $(wildcard .offline/wheels/*.whl)
@@ -128,22 +126,22 @@ lint: $(TEST_READY) ## 只检查代码风格与用语
 	@touch $@
 
 bench: $(ENGINE_READY) ## 比较 d2l 的训练循环与本书的，写出 results/bench-设备.json
-	$(ENGINE) tools/bench.py $(ARGS)
+	$(ENGINE) tools/measure/bench.py $(ARGS)
 
 compare: $(ENGINE_READY) ## 同一预算、三个种子训练六个网络，写出 results/comparison/
-	$(ENGINE) tools/compare.py $(ARGS)
+	$(ENGINE) tools/measure/compare.py $(ARGS)
 
 pack: ## 把录制好的笔记本与 results/ 打成一个压缩包
-	$(if $(OFFLINE),$(PYTHON),$(if $(wildcard $(RUN)),$(RUN),$(PYTHON))) tools/pack_record.py $(ARGS)
+	$(if $(OFFLINE),$(PYTHON),$(if $(wildcard $(RUN)),$(RUN),$(PYTHON))) tools/book/pack_record.py $(ARGS)
 
 record: $(ENGINE_READY) ## 用本机最好的档位重新训练各章，存下输出与 results/
-	$(ENGINE) tools/record.py $(ARGS)
+	$(ENGINE) tools/book/record.py $(ARGS)
 
 models: $(TEST_READY) ## 从各章的 export 单元生成 deepcnn/models/
-	$(RUN) tools/export_models.py
+	$(RUN) tools/book/export_models.py
 
 figures: $(TEST_READY) ## 由网络的配置重画 img/ 里的图
-	$(RUN) tools/draw_figures.py
+	$(RUN) tools/figures/draw.py
 
 site.zip: book ## 把网站装进 dist/site.zip，解压后离线阅读
 	$(RUN) tools/pack_site.py
@@ -162,7 +160,7 @@ notebook: $(NOTEBOOK_READY) ## 在同一环境里打开 JupyterLab
 	$(RUN) -m jupyterlab --port $(PORT) chapters
 
 repository: $(BOOK_READY) ## 记下公开的仓库：URL=https://github.com/用户名/仓库名（空的表示清除）
-	@$(RUN) tools/set_repository.py $(if $(findstring command,$(origin URL)),'$(URL)')
+	@$(RUN) tools/book/repository.py $(if $(findstring command,$(origin URL)),'$(URL)')
 
 links: $(BOOK_READY) ## 检查书里的外部链接（需要网络，不在 make test 里）
 	@$(RUN) tools/check_links.py

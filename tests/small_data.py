@@ -3,7 +3,7 @@
 import torch
 from sklearn.datasets import load_digits
 
-from deepcnn.data import Dataset, ImageSet, pixel_statistics
+from deepcnn.data.dataset import Dataset, ImageSet, pixel_statistics
 
 
 def load_digits_dataset() -> Dataset:

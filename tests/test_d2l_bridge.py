@@ -201,7 +201,7 @@ def code_of(path: Path) -> str:
 
 
 def test_only_the_bridge_imports_d2l() -> None:
-    paths = [*ROOT.glob('deepcnn/**/*.py'), *ROOT.glob('tools/*.py')]
+    paths = [*ROOT.glob('deepcnn/**/*.py'), *ROOT.glob('tools/**/*.py')]
     paths += ROOT.glob('chapters/**/*.ipynb')
     importing = {
         path.name for path in paths if 'd2l' in imported_packages(code_of(path))

@@ -1,22 +1,18 @@
-"""术语表：条目完整、次序、页面上的链接；用到的术语才收。"""
+"""网站上的术语表：每个条目与它的节，各页用到的术语都链接到它。"""
 
 import re
-import sys
 from pathlib import Path
 
+import lint_terms
+import prose
 import pytest
+from glossary_terms import Term, all_terms
+from term_links import uses
 
 ROOT = Path(__file__).resolve().parent.parent
 SITE = ROOT / '_build' / 'html'
-sys.path[:0] = [str(ROOT / 'tools'), str(ROOT / '_ext')]
 
-import lint_terms  # noqa: E402
-import prose  # noqa: E402
-import yaml  # noqa: E402
-from glossary_terms import GLOSSARY, Term, all_terms, read_glossary  # noqa: E402
-from term_links import uses  # noqa: E402
 
-HAN = re.compile('[\u4e00-\u9fff]')
 NAMES = [term.term for term in all_terms()]
 
 
@@ -25,63 +21,6 @@ def page() -> str:
     if not path.exists():
         pytest.fail('先运行 make book', pytrace=False)
     return path.read_text(encoding='utf-8')
-
-
-@pytest.mark.parametrize('term', all_terms(), ids=lambda term: term.term)
-def test_an_entry_is_one_complete_line(term: Term) -> None:
-    assert term.english and not any(HAN.search(name) for name in term.english)
-    assert HAN.search(term.line) and term.line.endswith('。')
-    assert '\n' not in term.line and len(term.line) <= 60
-    (passage,) = prose.read_markdown(term.line, 'x')
-    assert prose.MATH not in passage.text, '公式要另外排版，这里用文字'
-
-
-def test_names_and_anchors_belong_to_one_entry() -> None:
-    names = [name.lower() for term in all_terms() for name in term.names]
-    assert sorted(names) == sorted(set(names))
-    anchors = [term.anchor for term in all_terms()]
-    assert sorted(anchors) == sorted(set(anchors))
-    assert all(re.fullmatch(r'term-[a-z0-9-]+', anchor) for anchor in anchors)
-
-
-def test_entries_are_read_in_pinyin_order() -> None:
-    for terms in read_glossary().values():
-        names = [term.term for term in terms]
-        latin = [name for name in names if name[0].isascii()]
-        assert names[: len(latin)] == sorted(latin, key=str.lower)
-    layers = [term.term for term in read_glossary()['层与运算']]
-    # chí、diū、gǎn、juǎn、pī、tián、tōng、zhǎn
-    by_hand = [
-        '池化',
-        '丢弃法',
-        '感受野',
-        '卷积核',
-        '批量归一化',
-        '填充',
-        '通道',
-        '展平',
-    ]
-    assert sorted(by_hand, key=layers.index) == by_hand
-
-
-@pytest.mark.parametrize(
-    ('entry', 'said'),
-    [
-        ({'alias': ['x']}, '不认识的字段'),
-        ({'allowed': ['x']}, '不在 also 里'),
-    ],
-)
-def test_a_wrong_entry_is_explained(tmp_path: Path, entry: dict, said: str) -> None:
-    good = {'term': '词', 'english': ['word'], 'section': 'sec-a', 'line': '解释。'}
-    path = tmp_path / 'glossary.yml'
-    path.write_text(yaml.safe_dump({'组': [{**good, **entry}]}), encoding='utf-8')
-    with pytest.raises(ValueError, match=said):
-        read_glossary(path)
-
-
-def test_every_group_is_on_the_page() -> None:
-    source = (ROOT / 'chapters' / 'glossary.md').read_text(encoding='utf-8')
-    assert re.findall(r'```\{terms\} (.+)', source) == list(read_glossary())
 
 
 @pytest.mark.parametrize('term', all_terms(), ids=lambda term: term.term)
@@ -95,12 +34,6 @@ def test_the_page_shows_each_entry_with_its_section(term: Term) -> None:
     assert f'#{term.section}"' in entry[1]
 
 
-def test_every_entry_is_used_in_the_book() -> None:
-    paths = [*(ROOT / 'chapters').rglob('*.ipynb'), ROOT / 'chapters/exercises.md']
-    text = '\n'.join(p.text for path in paths for p in prose.read(path, ROOT))
-    assert [name for name in NAMES if name not in text] == []
-
-
 @pytest.mark.parametrize('page', lint_terms.LINKED_CHAPTERS + lint_terms.LINKED_PAGES)
 def test_the_built_page_links_the_terms_it_uses(page: str) -> None:
     [source] = (ROOT / 'chapters').glob(f'{page}.[im]*')
@@ -110,9 +43,3 @@ def test_the_built_page_links_the_terms_it_uses(page: str) -> None:
     anchors = {term.term: term.anchor for term in all_terms()}
     assert len(used) >= (10 if page in lint_terms.LINKED_CHAPTERS else 5)
     assert sorted(linked) == sorted(anchors[term] for term in used)
-
-
-def test_the_glossary_file_explains_its_fields() -> None:
-    head = GLOSSARY.read_text(encoding='utf-8').split('\n\n')[0]
-    for field in ('term', 'english', 'also', 'section', 'line', 'allowed'):
-        assert field in head

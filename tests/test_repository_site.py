@@ -10,6 +10,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import repository
+import repository_buttons
 import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -19,10 +21,6 @@ CHAPTERS = sorted(
     for path in (ROOT / 'chapters').rglob('*.ipynb')
     if '.ipynb_checkpoints' not in path.parts
 )
-sys.path[:0] = [str(ROOT / 'tools'), str(ROOT / '_ext')]
-
-import repository_buttons  # noqa: E402
-import set_repository  # noqa: E402
 
 GITHUB = 'https://github.com/someone/deep-cnn'
 GITEE = 'https://gitee.com/someone/deep-cnn'
@@ -79,7 +77,8 @@ def test_every_chapter_offers_its_notebook(chapter: str) -> None:
 
 
 def test_pages_lead_to_the_public_repository_or_to_none() -> None:
-    url = set_repository.current(ROOT).url
+    config = yaml.safe_load((ROOT / '_config.yml').read_text(encoding='utf-8'))
+    url = config['repository']['url']
     for page in built_pages():
         hrefs = [link.href for link in links_of(page)]
         assert not [x for x in hrefs if any(name in x for name in DEFAULTS)], page
@@ -96,7 +95,7 @@ def public_book(tmp_path_factory: pytest.TempPathFactory) -> Path:
     book = tmp_path_factory.mktemp('公开的书') / 'book'
     skipped = shutil.ignore_patterns('.*', '_build', 'build', '__pycache__', 'tests')
     shutil.copytree(ROOT, book, ignore=skipped, symlinks=True)
-    assert set_repository.main([GITHUB], book) == 0
+    assert repository.main([GITHUB], book) == 0
     contents = yaml.safe_load((book / '_toc.yml').read_text(encoding='utf-8'))
     contents['parts'] = [{'caption': '网络', 'chapters': [{'file': 'chapters/nin'}]}]
     (book / '_toc.yml').write_text(yaml.safe_dump(contents), encoding='utf-8')

@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from deepcnn.plot import use_book_style  # noqa: E402
+from deepcnn.plot.style import use_book_style  # noqa: E402
 
 TARGET = ROOT / 'img' / 'cover.png'
 WIDTH, HEIGHT = 1200, 630

@@ -22,7 +22,7 @@ from deepcnn.anatomy.choice import Choice
 from deepcnn.anatomy.configurations import CONFIGURABLE
 from deepcnn.data.batches import prepare
 from deepcnn.data.dataset import Dataset
-from deepcnn.explore import widgets as explore
+from deepcnn.explore.widgets import widgets as explore
 from deepcnn.explore.channel_pages import SCALES, SEPARATE, channel_page, stage_maps
 from deepcnn.explore.figures import channel_figure
 from deepcnn.explore.widgets import (

@@ -32,7 +32,7 @@ from contenders import Contest, Rung  # noqa: E402
 from roofline import OpCost, Peaks, count_costs, lower_bound, measure_peaks  # noqa: E402
 
 from deepcnn.d2l_bridge import load_d2l  # noqa: E402
-from deepcnn.data import load_dataset  # noqa: E402
+from deepcnn.data.fashion_mnist import load_dataset  # noqa: E402
 from deepcnn.models import vgg  # noqa: E402
 from deepcnn.models.lineup import LINEUP  # noqa: E402
 from deepcnn.records.benchmark import (  # noqa: E402

@@ -18,7 +18,8 @@ import torch
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from deepcnn.data import Dataset, load_dataset  # noqa: E402
+from deepcnn.data.dataset import Dataset  # noqa: E402
+from deepcnn.data.fashion_mnist import load_dataset  # noqa: E402
 from deepcnn.models.lineup import LINEUP, entry  # noqa: E402
 from deepcnn.records.comparison import Record, SeedRun, read_record  # noqa: E402
 from deepcnn.records.provenance import code_version, library_versions  # noqa: E402

@@ -18,7 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from deepcnn.data import DataError, load_dataset  # noqa: E402
+from deepcnn.data.fashion_mnist import DataError, load_dataset  # noqa: E402
 from deepcnn.models.lineup import LINEUP, entry  # noqa: E402
 from deepcnn.records.attempts import add_attempt, load_attempts  # noqa: E402
 from deepcnn.records.store import RESULTS  # noqa: E402

@@ -20,7 +20,7 @@ from markdown_it import MarkdownIt
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 from nbformat import NotebookNode
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 CHAPTERS = ROOT / 'chapters'
 HAN = re.compile('[\u4e00-\u9fff]')

@@ -1,9 +1,6 @@
 """画出全书的结构图与示意图：img/*.svg。
 
-用法：python tools/draw_figures.py          重画每一幅
-      python tools/draw_figures.py --check  只比较；有出入时列出文件并以 1 退出
-
-图里的数由 figures.facts 从真的网络、各章的代码和文献表读出；画法在 figures 的其余模块里。
+图里的数由 figures.facts 从真的网络、各章的代码和文献表读出；画法在其余模块里。
 """
 
 from __future__ import annotations
@@ -12,27 +9,32 @@ import sys
 from functools import cache
 from pathlib import Path
 
-from figures.branching_blocks import (
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT), str(ROOT / 'tools')]
+
+from command_line import Command, run  # noqa: E402
+
+from figures.branching_blocks import (  # noqa: E402
     densenet,
     growth,
     inception,
     residual_block,
     resnet18,
 )
-from figures.canvas import Drawing
-from figures.facts import read_facts
-from figures.ideas import (
+from figures.canvas import Drawing  # noqa: E402
+from figures.facts import read_facts  # noqa: E402
+from figures.ideas import (  # noqa: E402
     degradation,
     global_average_pooling,
     one_by_one,
     pipeline,
     receptive_field,
 )
-from figures.logo import logo
-from figures.straight_networks import alexnet, nin, vgg16, vgg_block
-from figures.timeline import timeline
+from figures.logo import logo  # noqa: E402
+from figures.straight_networks import alexnet, nin, vgg16, vgg_block  # noqa: E402
+from figures.timeline import timeline  # noqa: E402
 
-IMG_DIR = Path(__file__).resolve().parent.parent / 'img'
+IMG_DIR = ROOT / 'img'
 
 
 def drawings() -> list[Drawing]:
@@ -86,18 +88,19 @@ def differing(folder: Path) -> list[str]:
 
 
 def main(arguments: list[str]) -> int:
-    if arguments == []:
+    command = Command(__doc__)
+    command.add_argument(
+        '--check', action='store_true', help='只比较；有出入时列出文件并以 1 退出'
+    )
+    if not command.parse_args(arguments).check:
         for name in write_all(IMG_DIR):
             print(f'已绘制 img/{name}')
         return 0
-    if arguments == ['--check']:
-        names = differing(IMG_DIR)
-        for name in names:
-            print(f'与脚本所绘不同：img/{name}，请运行 make figures')
-        return 1 if names else 0
-    print('用法：python tools/draw_figures.py [--check]', file=sys.stderr)
-    return 2
+    names = differing(IMG_DIR)
+    for name in names:
+        print(f'与脚本所绘不同：img/{name}，请运行 make figures')
+    return 1 if names else 0
 
 
 if __name__ == '__main__':
-    sys.exit(main(sys.argv[1:]))
+    run(main)

@@ -1,16 +1,13 @@
 """用语检查：每条规则都会命中，代码、公式、链接与文献不是文字，全书已经干净。"""
 
-import sys
 from pathlib import Path
 
+import lint_terms
+import prose
 import pytest
+from glossary_terms import all_terms
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT / 'tools'), str(ROOT / '_ext')]
-
-import lint_terms  # noqa: E402
-import prose  # noqa: E402
-from glossary_terms import all_terms  # noqa: E402
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def faults(source: str, *, is_chapter: bool = False) -> list[str]:

@@ -4,16 +4,16 @@ from pathlib import Path
 
 import pytest
 import torch
-from deepcnn.comparison import load_records
-from deepcnn.experiment import load_trial
-from deepcnn.inspect import count_parameters, layer_table
-from deepcnn.lineup import LINEUP
-from deepcnn.memory import peak_bytes, saved_bytes
-from deepcnn.recompute import recomputing
-from deepcnn.search import FOLDER, VALIDATION_IMAGES
-from deepcnn.spread import difference, spread
-from deepcnn.trial_tables import compare
-from deepcnn.tuning import effect, load_trials, sampling_error
+from deepcnn.records.comparison import load_records
+from deepcnn.records.trials import load_trial
+from deepcnn.anatomy.layers import count_parameters, layer_table
+from deepcnn.models.lineup import LINEUP
+from deepcnn.anatomy.memory import peak_bytes, saved_bytes
+from deepcnn.anatomy.recompute import recomputing
+from deepcnn.training.search import FOLDER, VALIDATION_IMAGES
+from deepcnn.records.spread import difference, spread
+from deepcnn.records.trials import compare
+from deepcnn.records.attempts import effect, load_trials, sampling_error
 from torch import Tensor
 
 from deepcnn.models.alexnet import alexnet
@@ -23,7 +23,7 @@ from deepcnn.models.nin import nin
 from deepcnn.models.resnet import resnet18
 from deepcnn.models.vgg import vgg11
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 
 # 四个 NiN 块里的后一个 1×1 卷积层

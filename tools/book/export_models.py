@@ -1,8 +1,4 @@
-"""从各章带 ``export`` 标签的单元生成 deepcnn/models/<网络>.py。
-
-用法：python tools/export_models.py          写出文件
-      python tools/export_models.py --check  只比较；有出入时列出文件并以 1 退出
-"""
+"""从各章带 ``export`` 标签的单元生成 deepcnn/models/<网络>.py。"""
 
 import ast
 import subprocess
@@ -11,7 +7,11 @@ from pathlib import Path
 
 import nbformat
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / 'tools'))
+
+from command_line import Command, run  # noqa: E402
+
 CHAPTERS = ROOT / 'chapters'
 MODELS = ROOT / 'deepcnn' / 'models'
 NETWORKS = ('alexnet', 'vgg', 'nin', 'googlenet', 'resnet', 'densenet')
@@ -62,25 +62,22 @@ def model_source(network: str) -> str:
 
 def sorted_and_formatted(text: str, network: str) -> str:
     """用 ruff 统一空行，生成的文件因此与手写的一样好读。"""
-    command = [
-        sys.executable,
-        '-m',
-        'ruff',
-        'format',
-        '--stdin-filename',
-        f'{network}.py',
-        '-',
-    ]
-    done = subprocess.run(command, input=text, text=True, capture_output=True, cwd=ROOT)
+    command = [sys.executable, '-m', 'ruff', 'format']
+    done = subprocess.run(
+        [*command, '--stdin-filename', f'{network}.py', '-'],
+        input=text, encoding='utf-8', capture_output=True, cwd=ROOT,
+    )  # fmt: skip
     if done.returncode:
         raise ExportError(f'{network} 的 export 单元排版失败：{done.stderr.strip()}')
     return done.stdout
 
 
 def main(arguments: list[str]) -> int:
-    if arguments not in ([], ['--check']):
-        print('用法：python tools/export_models.py [--check]', file=sys.stderr)
-        return 2
+    command = Command(__doc__)
+    command.add_argument(
+        '--check', action='store_true', help='只比较；有出入时列出网络并以 1 退出'
+    )
+    is_check = command.parse_args(arguments).check
     try:
         sources = {name: model_source(name) for name in NETWORKS}
     except (ExportError, FileNotFoundError, SyntaxError) as error:
@@ -92,7 +89,7 @@ def main(arguments: list[str]) -> int:
         if not (path := MODELS / f'{name}.py').exists()
         or path.read_text(encoding='utf-8') != text
     ]
-    if arguments == ['--check']:
+    if is_check:
         if drifted:
             names = '、'.join(drifted)
             print(f'与章节不一致：{names}。请运行 make models', file=sys.stderr)
@@ -104,4 +101,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == '__main__':
-    sys.exit(main(sys.argv[1:]))
+    run(main)

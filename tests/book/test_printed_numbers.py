@@ -11,20 +11,21 @@ from statistics import median
 import nbformat
 import pytest
 import torch
-from deepcnn.benchmark import FULL_TRAIN_SET, load_report
-from deepcnn.comparison import Record, load_records
-from deepcnn.experiment import load_trial
-from deepcnn.history import RESULTS, History, load_history
-from deepcnn.inspect import count_parameters, layer_table
-from deepcnn.lineup import LINEUP
-from deepcnn.memory import saved_bytes
-from deepcnn.trial_tables import results_table, verdicts
-from deepcnn.tuning import load_trials
+from deepcnn.records.benchmark import FULL_TRAIN_SET, load_report
+from deepcnn.records.comparison import Record, load_records
+from deepcnn.records.trials import load_trial
+from deepcnn.records.runs import History, load_history
+from deepcnn.records.store import RESULTS
+from deepcnn.anatomy.layers import count_parameters, layer_table
+from deepcnn.models.lineup import LINEUP
+from deepcnn.anatomy.memory import saved_bytes
+from deepcnn.records.trials import results_table, verdicts
+from deepcnn.records.attempts import load_trials
 from nbformat import NotebookNode
 from torch import nn
 
-from deepcnn import search
-from deepcnn.data import load_dataset
+from deepcnn.training import search
+from deepcnn.data.fashion_mnist import load_dataset
 from deepcnn.models.alexnet import alexnet
 from deepcnn.models.densenet import densenet
 from deepcnn.models.googlenet import googlenet
@@ -32,7 +33,7 @@ from deepcnn.models.nin import nin
 from deepcnn.models.resnet import resnet18
 from deepcnn.models.vgg import WIDTH, vgg11
 
-CHAPTERS = Path(__file__).resolve().parent.parent / 'chapters'
+CHAPTERS = Path(__file__).resolve().parents[2] / 'chapters'
 # 章名 → results/ 里的名字、小结里的名字、按边长建网络。
 NETWORKS: dict[str, tuple[str, str, Callable[[int], nn.Module]]] = {
     'alexnet': ('alexnet', 'AlexNet', lambda size: alexnet(image_size=size)),

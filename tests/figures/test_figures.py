@@ -12,11 +12,9 @@ from collections.abc import Iterator
 from itertools import combinations
 from pathlib import Path
 
-import draw_figures
 import pytest
 import torch
-from deepcnn.inspect import count_parameters
-from figures import facts
+from figures import draw, facts
 from figures.canvas import Drawing
 from figures.timeline import IDEAS
 from selenium.webdriver.chrome.webdriver import WebDriver
@@ -29,8 +27,8 @@ from deepcnn.models.nin import nin
 from deepcnn.models.resnet import ResidualBlock, resnet18
 from deepcnn.models.vgg import vgg, vgg_block
 
-ROOT = Path(__file__).resolve().parent.parent
-SCRIPT = ROOT / 'tools' / 'draw_figures.py'
+ROOT = Path(__file__).resolve().parents[2]
+SCRIPT = ROOT / 'tools' / 'figures' / 'draw.py'
 
 SVG = '{http://www.w3.org/2000/svg}'
 HAN = re.compile('[\u4e00-\u9fff]')
@@ -124,27 +122,27 @@ def test_texts_neither_overlap_nor_leave_the_figure(
 
 
 def test_committed_figures_equal_what_the_script_draws() -> None:
-    assert draw_figures.differing(ROOT / 'img') == []
+    assert draw.differing(ROOT / 'img') == []
 
 
 def test_check_names_changed_missing_and_foreign_figures(tmp_path: Path) -> None:
-    names = draw_figures.write_all(tmp_path)
-    assert draw_figures.differing(tmp_path) == []
+    names = draw.write_all(tmp_path)
+    assert draw.differing(tmp_path) == []
     (tmp_path / names[0]).write_text('<svg/>', encoding='utf-8')
     (tmp_path / names[1]).unlink()
     (tmp_path / 'zz.svg').write_text('<svg/>', encoding='utf-8')
-    assert draw_figures.differing(tmp_path) == [names[0], names[1], 'zz.svg']
+    assert draw.differing(tmp_path) == [names[0], names[1], 'zz.svg']
 
 
 def test_check_exits_with_1_and_names_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(draw_figures, 'IMG_DIR', tmp_path)
-    assert draw_figures.main([]) == 0
-    assert draw_figures.main(['--check']) == 0
+    monkeypatch.setattr(draw, 'IMG_DIR', tmp_path)
+    assert draw.main([]) == 0
+    assert draw.main(['--check']) == 0
     (tmp_path / 'nin.svg').unlink()
     capsys.readouterr()
-    assert draw_figures.main(['--check']) == 1
+    assert draw.main(['--check']) == 1
     assert 'nin.svg' in capsys.readouterr().out
 
 
@@ -160,11 +158,11 @@ def test_unknown_argument_is_refused_in_chinese(
 
 
 def test_text_that_leaves_its_box_is_refused() -> None:
-    draw = Drawing('x', '题', '述', 100)
+    drawing = Drawing('x', '题', '述', 100)
     with pytest.raises(ValueError, match='框放不下'):
-        draw.box('conv', 0, 0, 30, 30, '全局平均池化')
+        drawing.box('conv', 0, 0, 30, 30, '全局平均池化')
     with pytest.raises(ValueError, match='超出画面'):
-        draw.box('conv', 460, 0, 30, 30)
+        drawing.box('conv', 460, 0, 30, 30)
 
 
 SHAPE = re.compile(r'(\d+)×(\d+)×\2')

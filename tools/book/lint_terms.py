@@ -1,7 +1,5 @@
 """用语检查：术语、名字、标点与空格前后一致。
 
-用法：python tools/lint_terms.py [文件 …]
-
 规则在 terms/glossary.yml（别的书的叫法、每章第一次出现要链接）和 terms/spelling.yml
 （其余）。只查给读者看的文字，代码、公式、引文与网址不查。每处一行：文件、单元、行、
 写成什么、应写作什么；有一处就以 1 退出。
@@ -16,10 +14,11 @@ from pathlib import Path
 
 import yaml
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / 'tools'), str(ROOT / '_ext')]
 
 import prose  # noqa: E402
+from command_line import Command, run  # noqa: E402
 from glossary_terms import GLOSSARY, Term, all_terms  # noqa: E402
 from prose import Passage  # noqa: E402
 from term_links import link_faults, names_pattern  # noqa: E402
@@ -186,7 +185,9 @@ def lint_file(path: Path) -> list[str]:
 
 
 def main(arguments: list[str]) -> int:
-    paths = [Path(name).resolve() for name in arguments]
+    command = Command(__doc__)
+    command.add_argument('files', metavar='文件', nargs='*', help='不给时检查全书')
+    paths = [Path(name).resolve() for name in command.parse_args(arguments).files]
     for path in paths:
         if not path.is_file() or not path.is_relative_to(ROOT):
             print(f'没有这个文件，或不在仓库里：{path}', file=sys.stderr)
@@ -201,4 +202,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == '__main__':
-    sys.exit(main(sys.argv[1:]))
+    run(main)

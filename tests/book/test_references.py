@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pybtex.database import Entry, parse_file
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 SITE = ROOT / '_build' / 'html' / 'chapters'
 ENTRIES: dict[str, Entry] = dict(parse_file(str(ROOT / 'references.bib')).entries)
 CITATION = re.compile(r'\{footcite(?::\w+)?\}`([^`]+)`')

@@ -1,8 +1,5 @@
 """在本机最好的档位执行各章，存下输出与 results/<网络>.json。
 
-用法：python tools/record.py [章名 ...]    不给章名时执行全部；练习写作 exercises/名字，
-实验写作 experiments/名字
-
 训练完的种子存在 .runs/；中断后重来，只重训没有完成的种子。执行失败的章不会被改写。
 笔记本打印的每一行（训练时每轮一行）同时写到标准错误，录制途中因此看得到进度。
 """
@@ -17,13 +14,14 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT), str(ROOT / 'tools')]
 
-from deepcnn.history import load_history  # noqa: E402
-from deepcnn.profile import choose_device, choose_profile  # noqa: E402
+from command_line import Command, run  # noqa: E402
 
-from deepcnn.explore import WIDGET_VIEW  # noqa: E402
+from deepcnn.explore.widgets import WIDGET_VIEW  # noqa: E402
+from deepcnn.records import load_history  # noqa: E402
+from deepcnn.training import choose_device, choose_profile  # noqa: E402
 
 CHAPTERS = ROOT / 'chapters'
 # 先网络，后导言、小结与练习（它们要读各网络的结果），最后是实验（只读自己的）。
@@ -49,6 +47,12 @@ RESULT_NAMES = {
 }  # 与章名不同的
 
 
+# 内核在第一格之前先执行它：此后的训练写出记录与断点。
+START_RECORDING = (
+    'from deepcnn.training.recording import start_recording; start_recording()'
+)
+
+
 class LiveClient(NotebookClient):
     """执行笔记本，并把它打印的文字随到随写到标准错误。"""
 
@@ -68,6 +72,7 @@ def execute(notebook: NotebookNode, folder: Path) -> None:
         timeout=None,
         kernel_name='python3',
         resources={'metadata': {'path': str(folder)}},
+        extra_arguments=[f'--IPKernelApp.exec_lines={START_RECORDING}'],
     )
     client.execute()
 
@@ -129,7 +134,13 @@ def record(chapter: str) -> None:
     os.replace(partial, path)
 
 
-def main(chapters: list[str]) -> int:
+def main(arguments: list[str]) -> int:
+    command = Command(__doc__)
+    command.add_argument(
+        'chapters', metavar='章名', nargs='*',
+        help='不给时执行全部；练习写作 exercises/名字，实验写作 experiments/名字',
+    )  # fmt: skip
+    chapters = command.parse_args(arguments).chapters
     unknown = [name for name in chapters if name not in ORDER]
     if unknown:
         legal = '、'.join(ORDER)
@@ -142,7 +153,6 @@ def main(chapters: list[str]) -> int:
         return 2
     os.environ |= {
         'DEEPCNN_PROFILE': profile,
-        'DEEPCNN_RECORD': '1',
         'DEEPCNN_PROGRESS': '0',
         'PYTHONPATH': str(ROOT),
     }
@@ -160,4 +170,4 @@ def main(chapters: list[str]) -> int:
 
 
 if __name__ == '__main__':
-    sys.exit(main(sys.argv[1:]))
+    run(main)

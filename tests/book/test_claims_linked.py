@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-CHAPTERS = Path(__file__).resolve().parent.parent / 'chapters'
+CHAPTERS = Path(__file__).resolve().parents[2] / 'chapters'
 LABEL = re.compile(r'^\(([\w-]+)\)=\s*$')
 HEADING = re.compile(r'^(#+) ')
 REFERENCE = re.compile(r'\{ref\}`(?:[^`<]*<)?([\w-]+)>?`')

@@ -1,7 +1,5 @@
 """把录制的结果打成一个压缩包，好从 GPU 机器带回来。
 
-用法：python tools/pack_record.py [压缩包]    默认 .runs/record.tar.gz
-
 包里有 chapters/ 的笔记本、results/ 的训练记录（连 results/comparison/、
 results/experiments/、results/exercises/、results/tuning/）和 manifest.json（各文件的 SHA-256）。
 在仓库的根目录里解开就是放回原处：tar -xzf record.tar.gz。
@@ -14,7 +12,11 @@ import sys
 import tarfile
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / 'tools'))
+
+from command_line import Command, run  # noqa: E402
+
 DEFAULT = ROOT / '.runs' / 'record.tar.gz'
 PATTERNS = (
     'chapters/**/*.ipynb',
@@ -58,10 +60,12 @@ def pack(root: Path, archive: Path) -> int:
 
 
 def main(arguments: list[str]) -> int:
-    if len(arguments) > 1 or arguments[:1] in (['-h'], ['--help']):
-        print('用法：python tools/pack_record.py [压缩包]', file=sys.stderr)
-        return 2
-    archive = Path(arguments[0]) if arguments else DEFAULT
+    command = Command(__doc__)
+    command.add_argument(
+        'archive', metavar='压缩包', nargs='?', type=Path, default=DEFAULT,
+        help='默认 .runs/record.tar.gz',
+    )  # fmt: skip
+    archive = command.parse_args(arguments).archive
     if not record_files(ROOT):
         print('没有可以打包的笔记本或 results/', file=sys.stderr)
         return 1
@@ -75,4 +79,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == '__main__':
-    sys.exit(main(sys.argv[1:]))
+    run(main)

@@ -17,8 +17,8 @@ from jupyter_client.kernelspec import KernelSpecManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
-ROOT = Path(__file__).resolve().parent.parent
-CELL = ROOT / 'tools' / 'first_cell.py'
+ROOT = Path(__file__).resolve().parents[2]
+CELL = ROOT / 'tools' / 'book' / 'first_cell.py'
 PACKAGES = sysconfig.get_path('purelib')
 
 # 像笔记本那样执行单元；成功时再报告 deepcnn 来自哪里。
@@ -32,6 +32,9 @@ if result.error_in_exec is None:
     import deepcnn
     print('FROM', Path(deepcnn.__file__).resolve().parent)
 """
+
+
+UTF8 = {'PYTHONIOENCODING': 'utf-8', 'NO_COLOR': '1'}
 
 
 def run_cell(
@@ -49,9 +52,10 @@ def run_cell(
         [sys.executable, '-S', '-c', RUN_CELL],
         cwd=folder,
         env=os.environ
-        | {'PYTHONPATH': os.pathsep.join(filter(None, paths)), 'NO_COLOR': '1'}
+        | {'PYTHONPATH': os.pathsep.join(filter(None, paths))}
+        | UTF8
         | environment,
-        text=True,
+        encoding='utf-8',
         capture_output=True,
     )
 
@@ -69,7 +73,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copytree(ROOT / name, copy / name, ignore=unwanted)
     command = [sys.executable, '-m', 'pip', 'wheel', '--quiet', '--no-index']
     command += ['--no-deps', '--no-build-isolation', '--wheel-dir', str(work), './book']
-    subprocess.run(command, cwd=work, check=True, capture_output=True, text=True)
+    subprocess.run(command, cwd=work, check=True, capture_output=True, encoding='utf-8')
     (built,) = work.glob('deepcnn-*.whl')
     return built
 
@@ -99,7 +103,9 @@ def test_a_notebook_copied_alone_stops_with_that_line(tmp_path: Path) -> None:
         'env': {'PYTHONPATH': PACKAGES},
     }  # fmt: skip
     (tmp_path / 'kernels/alone').mkdir(parents=True)
-    (tmp_path / 'kernels/alone/kernel.json').write_text(json.dumps(spec))
+    (tmp_path / 'kernels/alone/kernel.json').write_text(
+        json.dumps(spec), encoding='utf-8'
+    )
     manager = AsyncKernelManager(
         kernel_name='alone',
         kernel_spec_manager=KernelSpecManager(kernel_dirs=[str(tmp_path / 'kernels')]),
@@ -138,8 +144,8 @@ def test_it_names_pytorch_when_only_that_is_missing(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, '-c', RUN_CELL],
         cwd=tmp_path,
-        env=os.environ | {'NO_COLOR': '1'},
-        text=True,
+        env=os.environ | UTF8,
+        encoding='utf-8',
         capture_output=True,
     )
     assert done.stdout.strip().startswith('缺少 torch：'), done.stdout + done.stderr
@@ -174,7 +180,7 @@ def test_the_installed_package_brings_what_the_chapters_read(wheel: Path) -> Non
         names = set(archive.namelist())
     wanted = {
         path.relative_to(ROOT).as_posix()
-        for pattern in ('*.py', 'models/*.py', 'fonts/*')
+        for pattern in ('**/*.py', 'plot/fonts/*', 'data/files/*')
         for path in (ROOT / 'deepcnn').glob(pattern)
     }
     for pattern in ('*.json', 'comparison/*.json'):
@@ -182,7 +188,7 @@ def test_the_installed_package_brings_what_the_chapters_read(wheel: Path) -> Non
             f'deepcnn/results/{path.relative_to(ROOT / "results").as_posix()}'
             for path in (ROOT / 'results').glob(pattern)
         }
-    assert len(wanted) > 25
+    assert len(wanted) > 60
     assert wanted <= names
 
 
@@ -198,14 +204,14 @@ def test_the_installed_package_reads_its_training_records(
         if 'network' in json.loads(path.read_text(encoding='utf-8'))
     )
     code = (
-        'import sys; from deepcnn.history import load_history\n'
+        'import sys; from deepcnn.records import load_history\n'
         'print([load_history(name).network for name in sys.argv[1:]])'
     )
     done = subprocess.run(
         [sys.executable, '-S', '-c', code, *recorded],
         cwd=tmp_path,
-        env=os.environ | {'PYTHONPATH': PACKAGES},
-        text=True,
+        env=os.environ | {'PYTHONPATH': PACKAGES} | UTF8,
+        encoding='utf-8',
         capture_output=True,
         check=True,
     )

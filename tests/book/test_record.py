@@ -1,4 +1,4 @@
-"""tools/record.py：图注的来历、元数据的清理、出错时不改写文件。"""
+"""tools/book/record.py：图注的来历、元数据的清理、出错时不改写文件。"""
 
 from pathlib import Path
 
@@ -84,6 +84,16 @@ def test_notebook_runs_in_its_own_folder(
     record.record('exercises/where')
     [output] = nbformat.read(path, as_version=4).cells[0].outputs
     assert output.text == 'exercises\n'
+
+
+def test_the_kernel_records_from_its_first_cell_on(tmp_path: Path) -> None:
+    notebook = notebook_with(
+        'from deepcnn.training.recording import current_recording\n'
+        'print(current_recording().results.name)'
+    )
+    record.execute(notebook, tmp_path)
+    assert notebook.cells[0].outputs[0].text == 'results\n'
+    assert notebook.cells[0].execution_count == 1
 
 
 def test_unknown_chapter_names_the_known_ones(capsys: pytest.CaptureFixture) -> None:

@@ -1,0 +1,135 @@
+"""tools/ 里的命令：用法与报错是中文，用错了以 2 退出；什么编码的终端都不会使它中断。"""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import export_models
+import lint_terms
+import pack_record
+import pytest
+import record
+import repository
+from command_line import Command, translated
+from figures import draw
+
+ROOT = Path(__file__).resolve().parents[2]
+TOOLS = (draw, export_models, lint_terms, pack_record, record, repository)
+HAN = re.compile('[\u4e00-\u9fff]')
+
+every_tool = pytest.mark.parametrize(
+    'main', [tool.main for tool in TOOLS], ids=[tool.__name__ for tool in TOOLS]
+)
+# 旧的 Windows 上是 gbk；C 语言环境里是 ascii，一个汉字也写不出。
+every_encoding = pytest.mark.parametrize('encoding', ['gbk', 'ascii'])
+
+
+def run_tool(name: str, *arguments: str, encoding: str) -> tuple[int, str, str]:
+    """在默认编码不是 UTF-8 的进程里运行，返回退出码与两种输出。"""
+    environment = os.environ | {
+        'LC_ALL': 'C',
+        'PYTHONUTF8': '0',
+        'PYTHONCOERCECLOCALE': '0',
+        'PYTHONIOENCODING': encoding,
+        'PYTHONPATH': str(ROOT),
+    }
+    done = subprocess.run(
+        [sys.executable, str(ROOT / 'tools' / name), *arguments],
+        env=environment, capture_output=True,
+    )  # fmt: skip
+    return done.returncode, done.stdout.decode(encoding), done.stderr.decode(encoding)
+
+
+@every_tool
+def test_an_unknown_option_is_refused_in_chinese(
+    main: Callable, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(['--chekc'])
+    assert stopped.value.code == 2
+    usage, *_, said = capsys.readouterr().err.splitlines()
+    assert usage.startswith('用法：')
+    assert said == '不认识的参数：--chekc'
+
+
+@every_tool
+def test_help_is_chinese(main: Callable, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(['-h'])
+    assert stopped.value.code == 0
+    shown = capsys.readouterr().out
+    for english in ('usage', 'options', 'arguments', 'show this'):
+        assert english not in shown
+    assert shown.count('显示这段说明') == 1
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'said'),
+    [
+        ([], '缺少参数：网络'),
+        (['nin', '--seeds'], '--seeds 后面缺少值'),
+        (['nin', '--seeds', 'x'], "--seeds 不能是 'x'"),
+        (['nin', '--quick=1'], '--quick 后面不带值'),
+        (['nin', '--profile', 'x'], "--profile 没有 'x'：可以用 quick, gpu"),
+        (['nin', '--qui'], '不认识的参数：--qui'),
+    ],
+)
+def test_every_kind_of_mistake_is_explained(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = Command('试。')
+    command.add_argument('network', metavar='网络')
+    command.add_argument('--seeds', type=int)
+    command.add_argument('--quick', action='store_true')
+    command.add_argument('--profile', choices=['quick', 'gpu'])
+    with pytest.raises(SystemExit, match='2'):
+        command.parse_args(arguments)
+    # 各版本的 Python 列举时引号不同。
+    assert capsys.readouterr().err.splitlines()[-1].replace("'", '') == said.replace(
+        "'", ''
+    )
+
+
+def test_other_text_is_left_alone() -> None:
+    assert translated('chapters：usage: 与 options: 不在行首\n') == (
+        'chapters：usage: 与 options: 不在行首\n'
+    )
+
+
+@every_encoding
+def test_models_are_compared_whatever_the_encoding(encoding: str) -> None:
+    """章节与生成的文件都有中文，与 ruff 之间传的也有。"""
+    done = run_tool('book/export_models.py', '--check', encoding=encoding)
+    assert done == (0, '', '')
+
+
+@every_encoding
+def test_faults_are_printed_whatever_the_encoding(
+    encoding: str, tmp_path: Path
+) -> None:
+    """「⏎」在 GBK 里也没有：写成转义，不中断。"""
+    bad = ROOT / 'README.md'
+    code = (
+        f'import sys; sys.path[:0] = [{str(ROOT / "tools" / "book")!r}]\n'
+        'import lint_terms, prose\n'
+        'from command_line import run\n'
+        'lint_terms.lint_file = lambda path: ["第 1 行：「用⏎法」"]\n'
+        'run(lint_terms.main)'
+    )
+    script = tmp_path / 'fault.py'
+    script.write_text(code, encoding='utf-8')
+    code, out, err = run_tool(str(script), str(bad), encoding=encoding)
+    line = '第 1 行：「用⏎法」\n'.encode(encoding, 'backslashreplace').decode(encoding)
+    assert (code, out) == (1, line)
+    assert err.count('\n') == 1
+
+
+@every_encoding
+def test_help_is_printed_whatever_the_encoding(encoding: str) -> None:
+    for name in ('book/pack_record.py', 'book/lint_terms.py', 'book/repository.py'):
+        code, out, err = run_tool(name, '-h', encoding=encoding)
+        assert (code, err) == (0, '')
+        assert HAN.search(out) if encoding == 'gbk' else r'\u' in out

@@ -1,0 +1,36 @@
+"""外部链接的检查：没有网络时只说一行，打不开的逐个指明，拒绝访问不算坏。"""
+
+import check_links
+from check_links import Link
+
+
+def link(info: str, status: str = 'broken') -> Link:
+    return Link('chapters/vgg.ipynb', f'https://x.test/{len(info)}', status, info)
+
+
+OFFLINE = link('Max retries exceeded (NameResolutionError: Failed to resolve)')
+
+
+def test_without_network_links_are_reported_in_one_line() -> None:
+    lines, code = check_links.report([OFFLINE, OFFLINE])
+    assert code == 1
+    assert len(lines) == 1 and '没有网络' in lines[0]
+
+
+def test_dead_links_are_named_and_refusals_are_not_failures() -> None:
+    working = link('', 'working')
+    refused = link('403 Client Error: Forbidden for url: https://x.test')
+    dead = link('404 Client Error: Not Found for url: https://x.test')
+    lines, code = check_links.report([working, refused])
+    assert code == 0 and refused.url in lines[0]
+    lines, code = check_links.report([working, dead, OFFLINE])
+    assert code == 1
+    assert dead.url in lines[0] and '打不开 2 个' in lines[-1]
+
+
+def test_only_external_links_are_read() -> None:
+    record = '{"filename": "a.md", "uri": "%s", "status": "working", "info": ""}'
+    uris = ('#sec-vgg', 'vgg.html', 'https://x.test/')
+    assert [x.url for x in check_links.read_links(record % uri for uri in uris)] == [
+        'https://x.test/'
+    ]
