@@ -5,6 +5,7 @@ from pathlib import Path
 
 import benchmark_tables
 import pytest
+
 from deepcnn.records.benchmark import Comparison, Report, Row, load_report
 
 ROOT = Path(__file__).resolve().parent.parent

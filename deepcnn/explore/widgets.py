@@ -1,7 +1,7 @@
 """交互的图：运行中的笔记本里有控件，静态页面上是同一幅图的初始状态。
 
 同一个输出同时带有控件与 PNG：JupyterLab 等界面选控件，网页、PDF 和 nbval 用 PNG。
-存盘时 tools/record.py 去掉控件那一份，因为没有内核它只是一个空框。
+存盘时 tools/book/record.py 去掉控件那一份，因为没有内核它只是一个空框。
 """
 
 from base64 import b64encode

@@ -4,24 +4,24 @@ from pathlib import Path
 
 import pytest
 import torch
-from deepcnn.records.comparison import load_records
-from deepcnn.records.trials import load_trial
-from deepcnn.anatomy.layers import count_parameters, layer_table
-from deepcnn.models.lineup import LINEUP
-from deepcnn.anatomy.memory import peak_bytes, saved_bytes
-from deepcnn.anatomy.recompute import recomputing
-from deepcnn.training.search import FOLDER, VALIDATION_IMAGES
-from deepcnn.records.spread import difference, spread
-from deepcnn.records.trials import compare
-from deepcnn.records.attempts import effect, load_trials, sampling_error
 from torch import Tensor
 
+from deepcnn.anatomy.layers import count_parameters, layer_table
+from deepcnn.anatomy.memory import peak_bytes, saved_bytes
+from deepcnn.anatomy.recompute import recomputing
 from deepcnn.models.alexnet import alexnet
 from deepcnn.models.densenet import VARIANTS, densenet, paper_densenet
 from deepcnn.models.googlenet import INCEPTIONS, Inception, googlenet
+from deepcnn.models.lineup import LINEUP
 from deepcnn.models.nin import nin
 from deepcnn.models.resnet import resnet18
 from deepcnn.models.vgg import vgg11
+from deepcnn.records.attempts import effect, load_attempts, sampling_error
+from deepcnn.records.comparison import load_records
+from deepcnn.records.spreads import difference, spread
+from deepcnn.records.store import RESULTS
+from deepcnn.records.trials import compare, load_trial
+from deepcnn.training.grid_search import VALIDATION_IMAGES
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -193,7 +193,7 @@ def test_results_of_nin_with_one_convolution_less_are_those_recorded() -> None:
 
 def test_the_influence_of_each_hyperparameter_is_that_recorded() -> None:
     trials = [
-        t for t in load_trials(FOLDER / 'tuning.json') if t.recipe['seeds'] == [0]
+        t for t in load_attempts(RESULTS / 'exercises' / 'tuning.json') if t.recipe['seeds'] == [0]
     ]
     spans = {
         name: 100 * (max(found.values()) - min(found.values()))
@@ -207,7 +207,7 @@ def test_the_influence_of_each_hyperparameter_is_that_recorded() -> None:
 
 
 def test_the_setting_of_the_chapter_is_not_among_the_finalists() -> None:
-    trials = load_trials(FOLDER / 'tuning.json')
+    trials = load_attempts(RESULTS / 'exercises' / 'tuning.json')
     first = [t for t in trials if t.recipe['seeds'] == [0]]
     first.sort(key=lambda trial: trial.accuracy, reverse=True)
     recipe = LINEUP['densenet'].recipes['laptop']

@@ -234,7 +234,7 @@ def test_the_files_of_the_book_are_all_read() -> None:
         'chapters/alexnet.ipynb',
         'chapters/exercises.md',
         'chapters/exercises/memory.ipynb',
-        'deepcnn/train.py',
+        'deepcnn/training/loop.py',
     } <= names
     assert not any(name.startswith('deepcnn/models/') for name in names)
 

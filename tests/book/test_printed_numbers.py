@@ -11,27 +11,25 @@ from statistics import median
 import nbformat
 import pytest
 import torch
-from deepcnn.records.benchmark import FULL_TRAIN_SET, load_report
-from deepcnn.records.comparison import Record, load_records
-from deepcnn.records.trials import load_trial
-from deepcnn.records.runs import History, load_history
-from deepcnn.records.store import RESULTS
-from deepcnn.anatomy.layers import count_parameters, layer_table
-from deepcnn.models.lineup import LINEUP
-from deepcnn.anatomy.memory import saved_bytes
-from deepcnn.records.trials import results_table, verdicts
-from deepcnn.records.attempts import load_trials
 from nbformat import NotebookNode
 from torch import nn
 
-from deepcnn.training import search
+from deepcnn.anatomy.layers import count_parameters, layer_table
+from deepcnn.anatomy.memory import saved_bytes
 from deepcnn.data.fashion_mnist import load_dataset
 from deepcnn.models.alexnet import alexnet
 from deepcnn.models.densenet import densenet
 from deepcnn.models.googlenet import googlenet
+from deepcnn.models.lineup import LINEUP
 from deepcnn.models.nin import nin
 from deepcnn.models.resnet import resnet18
 from deepcnn.models.vgg import WIDTH, vgg11
+from deepcnn.records.attempts import load_attempts
+from deepcnn.records.benchmark import FULL_TRAIN_SET, load_report
+from deepcnn.records.comparison import Record, load_records
+from deepcnn.records.runs import History, load_history
+from deepcnn.records.store import RESULTS
+from deepcnn.records.trials import load_trial, results_table, verdicts
 
 CHAPTERS = Path(__file__).resolve().parents[2] / 'chapters'
 # 章名 → results/ 里的名字、小结里的名字、按边长建网络。
@@ -391,7 +389,7 @@ def test_costs_at_equal_accuracy_are_recomputed() -> None:
 
 
 def test_every_trial_printed_is_recorded() -> None:
-    trials = load_trials(search.FOLDER / 'tuning.json')
+    trials = load_attempts(RESULTS / 'exercises' / 'tuning.json')
     printed = ''.join(
         printed_by('exercises/tuning', n) for n in ('search', 'finalists')
     )

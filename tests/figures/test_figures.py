@@ -20,6 +20,7 @@ from figures.timeline import IDEAS
 from selenium.webdriver.chrome.webdriver import WebDriver
 from torch import Tensor, nn
 
+from deepcnn.anatomy import count_parameters
 from deepcnn.models.alexnet import alexnet
 from deepcnn.models.densenet import DenseBlock
 from deepcnn.models.googlenet import Inception, googlenet
