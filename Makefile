@@ -82,7 +82,7 @@ $(NOTEBOOK_READY): requirements-notebook.txt $(TEST_READY)
 BUILT := _build/complete
 FULL ?=
 BOOK_SETTINGS := Makefile _config.yml _toc.yml references.bib terms results img \
-  _ext _assets _extra CHANGELOG.md $(BOOK_READY)
+  site deepcnn/records CHANGELOG.md $(BOOK_READY)
 
 book: $(BOOK_READY) ## 构建网站 _build/html（只排版，不需要 PyTorch）
 	@if [ -n "$(FULL)" ] || [ ! -e $(BUILT) ] || \
@@ -146,17 +146,17 @@ figures: $(TEST_READY) ## 由网络的配置重画 img/ 里的图
 	$(RUN) tools/draw_figures.py
 
 site.zip: book ## 把网站装进 dist/site.zip，解压后离线阅读
-	$(RUN) tools/pack_site.py
+	$(RUN) tools/site/pack_zip.py
 
 pdf: book $(BROWSER_READY) ## 把全书印成 dist/book.pdf（需要 Chromium）
-	$(RUN) tools/make_pdf.py
+	$(RUN) tools/site/make_pdf.py
 
 site-report: book $(BROWSER_READY) ## 量每一页要传多少字节、多久显示出来（需要 Chromium）
-	$(RUN) tools/site_report.py $(ARGS)
+	$(RUN) tools/site/measure_pages.py $(ARGS)
 
 formulas: FULL := 1
 formulas: book ## 公式有改动后，重新排成 SVG（需要 Chromium）
-	$(RUN) tools/render_formulas.py
+	$(RUN) tools/site/typeset_formulas.py
 
 notebook: $(NOTEBOOK_READY) ## 在同一环境里打开 JupyterLab
 	$(RUN) -m jupyterlab --port $(PORT) chapters
@@ -165,7 +165,7 @@ repository: $(BOOK_READY) ## 记下公开的仓库：URL=https://github.com/用�
 	@$(RUN) tools/set_repository.py $(if $(findstring command,$(origin URL)),'$(URL)')
 
 links: $(BOOK_READY) ## 检查书里的外部链接（需要网络，不在 make test 里）
-	@$(RUN) tools/check_links.py
+	@$(RUN) tools/site/check_links.py
 
 clean: ## 删除生成的文件（保留 .venv 与数据）
 	rm -rf _build dist .pytest_cache .ruff_cache build *.egg-info
