@@ -5,10 +5,11 @@ import re
 from pathlib import Path
 
 import pytest
-from accuracy_table import NONE, conditions_of, published, row
-from tuning_table import TITLES
+from book_tables.accuracy import NONE, conditions_of, published, row
 
-ROOT = Path(__file__).resolve().parent.parent
+from deepcnn.records.titles import TITLES
+
+ROOT = Path(__file__).resolve().parents[2]
 
 RECORD = {
     'network': 'nin', 'image_size': 71, 'epochs': 2, 'dataset': '四张图',

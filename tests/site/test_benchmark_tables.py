@@ -3,12 +3,12 @@
 import re
 from pathlib import Path
 
-import benchmark_tables
 import pytest
+from book_tables import benchmark as benchmark_tables
 
 from deepcnn.benchmark import Comparison, Report, Row, load_report
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 PAGE = ROOT / 'chapters' / 'performance.md'
 PEAKS = {'flops': {'float32': 2e11, 'bfloat16': 4e11}, 'bandwidth': 2e10}

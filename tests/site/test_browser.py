@@ -24,9 +24,9 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 SITE = ROOT / '_build' / 'html'
-AXE = (ROOT / 'tests' / 'axe-core' / 'axe.min.js').read_text(encoding='utf-8')
+AXE = (ROOT / 'tests' / 'site' / 'axe-core' / 'axe.min.js').read_text(encoding='utf-8')
 HAN = re.compile('[\u4e00-\u9fff]')
 WORD = re.compile('[A-Za-z]{2,}')
 

@@ -1,21 +1,17 @@
 """术语表：条目完整、次序、页面上的链接；用到的术语才收。"""
 
 import re
-import sys
 from pathlib import Path
 
+import lint_terms
+import prose
 import pytest
+import yaml
+from glossary_terms import GLOSSARY, Term, all_terms, read_glossary
+from term_links import uses
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 SITE = ROOT / '_build' / 'html'
-sys.path[:0] = [str(ROOT / 'tools'), str(ROOT / '_ext')]
-
-import lint_terms  # noqa: E402
-import prose  # noqa: E402
-import yaml  # noqa: E402
-from glossary_terms import GLOSSARY, Term, all_terms, read_glossary  # noqa: E402
-from term_links import uses  # noqa: E402
-
 HAN = re.compile('[\u4e00-\u9fff]')
 NAMES = [term.term for term in all_terms()]
 

@@ -21,7 +21,7 @@ def build(tmp_path: Path) -> Callable[[], dict[str, int]]:
     source.mkdir()
     for name, text in PAGES.items():
         (source / f'{name}.md').write_text(text, encoding='utf-8')
-    settings = {'extensions': ['myst_parser', 'cross_references']}
+    settings = {'extensions': ['myst_parser', 'book_pages.cross_references']}
 
     def run() -> dict[str, int]:
         folders = source, None, site, tmp_path / 'doctrees'

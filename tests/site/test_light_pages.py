@@ -1,14 +1,16 @@
-"""构建之后的加工：公式换成 SVG，样式表合成一个，脚本延后，图标字体变小。"""
+"""构建之后的加工：公式换成 SVG，样式表合成一个，脚本延后。"""
 
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import pytest
-from light_pages import lighten, remove_unused
-from one_stylesheet import Bundler, without_unused_icons
-from picture_sizes import png_size, size_pictures
+from book_formulas.rendered import Formulas, formula_key, read_rendered
+from book_light.early_scripts import lighten
+from book_light.icons import without_unused_icons
+from book_light.one_stylesheet import Bundler
+from book_light.picture_sizes import png_size, size_pictures
+from book_light.site_files import remove_unused
 from PIL import Image
-from static_formulas import Formulas, formula_key, read_rendered
 
 from deepcnn import plot
 

@@ -11,12 +11,11 @@ import make_pdf
 import pytest
 import yaml
 from bs4 import BeautifulSoup, Tag
-from conftest import require_browser
 from pikepdf import Dictionary, Pdf
 from pypdfium2 import PdfDocument
 from selenium.webdriver.chrome.webdriver import WebDriver
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 SITE = ROOT / '_build' / 'html'
 
 TOO_WIDE = """
@@ -70,14 +69,13 @@ def test_missing_browser_is_one_clear_line(
     if not (SITE / 'index.html').exists():
         pytest.fail('先运行 make book', pytrace=False)
     monkeypatch.setattr(headless_chromium.shutil, 'which', lambda name: None)
-    assert make_pdf.main() == 1
+    assert make_pdf.main([]) == 1
     message = capsys.readouterr().err
     assert 'Chromium' in message and '安装' in message and message.count('\n') == 1
 
 
 @pytest.fixture(scope='module')
-def pdf(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    require_browser()
+def pdf(tmp_path_factory: pytest.TempPathFactory, browser_needed: None) -> Path:
     if not (SITE / 'index.html').exists():
         pytest.fail('先运行 make book', pytrace=False)
     target = tmp_path_factory.mktemp('pdf') / 'book.pdf'

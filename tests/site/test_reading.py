@@ -7,16 +7,17 @@ from html import unescape
 from pathlib import Path
 
 import pytest
-import reading_notes
-import social_card
 import yaml
+from book_pages import reading_notes, social_card
 from docutils import nodes
 from PIL import Image
 from selenium.webdriver.chrome.webdriver import WebDriver
+from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 SITE = ROOT / '_build' / 'html'
 
 NOTEBOOKS = sorted(
@@ -26,10 +27,11 @@ NOTEBOOKS = sorted(
 )
 
 REFUSE_STORAGE = """
-Object.defineProperty(window, 'localStorage', {
-  configurable: true,
-  get() { throw new DOMException('refused', 'SecurityError'); },
-});
+for (const name of ['localStorage', 'sessionStorage'])
+  Object.defineProperty(window, name, {
+    configurable: true,
+    get() { throw new DOMException('refused', 'SecurityError'); },
+  });
 """
 
 
@@ -241,7 +243,7 @@ def test_pages_carry_open_graph_data() -> None:
 
 
 def test_cover_is_as_large_as_cards_need_and_names_the_book() -> None:
-    """书名改了，请运行 python tools/draw_cover.py。"""
+    """书名改了，请运行 python tools/site/draw_cover.py。"""
     config = yaml.safe_load((ROOT / '_config.yml').read_text(encoding='utf-8'))
     cover = Image.open(ROOT / 'img' / 'cover.png')
     assert cover.size == (1200, 630)
@@ -356,6 +358,9 @@ def test_reading_survives_refused_storage(chromium: WebDriver, site: str) -> Non
         )
         theme = chromium.execute_script('return document.documentElement.dataset.theme')
         assert theme in {'light', 'dark'}
+        ActionChains(chromium).key_down(Keys.CONTROL).send_keys('k').perform()
+        ActionChains(chromium).key_up(Keys.CONTROL).perform()
+        assert chromium.switch_to.active_element.get_attribute('type') == 'search'
         chromium.get(f'{site}/index.html')
         assert '全书约' in chromium.find_element(By.CLASS_NAME, 'reading-progress').text
         log = chromium.get_log('browser')

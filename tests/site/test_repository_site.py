@@ -10,20 +10,17 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import set_repository
 import yaml
+from book_pages import repository_buttons
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 SITE = ROOT / '_build' / 'html'
 CHAPTERS = sorted(
     path.relative_to(ROOT / 'chapters').with_suffix('').as_posix()
     for path in (ROOT / 'chapters').rglob('*.ipynb')
     if '.ipynb_checkpoints' not in path.parts
 )
-sys.path[:0] = [str(ROOT / 'tools'), str(ROOT / '_ext')]
-
-import repository_buttons  # noqa: E402
-import set_repository  # noqa: E402
-
 GITHUB = 'https://github.com/someone/deep-cnn'
 GITEE = 'https://gitee.com/someone/deep-cnn'
 LAUNCHERS = ('https://mybinder.org/', 'https://colab.research.google.com/')
@@ -103,7 +100,7 @@ def public_book(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = subprocess.run(
         [sys.executable, '-c', BUILD, 'build', '-q', '.'],
         cwd=book,
-        text=True,
+        encoding='utf-8',
         capture_output=True,
     )
     site = book / '_build' / 'html'
@@ -135,6 +132,8 @@ def test_public_book_states_its_address(public_book: Path) -> None:
     address = 'https://someone.github.io/deep-cnn/chapters/nin.html'
     assert f'<meta property="og:url" content="{address}">' in page
     assert f'<link rel="canonical" href="{address}"' in page
+    missing = (public_book / '404.html').read_text(encoding='utf-8')
+    assert '<a href="https://someone.github.io/deep-cnn/index.html">' in missing
     cover = '_static/cover.png'
     image = f'https://someone.github.io/deep-cnn/{cover}'
     assert f'<meta property="og:image" content="{image}">' in page

@@ -11,7 +11,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
-SITE = Path(__file__).resolve().parent.parent / '_build' / 'html'
+SITE = Path(__file__).resolve().parents[2] / '_build' / 'html'
 
 # 查询与它的章：标题里有这个词的章，或者讲解它的那一节所在的章（terms/glossary.yml）。
 CHAPTER_OF = {

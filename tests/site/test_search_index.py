@@ -18,7 +18,7 @@ from book_search.terms import read_terms
 from docutils import nodes
 from docutils.core import publish_doctree
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 SECTIONS = ROOT / '_build' / 'html' / '_static' / 'book_search_sections.js'
 PREFIX = 'window.BOOK_CHAPTERS='
 

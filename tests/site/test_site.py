@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 import yaml
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 SITE = ROOT / '_build' / 'html'
 HAN = re.compile('[\u4e00-\u9fff]')
 
@@ -94,6 +94,8 @@ def resolve(page: Page, url: str) -> tuple[Path, str]:
     """返回站内地址指向的文件与锚点。"""
     parts = urlsplit(url)
     path = unquote(parts.path)
+    if path.startswith('/'):  # 从网站的根写起
+        return (SITE / path.lstrip('/')).resolve(), unquote(parts.fragment)
     target = (page.path.parent / path).resolve() if path else page.path.resolve()
     return target, unquote(parts.fragment)
 
@@ -217,3 +219,16 @@ def test_plots_keep_their_place_while_loading() -> None:
         assert first == plots[:1], page.name
         seen += len(plots)
     assert seen > 30
+
+
+def test_a_branch_of_github_pages_keeps_static_files() -> None:
+    read_site()
+    assert (SITE / '.nojekyll').is_file()
+
+
+def test_missing_addresses_get_a_page_that_works_at_any_depth() -> None:
+    page = read_site()[(SITE / '404.html').resolve()]
+    assert page.loaded == []
+    base = yaml.safe_load((ROOT / '_config.yml').read_text('utf-8'))['html']['baseurl']
+    assert page.links == [f'{base or "/"}{name}.html' for name in ('index', 'search')]
+    assert '<style>' in page.path.read_text('utf-8')

@@ -4,10 +4,10 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from pack_site import FOLDER, pack
+from pack_zip import FOLDER, pack
 from selenium.webdriver.chrome.webdriver import WebDriver
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 SITE = ROOT / '_build' / 'html'
 
 BROKEN_IMAGES = """
@@ -29,6 +29,7 @@ def small_site(tmp_path: Path) -> Path:
         '.buildinfo',
         '.doctrees/x',
         'objects.inv',
+        '404.html',
     ):
         path = site / name
         path.parent.mkdir(parents=True, exist_ok=True)

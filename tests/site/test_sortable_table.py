@@ -8,10 +8,10 @@ from selenium.webdriver.chrome.webdriver import WebDriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 SITE = ROOT / '_build' / 'html'
-SCRIPT = ROOT / '_assets' / 'sortable_table.js'
-AXE = (ROOT / 'tests' / 'axe-core' / 'axe.min.js').read_text(encoding='utf-8')
+SCRIPT = ROOT / 'site' / 'assets' / 'sortable_table.js'
+AXE = (ROOT / 'tests' / 'site' / 'axe-core' / 'axe.min.js').read_text(encoding='utf-8')
 
 ROWS = """
 return [...document.querySelectorAll('.tag_sortable tbody tr')]

@@ -10,8 +10,13 @@ from pathlib import Path
 from fontTools import subset
 from fontTools.ttLib import TTCollection
 
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / 'tools'))
+
+from command_line import Command, run  # noqa: E402
+
 SOURCE = Path('/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc')
-TARGET = Path(__file__).resolve().parent.parent / 'deepcnn/fonts/NotoSansSC-subset.otf'
+TARGET = ROOT / 'deepcnn/fonts/NotoSansSC-subset.otf'
 FAMILY = 'Noto Sans CJK SC'
 SYMBOLS = (
     '·×÷±≈≤≥→←↑↓−…—‖√∑∂²³₀₁₂⌊⌋⌈⌉μσβγθλ％℃①②③④⑤⑥＋、。《》「」『』（）：；，！？“”‘’～￥'
@@ -30,7 +35,8 @@ def characters() -> str:
     return ascii_text + SYMBOLS + EXTRA + common.decode('gb2312', errors='ignore')
 
 
-def main() -> int:
+def main(arguments: list[str]) -> int:
+    Command(__doc__).parse_args(arguments)
     if not SOURCE.exists():
         print('找不到 Noto Sans CJK：请先安装软件包 fonts-noto-cjk', file=sys.stderr)
         return 1
@@ -47,4 +53,4 @@ def main() -> int:
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    run(main)

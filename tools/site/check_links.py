@@ -1,7 +1,5 @@
 """用 Sphinx 的 linkcheck 检查书里的外部链接；需要网络。
 
-用法：python tools/check_links.py
-
 打不开的链接使它以 1 退出。拒绝程序访问的网站（许多出版社如此）只列出来，不算失败；
 没有网络时用一行话说明。
 """
@@ -14,7 +12,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / 'tools'))
+
+from command_line import Command, run  # noqa: E402
+
 # 不能放进 _build/html：那里是网站。
 OUTPUT = ROOT / '_build' / 'links'
 BUILD = 'from jupyter_book.cli.main import main; main()'
@@ -76,7 +78,8 @@ def run_linkcheck() -> tuple[Path | None, str]:
     done = subprocess.run(
         [sys.executable, '-c', BUILD, *arguments],
         cwd=ROOT,
-        text=True,
+        encoding='utf-8',
+        errors='replace',
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     )
@@ -84,7 +87,8 @@ def run_linkcheck() -> tuple[Path | None, str]:
     return (results[0] if results else None), done.stdout
 
 
-def main() -> int:
+def main(arguments: list[str]) -> int:
+    Command(__doc__).parse_args(arguments)
     print('正在检查外部链接，要几分钟……', flush=True)
     results, log = run_linkcheck()
     if results is None:
@@ -97,4 +101,4 @@ def main() -> int:
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    run(main)

@@ -1,7 +1,5 @@
 """画转发到别处时显示的封面：img/cover.png，1200×630。
 
-用法：python tools/draw_cover.py
-
 微信、论坛等处的卡片不认 SVG，所以单独画一张位图；书名取自 _config.yml。
 """
 
@@ -13,8 +11,10 @@ import matplotlib.pyplot as plt
 import yaml
 from matplotlib.axes import Axes
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT), str(ROOT / 'tools')]
+
+from command_line import Command, run  # noqa: E402
 
 from deepcnn.plot import use_book_style  # noqa: E402
 
@@ -50,9 +50,11 @@ def draw(title: str, target: Path = TARGET) -> None:
         plt.close(fig)
 
 
-def main() -> None:
+def main(arguments: list[str]) -> int:
+    Command(__doc__).parse_args(arguments)
     draw(yaml.safe_load((ROOT / '_config.yml').read_text(encoding='utf-8'))['title'])
+    return 0
 
 
 if __name__ == '__main__':
-    main()
+    run(main)

@@ -41,8 +41,9 @@ def run_browser(*arguments: str, limit: int = 300) -> str:
         ]
         try:
             done = subprocess.run(
-                command, capture_output=True, text=True, timeout=limit, check=False
-            )
+                command, capture_output=True, timeout=limit, check=False,
+                encoding='utf-8', errors='replace',
+            )  # fmt: skip
         except subprocess.TimeoutExpired:
             raise BrowserError(
                 f'{Path(browser).name} 超过 {limit} 秒没有完成'

@@ -1,9 +1,7 @@
 """把建好的网站合成一本 PDF：dist/book.pdf。
 
-用法：python tools/make_pdf.py     先运行 make book；需要 Chromium
-
-各页的正文按 _toc.yml 的顺序拼成一个网页，由 Chromium 印两遍：第一遍得知每个标题在
-第几页，第二遍把页码填进目录。
+先运行 make book；需要 Chromium。各页的正文按 _toc.yml 的顺序拼成一个网页，由它印
+两遍：第一遍得知每个标题在第几页，第二遍把页码填进目录。
 """
 
 import html
@@ -19,7 +17,11 @@ from bs4 import BeautifulSoup, Tag
 from headless_chromium import BrowserError, find_browser, run_browser
 from pikepdf import ObjectStreamMode, OutlineItem, Pdf
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / 'tools'))
+
+from command_line import Command, run  # noqa: E402
+
 SITE = ROOT / '_build' / 'html'
 SOURCE = ROOT / '_build' / 'paper.html'
 TARGET = ROOT / 'dist' / 'book.pdf'
@@ -218,7 +220,7 @@ class Book:
                 bodies.append(f'<div class="chapter-body">{article}</div>')
         self.body = ''.join(bodies)
         sheets = [(SITE / name).read_text(encoding='utf-8') for name in STYLES]
-        sheets.append((ROOT / 'tools' / 'paper.css').read_text(encoding='utf-8'))
+        sheets.append(Path(__file__).with_name('paper.css').read_text(encoding='utf-8'))
         self.style = '\n'.join(sheets)
 
     def page(self, pages: dict[str, int], extra_style: str = '') -> str:
@@ -313,7 +315,8 @@ def make_pdf(target: Path = TARGET) -> int:
     return finish(printed, target, book, after)
 
 
-def main() -> int:
+def main(arguments: list[str]) -> int:
+    Command(__doc__).parse_args(arguments)
     try:
         count = make_pdf()
     except (BrowserError, PaperError) as error:
@@ -325,4 +328,4 @@ def main() -> int:
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    run(main)

@@ -1,10 +1,8 @@
 """量每一页第一次打开时要传多少字节、多久显示出主要内容。
 
-用法：python tools/site_report.py [页面 ...]     先运行 make book；不给页面时量全部
-
-用真的 Chromium，从本机上压缩传输（gzip）的服务器读 _build/html。网络按 DevTools 的
-「Slow 4G」限制：下行 1.6 Mbit/s、上行 0.75 Mbit/s（各打九折），延迟 150 ms 的 3.75 倍；
-CPU 减慢到四分之一。字节数每次相同，时间与机器有关，只作参考。
+先运行 make book。用真的 Chromium，从本机上压缩传输（gzip）的服务器读 _build/html。
+网络按 DevTools 的「Slow 4G」限制：下行 1.6 Mbit/s、上行 0.75 Mbit/s（各打九折），延迟
+150 ms 的 3.75 倍；CPU 减慢到四分之一。字节数每次相同，时间与机器有关，只作参考。
 """
 
 import json
@@ -18,7 +16,11 @@ from patient_chrome import start_chrome
 from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.chrome.webdriver import WebDriver
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / 'tools'))
+
+from command_line import Command, run  # noqa: E402
+
 SITE = ROOT / '_build' / 'html'
 MAX_BYTES = 1_200_000
 MAX_LCP = 2.5
@@ -130,11 +132,17 @@ def pages(wanted: list[str]) -> list[str]:
 
 
 def main(arguments: list[str]) -> int:
+    command = Command(__doc__)
+    command.add_argument(
+        'pages', metavar='页面', nargs='*',
+        help='例如 chapters/nin.html；不写时量全部',
+    )  # fmt: skip
+    wanted = command.parse_args(arguments).pages
     if not (SITE / 'index.html').exists():
         print('网站还没有建：请先运行 make book', file=sys.stderr)
         return 1
-    chosen = pages(arguments)
-    if unknown := sorted(set(arguments) - set(chosen)):
+    chosen = pages(wanted)
+    if unknown := sorted(set(wanted) - set(chosen)):
         print(f'没有这一页：{"、".join(unknown)}', file=sys.stderr)
         return 2
     try:
@@ -153,4 +161,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == '__main__':
-    sys.exit(main(sys.argv[1:]))
+    run(main)

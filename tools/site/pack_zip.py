@@ -1,19 +1,21 @@
 """把建好的网站装进 dist/site.zip：解压后双击 index.html 就能离线阅读。
 
-用法：python tools/pack_site.py     先运行 make book
-
-同样的网站总是得到逐字节相同的压缩包：文件按名字排序，时间固定。
+先运行 make book。同样的网站总是得到逐字节相同的压缩包：文件按名字排序，时间固定。
 """
 
 import sys
 import zipfile
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / 'tools'))
+
+from command_line import Command, run  # noqa: E402
+
 SITE = ROOT / '_build' / 'html'
 TARGET = ROOT / 'dist' / 'site.zip'
 FOLDER = 'deepcnn-book'  # 解压后得到的文件夹
-NEVER = {'.buildinfo', '.nojekyll', 'objects.inv'}  # 只对 Sphinx 或网站服务器有用
+NEVER = {'404.html', 'CNAME', 'objects.inv'}  # 只对 Sphinx 或网站服务器有用
 MOMENT = (1980, 1, 1, 0, 0, 0)  # zip 能记的最早时间
 
 
@@ -46,7 +48,8 @@ def pack(site: Path, target: Path) -> int:
     return len(contents)
 
 
-def main() -> int:
+def main(arguments: list[str]) -> int:
+    Command(__doc__).parse_args(arguments)
     if not (SITE / 'index.html').exists():
         print('网站还没有建：请先运行 make book', file=sys.stderr)
         return 1
@@ -57,4 +60,4 @@ def main() -> int:
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    run(main)

@@ -1,6 +1,6 @@
-"""用 MathJax 把全书的公式排成 SVG，写进 _ext/formulas.json。
+"""用 MathJax 把全书的公式排成 SVG，存进 site/extensions/book_formulas/。
 
-用法：python tools/render_formulas.py     先运行 make book，它写出公式的清单
+先运行 make book，它写出公式的清单。
 """
 
 import html
@@ -12,10 +12,14 @@ from pathlib import Path
 
 from headless_chromium import BrowserError, run_browser
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / 'tools'))
+
+from command_line import Command, run  # noqa: E402
+
 LIST = ROOT / '_build' / 'formulas.json'
-MATHJAX = ROOT / '_extra' / 'mathjax' / 'tex-svg-full.js'
-TARGET = ROOT / '_ext' / 'formulas.json'
+MATHJAX = ROOT / 'site' / 'extra' / 'mathjax' / 'tex-svg-full.js'
+TARGET = ROOT / 'site' / 'extensions' / 'book_formulas' / 'formulas.json'
 
 # fontCache 'none'：每个公式自成一体，不引用页面别处的字形。
 PAGE = """<!doctype html>
@@ -73,7 +77,7 @@ def tidy(svg: str) -> str:
 
 
 def compact(rendered: dict[str, str]) -> dict[str, dict[str, str] | list[str]]:
-    """同一个字形只存一次：公式里写 ``d="@序号"``，_ext/static_formulas.py 再换回来。"""
+    """同一个字形只存一次：公式里写 ``d="@序号"``，book_formulas 再换回来。"""
     glyphs: dict[str, int] = {}
 
     def number(match: re.Match[str]) -> str:
@@ -83,7 +87,8 @@ def compact(rendered: dict[str, str]) -> dict[str, dict[str, str] | list[str]]:
     return {'formulas': formulas, 'glyphs': list(glyphs)}
 
 
-def main() -> int:
+def main(arguments: list[str]) -> int:
+    Command(__doc__).parse_args(arguments)
     if not LIST.exists():
         print('没有公式清单：请先运行 make book', file=sys.stderr)
         return 1
@@ -94,9 +99,9 @@ def main() -> int:
         return 1
     text = json.dumps(compact(rendered), ensure_ascii=False, indent=0)
     TARGET.write_text(text + '\n', encoding='utf-8')
-    print(f'已排好 {len(rendered)} 个公式，写入 _ext/formulas.json')
+    print(f'已排好 {len(rendered)} 个公式，写入 {TARGET.relative_to(ROOT)}')
     return 0
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    run(main)
