@@ -82,7 +82,7 @@ $(NOTEBOOK_READY): requirements-notebook.txt $(TEST_READY)
 BUILT := _build/complete
 FULL ?=
 BOOK_SETTINGS := Makefile _config.yml _toc.yml references.bib terms results img \
-  _ext _assets _extra CHANGELOG.md $(BOOK_READY)
+  site deepcnn/records CHANGELOG.md $(BOOK_READY)
 
 book: $(BOOK_READY) ## 构建网站 _build/html（只排版，不需要 PyTorch）
 	@if [ -n "$(FULL)" ] || [ ! -e $(BUILT) ] || \
@@ -102,12 +102,10 @@ test: export DEEPCNN_PROGRESS = 0
 # 要 glibc 2.35、内核允许 madvise；别的系统不认识它，不受影响。
 test: export GLIBC_TUNABLES ?= glibc.malloc.hugetlb=1
 # 两个进程平分处理器的核：小批量上，一个核训练一个网络比两个核合训一个快得多。
-# 数据集先备好，免得两个进程同时下载。
 # 费时的笔记本排在前面，两个进程差不多同时结束。
 test: book $(TEST_READY) ## 单元测试、逐格重跑全部笔记本（quick 档）、检查网站
 	$(RUN) tools/book/export_models.py --check
 	$(RUN) -m ruff check .
-	@$(RUN) -c 'from deepcnn.data import load_dataset; print("数据集：", load_dataset().name)'
 	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-$$($(RUN) -c 'import os; print(max(1, os.cpu_count() // $(JOBS)))')} \
 	  $(RUN) -m pytest -n $(JOBS) --dist loadscope --no-loadscope-reorder \
 	  --nbval --nbval-current-env --nbval-cell-timeout=300 chapters tests
@@ -144,17 +142,17 @@ figures: $(TEST_READY) ## 由网络的配置重画 img/ 里的图
 	$(RUN) tools/figures/draw.py
 
 site.zip: book ## 把网站装进 dist/site.zip，解压后离线阅读
-	$(RUN) tools/pack_site.py
+	$(RUN) tools/site/pack_zip.py
 
 pdf: book $(BROWSER_READY) ## 把全书印成 dist/book.pdf（需要 Chromium）
-	$(RUN) tools/make_pdf.py
+	$(RUN) tools/site/make_pdf.py
 
 site-report: book $(BROWSER_READY) ## 量每一页要传多少字节、多久显示出来（需要 Chromium）
-	$(RUN) tools/site_report.py $(ARGS)
+	$(RUN) tools/site/measure_pages.py $(ARGS)
 
 formulas: FULL := 1
 formulas: book ## 公式有改动后，重新排成 SVG（需要 Chromium）
-	$(RUN) tools/render_formulas.py
+	$(RUN) tools/site/typeset_formulas.py
 
 notebook: $(NOTEBOOK_READY) ## 在同一环境里打开 JupyterLab
 	$(RUN) -m jupyterlab --port $(PORT) chapters
@@ -163,7 +161,7 @@ repository: $(BOOK_READY) ## 记下公开的仓库：URL=https://github.com/用�
 	@$(RUN) tools/book/repository.py $(if $(findstring command,$(origin URL)),'$(URL)')
 
 links: $(BOOK_READY) ## 检查书里的外部链接（需要网络，不在 make test 里）
-	@$(RUN) tools/check_links.py
+	@$(RUN) tools/site/check_links.py
 
 clean: ## 删除生成的文件（保留 .venv 与数据）
 	rm -rf _build dist .pytest_cache .ruff_cache build *.egg-info

@@ -63,7 +63,8 @@ def site_url() -> Iterator[str]:
     server.shutdown()
 
 
-def require_browser() -> None:
+@pytest.fixture(scope='session')
+def browser_needed() -> None:
     """没有 Chromium 与 chromedriver 时跳过测试。
 
     设了 REQUIRE_BROWSER=1（持续集成）则失败。
@@ -79,9 +80,8 @@ def require_browser() -> None:
 
 
 @pytest.fixture(scope='session')
-def chromium() -> Iterator[WebDriver]:
+def chromium(browser_needed: None) -> Iterator[WebDriver]:
     """无界面的 Chromium，记下控制台与网络日志；一次测试运行只启动一个。"""
-    require_browser()
     instance = start_chrome()
     instance.set_page_load_timeout(60)
     yield instance

@@ -65,7 +65,7 @@ KNOWN_TAGS = UNCOMPARED_TAGS | {
     'export',
     'train',
     'check',
-    'sortable',  # 表格可以点表头排序（_ext/sortable_tables.py）
+    'sortable',  # 表格可以点表头排序（site/extensions/book_pages/sortable_tables.py）
     'hide-input',
     'hide-output',
     'remove-cell',

@@ -15,7 +15,7 @@ from pathlib import Path
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / 'tools'), str(ROOT / '_ext')]
+sys.path[:0] = [str(ROOT / 'tools'), str(ROOT / 'site' / 'extensions')]
 
 import prose  # noqa: E402
 from command_line import Command, run  # noqa: E402

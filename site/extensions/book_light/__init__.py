@@ -1,0 +1,34 @@
+"""让页面轻一些：构建结束之后，加工写好的每一页。
+
+页首的脚本延后执行，样式表合成一个，位图写明宽高；主题带来而本书用不到的文件删去。
+"""
+
+from pathlib import Path
+
+from sphinx.application import Sphinx
+
+from .early_scripts import ICON_SCRIPT, lighten
+from .icons import used_icons
+from .one_stylesheet import Bundler
+from .picture_sizes import size_pictures
+from .site_files import built_pages, remove_unused
+
+
+def finish(app: Sphinx, error: Exception | None) -> None:
+    if error or app.builder.name != 'html':
+        return
+    site = Path(app.outdir)
+    bundler = Bundler(site / '_static', used_icons(site))
+    for path in built_pages(site):
+        page = path.read_text('utf-8')
+        if not ICON_SCRIPT.search(page):  # 没有重写的页，上次构建已经处理过
+            continue
+        to_root = '../' * (len(path.relative_to(site).parts) - 1)
+        page = size_pictures(lighten(page), path.parent)
+        path.write_text(bundler.bundle(page, to_root), 'utf-8')
+    remove_unused(site / '_static')
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    app.connect('build-finished', finish, priority=900)
+    return {'parallel_read_safe': True, 'parallel_write_safe': True}

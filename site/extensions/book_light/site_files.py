@@ -1,0 +1,29 @@
+"""成品里的文件：哪些是页面，哪些没有用。"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+# 从 _static 里删去的：源码映射、翻译的源文件、旧浏览器的字体、主题的模板片段。
+UNUSED = (
+    '**/*.map',
+    '**/*.ttf',
+    '**/*.html',
+    'locales/**/*.[mp]o',
+    'scripts/fontawesome.js',
+    'scripts/fontawesome.js.LICENSE.txt',
+)
+
+
+def built_pages(site: Path) -> Iterator[Path]:
+    """全部网页；_static 里的 .html 是主题的模板片段。"""
+    return (path for path in site.rglob('*.html') if '_static' not in path.parts)
+
+
+def remove_unused(static: Path) -> None:
+    for pattern in UNUSED:
+        for path in static.glob(pattern):
+            path.unlink()
+    folders = [path for path in static.rglob('*') if path.is_dir()]
+    for folder in sorted(folders, reverse=True):
+        if not any(folder.iterdir()):
+            folder.rmdir()

@@ -1,0 +1,94 @@
+"""挑选超参数的表格：由 results/tuning/<网络>.json 排出，页面里不手写数字。
+
+用法（MyST）::
+
+    ```{tuning}
+    ```
+"""
+
+from book_root import ROOT
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+
+from deepcnn.records.attempts import (
+    TUNING_IMAGES,
+    Attempt,
+    best,
+    by_budget,
+    load_attempts,
+    varied,
+)
+from deepcnn.records.titles import TITLES
+
+from . import nested_markdown
+
+FOLDER = ROOT / 'results' / 'tuning'
+FIELDS = {
+    'image_size': '边长', 'lr': '学习率', 'batch_size': '批量', 'optimizer': '优化器',
+    'weight_decay': '权重衰减', 'clip': '梯度裁剪', 'label_smoothing': '标签平滑',
+    'flip': '翻转', 'shift': '平移', 'erasing': '擦除', 'schedule': '学习率调度',
+    'precision': '精度',
+    'channels_last': 'channels_last', 'test_images': '验证图像数',
+}  # fmt: skip
+
+
+def table(groups: dict[str, list[Attempt]]) -> str:
+    """一张表：各网络的尝试，列出有所不同的设置；同样预算里最好的一次用粗体。"""
+    columns = [
+        name for name in FIELDS if any(name in varied(t) for t in groups.values())
+    ]
+    head = ['网络', *(FIELDS[name] for name in columns), '预算', '验证准确率']
+    lines = [head, [':--'] + ['--:'] * (len(head) - 1)]
+    for network, trials in groups.items():
+        for group in by_budget(trials):
+            winner = best(group)
+            lines += [line(network, one, columns, one is winner) for one in group]
+    body = '\n'.join('| ' + ' | '.join(cells) + ' |' for cells in lines)
+    caption = '在 5,000 张验证图像上比较各种设置（种子 0，最后一轮）'
+    options = ':name: tab-performance-tuning\n:class: text-nowrap'
+    return f':::{{table}} {caption}\n{options}\n\n{body}\n:::'
+
+
+def line(network: str, trial: Attempt, columns: list[str], won: bool) -> list[str]:
+    settings = [shown(trial.choice[name]) for name in columns]
+    accuracy = f'{trial.accuracy:.4f}' if trial.validation_accuracy else '发散'
+    return [
+        TITLES[network],
+        *settings,
+        budget(trial),
+        f'**{accuracy}**' if won else accuracy,
+    ]
+
+
+def budget(trial: Attempt) -> str:
+    images = trial.recipe['train_images'] or TUNING_IMAGES
+    return f'{images:,} 张 × {trial.recipe["epochs"]} 轮'
+
+
+def shown(value: object) -> str:
+    if value is None:
+        return '不用'
+    if isinstance(value, bool):
+        return '用' if value else '不用'
+    return f'{value:g}' if isinstance(value, float) else str(value)
+
+
+def all_trials() -> dict[str, list[Attempt]]:
+    """各网络的尝试；没有试过的不在其中。"""
+    groups = {name: load_attempts(FOLDER / f'{name}.json') for name in TITLES}
+    return {name: trials for name, trials in groups.items() if trials}
+
+
+class Tuning(SphinxDirective):
+    """把挑选超参数的记录排成一张表。"""
+
+    def run(self) -> list[nodes.Node]:
+        for path in FOLDER.glob('*.json'):
+            self.env.note_dependency(str(path))
+        groups = all_trials()
+        return nested_markdown.parse(self, table(groups) if groups else '（还没有试过。）')
+
+
+def setup(app: Sphinx) -> None:
+    app.add_directive('tuning', Tuning)

@@ -1,0 +1,21 @@
+"""主题的修正：中文界面、读屏软件读得对的标记、不许存储时的替身，撤下 Thebe。
+
+它们改的都是 Jupyter Book 1.x 与主题写死的东西；换了主题，这一个扩展要重看。
+"""
+
+from book_root import ROOT
+from sphinx.application import Sphinx
+
+from . import accessible_html, refused_storage, without_thebe, zh_interface
+
+
+def add_stylesheet(app: Sphinx) -> None:
+    app.config.html_static_path.append(str(ROOT / 'site' / 'assets'))
+    app.add_css_file('book.css')
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    app.connect('builder-inited', add_stylesheet)
+    for part in (zh_interface, accessible_html, refused_storage, without_thebe):
+        part.setup(app)
+    return {'parallel_read_safe': True, 'parallel_write_safe': True}

@@ -1,0 +1,50 @@
+"""修正主题和扩展生成的、读屏软件会读错的标记。
+
+每一条都来自 axe-core 或浏览器控制台的报告，tests/site/test_browser.py 检查成品。
+"""
+
+from typing import Any
+
+from docutils import nodes
+from sphinx.application import Sphinx
+
+from .template_edits import edit_templates
+
+SEARCH_FIELD = 'search-button-field search-button__button pst-js-only'
+SEARCH_TITLE = """title="{{ _('Search') }}" """
+SEARCH_LABEL = """aria-label="{{ _('Search') }}" """
+
+TEMPLATES = {
+    # 按钮上看得见的字是「搜索 Ctrl+K」；另写标签，语音控制就对不上。
+    f'{SEARCH_FIELD}" {SEARCH_TITLE}{SEARCH_LABEL}': f'{SEARCH_FIELD}" {SEARCH_TITLE}',
+    # 图标自己的提示会混进按钮的名字。
+    """data-mode="light" title="{{ _('Light') }}\"""": 'data-mode="light"',
+    """data-mode="dark"  title="{{ _('Dark') }}\"""": 'data-mode="dark"',
+    """data-mode="auto"  title="{{ _('System Settings') }}\"""": 'data-mode="auto"',
+}
+
+BODY = {
+    # 折叠块的标题就是「展开代码」，不要再盖一个英文名字。
+    '<summary aria-label="Toggle hidden content">': '<summary>',
+    # 列表里只能放列表项；文献条目的专用角色已经废弃。
+    '<div role="list" class="citation-list">': '<div class="citation-list">',
+    ' role="doc-biblioentry"': '',
+}
+
+
+def correct_body(
+    app: Sphinx,
+    pagename: str,
+    templatename: str,
+    context: dict[str, Any],
+    doctree: nodes.document | None,
+) -> None:
+    body = context.get('body', '')
+    for old, new in BODY.items():
+        body = body.replace(old, new)
+    context['body'] = body
+
+
+def setup(app: Sphinx) -> None:
+    edit_templates(app, TEMPLATES)
+    app.connect('html-page-context', correct_body)

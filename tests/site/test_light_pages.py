@@ -1,0 +1,154 @@
+"""构建之后的加工：公式换成 SVG，样式表合成一个，脚本延后。"""
+
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import pytest
+from book_formulas.rendered import Formulas, formula_key, read_rendered
+from book_light.early_scripts import lighten
+from book_light.icons import without_unused_icons
+from book_light.one_stylesheet import Bundler
+from book_light.picture_sizes import png_size, size_pictures
+from book_light.site_files import remove_unused
+from PIL import Image
+
+from deepcnn import plot
+
+
+def test_known_formula_is_replaced_by_its_picture() -> None:
+    formulas = Formulas({formula_key('a < b', False): '<svg></svg>'})
+    assert formulas.typeset(r'<span>\(a  &lt; b\)</span>') == '<span><svg></svg></span>'
+    assert list(formulas.met) == ['I a < b']
+
+
+def test_unknown_formula_stays_latex_and_is_listed() -> None:
+    formulas = Formulas({})
+    assert formulas.typeset(r'\[x\]') == r'\[x\]'
+    assert list(formulas.met) == ['D x']
+
+
+def test_inline_and_display_are_different_pictures() -> None:
+    assert formula_key('x', True) != formula_key('x', False)
+
+
+def test_stored_formulas_are_complete_pictures() -> None:
+    rendered = read_rendered()
+    assert len(rendered) > 200
+    for key, svg in rendered.items():
+        assert 'd="@' not in svg, key
+        assert svg.startswith('<mjx-container') and '<math' in svg, key
+
+
+@pytest.mark.parametrize(
+    ('before', 'after'),
+    [
+        ('<script src="a.js"></script>', '<script defer="defer" src="a.js"></script>'),
+        ('<script async src="a.js"></script>', '<script async src="a.js"></script>'),
+        ('<script>let a</script>', '<script>let a</script>'),
+        (
+            '<script src="s/documentation_options.js?v=1"></script>',
+            '<script src="s/documentation_options.js?v=1"></script>',
+        ),
+        ('<script defer src="s/fontawesome.js?digest=5"></script>', ''),
+    ],
+)
+def test_head_scripts_wait(before: str, after: str) -> None:
+    page = '<head>{}</head><body><script src="b.js"></script></body>'
+    assert lighten(page.format(before)) == page.format(after)
+
+
+@pytest.fixture
+def static(tmp_path: Path) -> Path:
+    folder = tmp_path / '_static'
+    (folder / 'styles').mkdir(parents=True)
+    (folder / 'basic.css').write_text('b{background:url(file.png)}', 'utf-8')
+    (folder / 'styles/theme.css').write_text('@import "../basic.css";', 'utf-8')
+    (folder / 'styles/main.css').write_text(
+        'i{src:url("../fonts/i.woff2")}.fa-list:before{content:"\\f03a"}'
+        '.fa-x:before,.fa-y:before{content:"\\f00d"}',
+        'utf-8',
+    )
+    return folder
+
+
+def test_stylesheets_become_one(static: Path) -> None:
+    page = (
+        '<head><link href="../_static/styles/theme.css?digest=1" rel="stylesheet" />\n'
+        '<link rel="icon" href="../_static/logo.svg"/>\n'
+        '<link rel="stylesheet" type="text/css" href="../_static/styles/main.css" />\n'
+        '</head>'
+    )
+    bundled = Bundler(static, {'fa-list'}).bundle(page, '../')
+    (sheet,) = static.glob('book-*.css')
+    assert bundled.count('stylesheet') == 1 and f'_static/{sheet.name}"' in bundled
+    assert 'logo.svg' in bundled
+    css = sheet.read_text('utf-8')
+    assert 'url(file.png)' in css and 'url(fonts/i.woff2)' in css
+    assert '@import' not in css
+    assert '.fa-list' in css and '.fa-x' not in css
+
+
+def test_icon_rule_stays_if_any_of_its_names_is_used() -> None:
+    rule = '}.fa-x:before,.fa-y:before{content:"\\f00d"}'
+    assert without_unused_icons(rule, {'fa-y'}) == rule
+    assert without_unused_icons(rule, set()) == '}'
+
+
+def test_unused_files_go_and_empty_folders_with_them(tmp_path: Path) -> None:
+    (tmp_path / 'locales/ar').mkdir(parents=True)
+    (tmp_path / 'locales/ar/a.po').touch()
+    (tmp_path / 'keep.js').touch()
+    (tmp_path / 'keep.js.map').touch()
+    remove_unused(tmp_path)
+    assert [path.name for path in tmp_path.rglob('*')] == ['keep.js']
+
+
+def write_png_head(path: Path, width: int, height: int) -> None:
+    size = width.to_bytes(4, 'big') + height.to_bytes(4, 'big')
+    path.write_bytes(b'\x89PNG\r\n\x1a\n\0\0\0\rIHDR' + size)
+
+
+def test_pictures_carry_their_size_and_the_first_goes_first(tmp_path: Path) -> None:
+    for name, width in (('a', 640), ('b', 300)):
+        write_png_head(tmp_path / f'{name}.png', width, 200)
+    page = '<img alt="甲" src="a.png" /><img src="b.png" /><img src="c.svg" />'
+    assert size_pictures(page, tmp_path) == (
+        '<img width="640" height="200" fetchpriority="high" alt="甲" src="a.png" />'
+        '<img width="300" height="200" fetchpriority="low" src="b.png" />'
+        '<img src="c.svg" />'
+    )
+
+
+@pytest.mark.parametrize('dpi', [72, 110])
+def test_picture_drawn_at_the_usual_density_keeps_its_pixels(
+    tmp_path: Path, dpi: int
+) -> None:
+    Image.new('L', (99, 44)).save(tmp_path / 'a.png', dpi=(dpi, dpi))
+    page = size_pictures('<img src="a.png" />', tmp_path)
+    assert '<img width="99" height="44" ' in page
+
+
+def test_denser_picture_is_shown_as_large_as_before(tmp_path: Path) -> None:
+    Image.new('L', (99, 44)).save(tmp_path / 'a.png', dpi=(110, 110))
+    Image.new('L', (148, 66)).save(tmp_path / 'b.png', dpi=(165, 165))
+    assert png_size(tmp_path / 'a.png') == png_size(tmp_path / 'b.png') == (99, 44)
+
+
+def test_a_plot_saved_denser_is_shown_at_the_size_of_the_book(tmp_path: Path) -> None:
+    with plt.rc_context():
+        plot.use_book_style()
+        figure = plt.figure(figsize=(4, 2))
+        figure.savefig(tmp_path / 'a.png', dpi=165)
+    assert Image.open(tmp_path / 'a.png').width == 660
+    assert png_size(tmp_path / 'a.png') == (440, 220)
+
+
+def test_picture_with_a_given_size_is_left_alone(tmp_path: Path) -> None:
+    page = '<img src="a.png" style="width: 5em;" /><img width="3" src="a.png" />'
+    assert size_pictures(page, tmp_path) == page
+
+
+def test_broken_picture_is_named(tmp_path: Path) -> None:
+    (tmp_path / 'a.png').write_bytes(b'GIF89a')
+    with pytest.raises(ValueError, match='a.png 不是 PNG'):
+        size_pictures('<img src="a.png" />', tmp_path)
