@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from deepcnn import batches as batches_module
-from deepcnn import small_maps as small_maps_module
+from deepcnn import cpu_speedups as cpu_speedups_module
 from deepcnn.data import Dataset
 from deepcnn.history import RESULTS, Run
 from deepcnn.recipe import Recipe
@@ -46,7 +46,7 @@ def path_of(
     digest.update(str(net).encode())
     for tensor in net.state_dict().values():
         digest.update(tensor.detach().cpu().numpy().tobytes())
-    for module in (batches_module, small_maps_module, train_module):
+    for module in (batches_module, cpu_speedups_module, train_module):
         digest.update(code_without_comments(module).encode())
     name = getattr(net, 'name', type(net).__name__)
     return FOLDER / f'{name}-{seed}-{digest.hexdigest()[:16]}.pt'

@@ -5,6 +5,7 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from functools import cache
 from pathlib import Path
 from time import perf_counter
 
@@ -14,13 +15,12 @@ from torch import Tensor, nn
 
 from deepcnn import checkpoint
 from deepcnn.batches import plan_epoch, test_batches, train_batches
+from deepcnn.cpu_speedups import faster_small_maps, keep_freed_memory
 from deepcnn.data import Dataset
-from deepcnn.heap import keep_freed_memory
 from deepcnn.history import History, Run
 from deepcnn.profile import choose_device, choose_profile, describe_device
 from deepcnn.progress import progress_bar, report_epoch, show_step
 from deepcnn.recipe import Recipe
-from deepcnn.small_maps import faster_small_maps
 
 TEST_BATCH = 500  # 评价时每批的图像数
 
@@ -263,6 +263,7 @@ def resolve_precision(recipe: Recipe, device: torch.device) -> str:
     return 'bf16' if has_fast_bf16(device) else 'fp32'
 
 
+@cache  # 每一步都要问，答案不会变
 def has_fast_bf16(device: torch.device) -> bool:
     if device.type == 'cuda':
         return torch.cuda.is_bf16_supported(including_emulation=False)

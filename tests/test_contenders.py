@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from deepcnn import contenders, d2l_bridge, heap, small_maps
+from deepcnn import contenders, cpu_speedups, d2l_bridge
 from deepcnn import train as train_module
 from deepcnn.batches import prepare
 from deepcnn.contenders import Contest, Rung, ladder, new_row, run_epochs
@@ -134,23 +134,23 @@ def test_both_loops_do_the_same_arithmetic(contest: Contest, data: Dataset) -> N
 
 
 def test_benchmark_runs_the_loop_of_the_book(
-    contest: Contest, data: Dataset, monkeypatch: pytest.MonkeyPatch
+    contest: Contest, data: Dataset, small_map_shapes: list[tuple[int, ...]]
 ) -> None:
-    monkeypatch.setattr(small_maps, 'needed_here', lambda dtype: True)
-    contest = replace(contest, build=with_small_maps)
+    contest = replace(contest, build=with_small_maps, batch_size=16)
     recipe = contest.recipe()
     ours = contest.fresh()
     timed = run_epochs(ours, ours, data, recipe, fused=True, small=True)
     usual = train_module.fit(contest.fresh(), data, recipe, contenders.SEED, CPU)
     assert timed.train_loss == usual.train_loss
     assert timed.test_accuracy == usual.test_accuracy
+    assert small_map_shapes == [(16, 1, 1, 1)] * 2 * 2 * 4  # 两次，各 2 轮，每轮 4 步
 
 
 def with_small_maps() -> nn.Module:
-    """在 2×2 的图上做 3×3 卷积。"""
+    """在 1×1 的图上做 3×3 卷积。"""
     return nn.Sequential(
-        nn.AdaptiveAvgPool2d(2), nn.Conv2d(1, 4, 3, padding=1), nn.Flatten(),
-        nn.Linear(16, 10),
+        nn.AdaptiveAvgPool2d(1), nn.Conv2d(1, 4, 3, padding=1), nn.Flatten(),
+        nn.Linear(4, 10),
     )  # fmt: skip
 
 
@@ -180,8 +180,7 @@ def test_each_row_changes_one_thing(
 
     monkeypatch.setattr(contenders, 'measure_engine', remember)
     monkeypatch.setattr(train_module, 'has_fast_bf16', lambda device: bf16)
-    monkeypatch.setattr(small_maps, 'needed_here', lambda dtype: True)
-    monkeypatch.setattr(heap, 'available', lambda: True)
+    monkeypatch.setattr(cpu_speedups.platform, 'libc_ver', lambda: ('glibc', '2.39'))
     rungs = ladder(replace(contest, device=torch.device(device)), workers=1)
     assert rungs[0].name == 'd2l' and rungs[-1].name == 'd2l-again'
     for rung in rungs:
@@ -210,18 +209,26 @@ def test_each_row_changes_one_thing(
     }
 
 
-@pytest.mark.parametrize('on', [True, False])
-def test_gradient_on_small_maps_is_ours_only_where_the_row_says_so(
-    contest: Contest,
-    data: Dataset,
-    small_map_shapes: list[tuple[int, ...]],
-    monkeypatch: pytest.MonkeyPatch,
-    on: bool,
+@pytest.mark.parametrize('libc', ['glibc', ''])
+@pytest.mark.parametrize('device', ['cuda', 'cpu'])
+def test_ladder_has_a_row_for_each_speedup_of_fit(
+    contest: Contest, monkeypatch: pytest.MonkeyPatch, device: str, libc: str
 ) -> None:
-    monkeypatch.setattr(small_maps, 'needed_here', lambda dtype: True)
-    net = with_small_maps()
-    run_epochs(net, net, data, contest.recipe(), fused=False, small=on)
-    assert {shape[2:] for shape in small_map_shapes} == ({(2, 2)} if on else set())
+    monkeypatch.setattr(cpu_speedups.platform, 'libc_ver', lambda: (libc, ''))
+    on = torch.device(device)
+    names = [rung.name for rung in ladder(replace(contest, device=on), workers=1)]
+    used = cpu_speedups.used_on(on)
+    assert used == {'small': device == 'cpu', 'kept': (device, libc) == ('cpu', 'glibc')}
+    assert ('small' in names, 'heap' in names) == (used['small'], used['kept'])
+
+
+@pytest.mark.parametrize('on', [True, False])
+def test_small_maps_are_fully_connected_only_where_the_row_says_so(
+    contest: Contest, data: Dataset, small_map_shapes: list[tuple[int, ...]], on: bool
+) -> None:
+    net, recipe = with_small_maps(), contest.recipe(batch_size=16)
+    run_epochs(net, net, data, recipe, fused=False, small=on)
+    assert {shape[2:] for shape in small_map_shapes} == ({(1, 1)} if on else set())
 
 
 def test_enlarged_test_images_live_only_while_their_row_is_measured(

@@ -227,7 +227,7 @@ def test_finished_seed_is_read_back_and_announced(
     assert third.runs[0].epoch_seconds != first.runs[0].epoch_seconds
 
 
-@pytest.mark.parametrize('name', ['batches', 'small_maps', 'train'])
+@pytest.mark.parametrize('name', ['batches', 'cpu_speedups', 'train'])
 def test_checkpoint_belongs_to_the_code_that_computed_it(
     digits: Dataset, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
@@ -240,3 +240,18 @@ def test_checkpoint_belongs_to_the_code_that_computed_it(
 
     monkeypatch.setattr(checkpoint, 'code_without_comments', edited)
     assert checkpoint.path_of(net, digits, SHORT, 0, CPU) != before
+
+
+def test_processor_is_asked_once(
+    digits: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, original = [], Path.read_text
+
+    def counting(path: Path, *args: object, **settings: object) -> str:
+        asked.append(str(path))
+        return original(path, *args, **settings)
+
+    monkeypatch.setattr(Path, 'read_text', counting)
+    train_module.has_fast_bf16.cache_clear()
+    fit(small_net(), digits.first(256, 20), SHORT, 0, CPU)
+    assert asked.count('/proc/cpuinfo') <= 1  # 别的系统没有这个文件

@@ -37,9 +37,9 @@ from deepcnn.benchmark import (  # noqa: E402
     load_report,
 )
 from deepcnn.contenders import Contest, Rung  # noqa: E402
+from deepcnn.cpu_speedups import faster_small_maps, keep_freed_memory  # noqa: E402
 from deepcnn.d2l_bridge import load_d2l  # noqa: E402
 from deepcnn.data import data_folder, load_dataset, prepare_fashion_mnist  # noqa: E402
-from deepcnn.heap import keep_freed_memory  # noqa: E402
 from deepcnn.lineup import LINEUP  # noqa: E402
 from deepcnn.models import vgg  # noqa: E402
 from deepcnn.profile import choose_device, describe_device  # noqa: E402
@@ -52,7 +52,6 @@ from deepcnn.roofline import (  # noqa: E402
     lower_bound,
     measure_peaks,
 )
-from deepcnn.small_maps import faster_small_maps  # noqa: E402
 from deepcnn.train import TrainingDiverged, has_fast_bf16  # noqa: E402
 
 EPOCHS = 3
