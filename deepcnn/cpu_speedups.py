@@ -32,7 +32,7 @@ def used_on(device: torch.device) -> dict[str, bool]:
 # PyTorch 所用的 oneDNN 却照样把整个核与填充乘一遍，求权重的梯度时还会退到慢的内核。
 # 界限按各网络的每一层逐一实测，见 docs/decisions.md。
 MOST_POSITIONS = 4  # 输出位置再多（3×3 的图），有的 CPU 上就不划算
-IMAGES_PER_POSITION = 16  # 每个位置要拼一份权重，批量够大才抵得过
+FEWEST_IMAGES = 8  # 乘位置个数的平方：位置越多，拼出的权重越大，批量够大才抵得过
 
 
 @contextmanager
@@ -78,11 +78,13 @@ def is_worth_it(layer: nn.Conv2d, X: Tensor) -> bool:
     """训练时，X: (N, C, H, W) 上每个输出位置都看得见整张图，位置少而批量大。"""
     if X.device.type != 'cpu' or X.dim() != 4 or not torch.is_grad_enabled():
         return False
+    if X.shape[2] > layer.kernel_size[0]:  # 多半的层到此为止，不必再算
+        return False
     rows, columns = offsets(layer, X)
     positions = len(rows) * len(columns)
     return (
         0 < positions <= MOST_POSITIONS
-        and len(X) >= IMAGES_PER_POSITION * positions
+        and len(X) >= FEWEST_IMAGES * positions**2
         and min(*rows, *columns) >= 0
         and max(rows) + X.shape[2] <= layer.kernel_size[0]
         and max(columns) + X.shape[3] <= layer.kernel_size[1]
