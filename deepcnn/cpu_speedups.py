@@ -14,15 +14,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+MEASURED = ('AVX2', 'AVX512')  # 很小的图在这样的 CPU 上逐层量过
+
 
 def used_on(device: torch.device) -> dict[str, bool]:
     """``fit`` 在这个设备上用哪几样；基准测试的梯子有哪几行，也由它定。
 
-    ``small``：很小的图当作全连接层；``kept``：留着用过的内存，只有 Linux 的 glibc
-    才有这样的开关。GPU 上都不用：那里图很小的卷积不慢，显存另有 PyTorch 的缓存。
+    ``small``：很小的图当作全连接层，只在量过的指令集上用；``kept``：留着用过的内存，
+    只有 Linux 的 glibc 才有这样的开关。GPU 上都不用：显存另有 PyTorch 的缓存。
     """
     on_cpu = device.type == 'cpu'
-    return {'small': on_cpu, 'kept': on_cpu and platform.libc_ver()[0] == 'glibc'}
+    measured = torch.backends.cpu.get_cpu_capability() in MEASURED
+    glibc = platform.libc_ver()[0] == 'glibc'
+    return {'small': on_cpu and measured, 'kept': on_cpu and glibc}
 
 
 # ---- 很小的图：卷积就是全连接层 ---------------------------------------------------

@@ -181,6 +181,7 @@ def test_each_row_changes_one_thing(
     monkeypatch.setattr(contenders, 'measure_engine', remember)
     monkeypatch.setattr(train_module, 'has_fast_bf16', lambda device: bf16)
     monkeypatch.setattr(cpu_speedups.platform, 'libc_ver', lambda: ('glibc', '2.39'))
+    monkeypatch.setattr(torch.backends.cpu, 'get_cpu_capability', lambda: 'AVX2')
     rungs = ladder(replace(contest, device=torch.device(device)), workers=1)
     assert rungs[0].name == 'd2l' and rungs[-1].name == 'd2l-again'
     for rung in rungs:
@@ -209,17 +210,30 @@ def test_each_row_changes_one_thing(
     }
 
 
-@pytest.mark.parametrize('libc', ['glibc', ''])
-@pytest.mark.parametrize('device', ['cuda', 'cpu'])
+@pytest.mark.parametrize(
+    ('device', 'libc', 'capability', 'expected'),
+    [
+        ('cpu', 'glibc', 'AVX512', (True, True)),
+        ('cpu', '', 'AVX2', (True, False)),
+        ('cpu', 'glibc', 'DEFAULT', (False, True)),
+        ('cuda', 'glibc', 'AVX512', (False, False)),
+    ],
+)
 def test_ladder_has_a_row_for_each_speedup_of_fit(
-    contest: Contest, monkeypatch: pytest.MonkeyPatch, device: str, libc: str
+    contest: Contest,
+    monkeypatch: pytest.MonkeyPatch,
+    device: str,
+    libc: str,
+    capability: str,
+    expected: tuple[bool, bool],
 ) -> None:
     monkeypatch.setattr(cpu_speedups.platform, 'libc_ver', lambda: (libc, ''))
+    monkeypatch.setattr(torch.backends.cpu, 'get_cpu_capability', lambda: capability)
     on = torch.device(device)
     names = [rung.name for rung in ladder(replace(contest, device=on), workers=1)]
     used = cpu_speedups.used_on(on)
-    assert used == {'small': device == 'cpu', 'kept': (device, libc) == ('cpu', 'glibc')}
-    assert ('small' in names, 'heap' in names) == (used['small'], used['kept'])
+    assert (used['small'], used['kept']) == expected
+    assert ('small' in names, 'heap' in names) == expected
 
 
 @pytest.mark.parametrize('on', [True, False])

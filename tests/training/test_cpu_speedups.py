@@ -28,6 +28,12 @@ LARGE = 64 * 2**20  # 字节；超过 glibc 的上限，平时总是 mmap
 # ---- 很小的图 -----------------------------------------------------------------
 
 
+@pytest.fixture(autouse=True)
+def measured_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """不管这台机器是什么 CPU，都当作量过的。"""
+    monkeypatch.setattr(torch.backends.cpu, 'get_cpu_capability', lambda: 'AVX2')
+
+
 def gradients(net: nn.Module, X: Tensor) -> list[Tensor]:
     X = X.detach().requires_grad_()
     net.zero_grad(set_to_none=True)
@@ -156,6 +162,20 @@ def test_gradients_with_autocast_are_those_of_pytorch(
     for a, b in zip(ours, expected, strict=True):
         assert a.dtype == b.dtype == torch.float32
         torch.testing.assert_close(a, b, rtol=0.02, atol=0.02 * b.abs().max().item())
+
+
+@pytest.mark.parametrize(
+    ('capability', 'measured'), [('AVX2', True), ('AVX512', True), ('DEFAULT', False)]
+)
+def test_only_where_it_was_measured(
+    monkeypatch: pytest.MonkeyPatch, capability: str, measured: bool
+) -> None:
+    monkeypatch.setattr(torch.backends.cpu, 'get_cpu_capability', lambda: capability)
+    assert used_on(CPU)['small'] is measured
+    assert not used_on(GPU)['small']
+    net = nn.Conv2d(4, 4, 3)
+    with faster_small_maps(net):
+        assert ('forward' in vars(net)) is measured
 
 
 def test_training_uses_it_and_learns_the_same(
