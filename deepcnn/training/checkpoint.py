@@ -23,7 +23,7 @@ HERE = Path(__file__).parent
 TRAINING_CODE = (
     HERE.parent / 'data' / 'batches.py',
     *(HERE / f'{name}.py' for name in (
-        'evaluation', 'hardware', 'loop', 'optimization', 'small_maps',
+        'cpu_speedups', 'evaluation', 'hardware', 'loop', 'optimization',
     )),
 )  # fmt: skip
 

@@ -14,14 +14,13 @@ from deepcnn.data.batches import plan_epoch, train_batches
 from deepcnn.data.dataset import Dataset
 from deepcnn.records.runs import Run
 from deepcnn.training.checkpoint import Checkpoint
+from deepcnn.training.cpu_speedups import faster_small_maps, keep_freed_memory
 from deepcnn.training.evaluation import evaluate
 from deepcnn.training.hardware import autocast, layout_of, to_layout
-from deepcnn.training.heap import keep_freed_memory
 from deepcnn.training.memory_errors import advice, is_out_of_memory
 from deepcnn.training.optimization import make_optimizer, make_schedule
 from deepcnn.training.progress import progress_bar, report_epoch, show_step
 from deepcnn.training.recipe import Recipe
-from deepcnn.training.small_maps import faster_small_maps
 
 
 class TrainingDiverged(ArithmeticError):

@@ -12,7 +12,7 @@ from torch import nn
 from deepcnn.data.dataset import Dataset
 from deepcnn.plot import training_curves
 from deepcnn.records.runs import load_history
-from deepcnn.training import checkpoint, loop
+from deepcnn.training import checkpoint, hardware, loop
 from deepcnn.training.checkpoint import TRAINING_CODE, checkpoint_for
 from deepcnn.training.evaluation import evaluate
 from deepcnn.training.hardware import choose_device, choose_profile
@@ -248,3 +248,18 @@ def checkpoint_name(net: nn.Module, data: Dataset, recipe: Recipe = SHORT) -> st
     for parameter in net.parameters():
         nn.init.constant_(parameter, 0.1)
     return checkpoint_for(Path(), net, data, recipe, 0, CPU).path.name
+
+
+def test_processor_is_asked_once(
+    digits: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, original = [], Path.read_text
+
+    def counting(path: Path, *args: object, **settings: object) -> str:
+        asked.append(str(path))
+        return original(path, *args, **settings)
+
+    monkeypatch.setattr(Path, 'read_text', counting)
+    hardware._cpuinfo.cache_clear()
+    fit(small_net(), digits.first(256, 20), SHORT, 0, CPU)
+    assert asked.count('/proc/cpuinfo') <= 1  # 别的系统没有这个文件
