@@ -96,7 +96,7 @@ def fit(
     给了 ``checkpoint`` 时，每轮存一次，已有的接着做。按 Ctrl-C 时返回已完成的轮，网络也
     退回那时的权重；一轮也没有完成时抛出 KeyboardInterrupt。损失不再是有限数时抛出
     TrainingDiverged；内存不够时抛出 RuntimeError，写明可以减小什么；小批量大于训练集，
-    或只有一张图像而网络有批量归一化时抛出 ValueError。
+    或归一化层的每个通道只有一个数时抛出 ValueError。
     """
     steps = len(data.train) // recipe.batch_size
     if steps == 0:
@@ -133,11 +133,11 @@ def fit(
             raise
         raise RuntimeError(advice(recipe, device)) from error
     except ValueError as error:
-        if 'more than 1 value per channel' not in str(error):
+        if 'Expected more than 1' not in str(error):  # F.batch_norm、F.instance_norm
             raise
         raise ValueError(
-            f'batch_size={recipe.batch_size} 时，批量归一化的每个通道只有一个数，没有方差可算：'
-            '请把 batch_size 加大到 2 以上，或加大 image_size'
+            f'batch_size={recipe.batch_size}、image_size={recipe.image_size} 时，归一化层的'
+            '每个通道只有一个数，没有方差可算：请加大 batch_size 或 image_size'
         ) from error
     return run
 
