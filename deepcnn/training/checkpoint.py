@@ -10,6 +10,7 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile, ZipFile
 
 import torch
 from torch import nn
@@ -44,8 +45,11 @@ class Checkpoint:
         if not self.path.exists():
             return None
         try:
+            with ZipFile(self.path) as archive:  # torch.load 不核对各部分的校验和
+                if damaged := archive.testzip():
+                    raise BadZipFile(damaged)
             return torch.load(self.path, map_location='cpu', weights_only=True)
-        except Exception as error:  # torch.load 的异常没有共同的类
+        except Exception as error:  # 两者的异常没有共同的类
             print(f'断点 {self.path.name} 读不了（{type(error).__name__}），从头训练')
             return None
 
