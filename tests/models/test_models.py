@@ -65,8 +65,9 @@ def test_every_parameter_gets_a_gradient(name: str) -> None:
     if net.image_size is None:
         size = max(size, 64)  # 最后的批量归一化在 1×1 的图上方差太小
     net(random_images(4, 1, size)).square().sum().backward()
-    missing = [key for key, value in net.named_parameters() if value.grad is None]
-    assert not missing
+    for key, value in net.named_parameters():
+        assert value.grad is not None, f'{key} 没有梯度'
+        assert value.grad.any() and value.grad.isfinite().all(), f'{key} 的梯度是 0'
 
 
 @every_network
