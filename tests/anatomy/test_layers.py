@@ -193,3 +193,15 @@ def test_unknown_modules_are_named_beside_the_legal_ones() -> None:
         capture(net, '0', 'stem', '2'),
     ):
         pass
+
+
+class Gram(nn.Module):
+    def forward(self, X: Tensor) -> Tensor:
+        rows = X.flatten(1)
+        return rows.T @ rows
+
+
+def test_work_without_parameters_is_listed() -> None:
+    net = nn.Sequential(nn.Conv2d(1, 3, 1, bias=False), Gram())
+    last = layer_table(net, 2, detail=True).rows[-1]
+    assert last == LayerRow('1（Gram）', (12,), 0, 12 * 12)

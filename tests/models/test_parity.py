@@ -159,7 +159,7 @@ def googlenet_of_the_paper(layers: Layers, X: Tensor, classes: int) -> list[Tens
 Reference = Callable[[Layers, Tensor, int], list[Tensor]]
 NETWORKS: dict[str, tuple[Callable[[], Network], Reference, int]] = {
     'alexnet': (lambda: alexnet(3, 7, image_size=95), alexnet_of_the_paper, 95),
-    'nin': (lambda: nin(3, 7), nin_of_d2l, 96),
+    'nin': (lambda: nin(3, 7), nin_of_d2l, 99),  # 最后的图还有 2×2
     'googlenet': (lambda: googlenet(3, 7), googlenet_of_the_paper, 70),
 }
 

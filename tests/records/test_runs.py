@@ -107,3 +107,17 @@ def test_missing_history_names_the_others_but_not_the_benchmarks(
     (tmp_path / 'bench-cpu.json').write_text('{}', encoding='utf-8')
     with pytest.raises(ValueError, match='没有 vgg11 的训练记录（现有：nin）'):
         load_history('vgg11', tmp_path)
+
+
+def test_saved_throughput_has_one_decimal() -> None:
+    one = history(run(0, [0.5], [0.7], 1.0))
+    assert one.to_dict()['images_per_second'] == 128.6  # 90 / 0.7
+
+
+def test_older_history_is_completed(tmp_path: Path) -> None:
+    one = history(run(0, [0.5], [1.0], 1.0))
+    one.recipe = {'optimizer': 'sgd', 'schedule': 'constant'}
+    one.save(tmp_path)
+    assert load_history('nin', tmp_path).recipe == {
+        'optimizer': 'sgd', 'schedule': 'constant', 'erasing': 0.0, 'momentum': 0.0,
+    }  # fmt: skip
