@@ -14,7 +14,9 @@ from deepcnn.training.recipe import Recipe
 
 CPU = torch.device('cpu')
 START = torch.tensor([[1.0, -2.0, 0.5]])
-GRADIENTS = [torch.tensor(row) for row in ([[1.0, 2, -4]], [[-3.0, 1, 0.5]], [[2.0, 2, 2]])]
+GRADIENTS = [
+    torch.tensor(row) for row in ([[1.0, 2, -4]], [[-3.0, 1, 0.5]], [[2.0, 2, 2]])
+]
 
 
 def trajectory(recipe: Recipe) -> list[Tensor]:

@@ -179,7 +179,9 @@ def test_layers_compute_in_the_precision_of_the_recipe(
 def test_auto_takes_bf16_where_the_processor_has_it(
     monkeypatch: pytest.MonkeyPatch, flags: str, expected: str
 ) -> None:
-    monkeypatch.setattr(hardware, '_cpuinfo', lambda: f'model name : x\nflags : {flags}')
+    monkeypatch.setattr(
+        hardware, '_cpuinfo', lambda: f'model name : x\nflags : {flags}'
+    )
     assert resolve_precision(replace(RECIPE, precision='auto'), CPU) == expected
     for precision in ('fp32', 'bf16'):
         recipe = replace(RECIPE, precision=precision)

@@ -107,7 +107,9 @@ def read_list(path: Path) -> list[Mutant]:
 
 def chosen(names: Sequence[str]) -> list[Mutant]:
     """命令里点到的改动，什么也不点就是全部；点了没有的名字时抛出 ListError。"""
-    everything = [one for path in sorted(LISTS.glob('*.yml')) for one in read_list(path)]
+    everything = [
+        one for path in sorted(LISTS.glob('*.yml')) for one in read_list(path)
+    ]
     selected = [] if names else everything
     for name in names:
         if name.endswith('.yml'):
@@ -245,7 +247,11 @@ def main(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         print('已中断：工作区没有改动', file=sys.stderr)
         return 130
-    print('，'.join(f'{name} {counts[name]}' for name in (KILLED, SURVIVED, STALE, BROKEN)))
+    print(
+        '，'.join(
+            f'{name} {counts[name]}' for name in (KILLED, SURVIVED, STALE, BROKEN)
+        )
+    )
     return 0 if counts[KILLED] == len(mutants) else 1
 
 
