@@ -4,7 +4,7 @@
 例如：python tools/measure/mutants.py training deepcnn/data/batches.py
 
 各个改动写在 tools/measure/mutants/<房间>.yml 里，每条有 file（改哪个文件）、old（其中只
-出现一次的一行或半行）、new（改成什么）、tests（应当发现它的测试），可以有 why。给出清单
+出现一次的半行，或只有一行恰好是它）、new（改成什么）、tests（应当发现它的测试），可以有 why。给出清单
 所在的文件，就只用那一份；给出被改的文件，就只做改它的那些。
 
 改动只做在临时文件夹里的副本上，随时可以按 Ctrl-C。先不改代码把测试跑一遍，它们本来就要
@@ -76,10 +76,12 @@ class Mutant:
 
     def edited(self, source: str) -> str:
         """改过的全文；``old`` 不是恰好出现一次，或改得不合语法时抛出 ListError。"""
-        found = source.count(self.old)
+        old, new, found = self.old, self.new, source.count(self.old)
+        if found > 1 and source.count(f'\n{old}\n') == 1:  # 别处只是一行的一部分
+            old, new, found = f'\n{old}\n', f'\n{new}\n', 1
         if found != 1:
             raise ListError(f'old 在文件里出现 {found} 次，应当恰好一次')
-        changed = source.replace(self.old, self.new)
+        changed = source.replace(old, new)
         if self.file.endswith('.py'):
             try:
                 ast.parse(changed)
@@ -97,7 +99,7 @@ def read_list(path: Path) -> list[Mutant]:
             raise ListError(f'{place}缺少 {"、".join(sorted(missing))}')
         if unknown := set(entry) - FIELDS:
             raise ListError(f'{place}有不认识的 {"、".join(sorted(unknown))}')
-        if '\n' in entry['old'].rstrip('\n') or entry['old'] == entry['new']:
+        if '\n' in entry['old'] or entry['old'] == entry['new']:
             raise ListError(f'{place}的 old 要是一行（或半行），new 要与它不同')
         tests = entry['tests']
         tests = (tests,) if isinstance(tests, str) else tuple(tests)
