@@ -130,11 +130,26 @@ def test_erasing_reaches_the_network() -> None:
     assert 0 < dark(0.2) < dark(1) < 256
 
 
-def test_labels_stay_with_their_images() -> None:
+def numbered() -> Dataset:
+    """第 i 张图像的像素都是 i，类别也是 i。"""
     images = torch.arange(100, dtype=torch.uint8).view(-1, 1, 1, 1).expand(-1, 1, 2, 2)
     part = ImageSet(images.contiguous(), torch.arange(100))
-    data = Dataset('编号', part, part, tuple(map(str, range(100))), (0.0,), (1 / 255,))
-    plan = plan_epoch(100, 0, 0, True, 0, CPU)
+    return Dataset('编号', part, part, tuple(map(str, range(100))), (0.0,), (1 / 255,))
+
+
+def test_a_training_follows_the_plans_of_its_seed_and_epochs() -> None:
+    for seed in (0, 3):
+        net = Watched()
+        net.head = nn.Linear(1, 100)
+        fit(net, numbered(), Recipe(2, 2, 1e-3, 10, precision='fp32'), seed, CPU)
+        seen = torch.cat(net.seen)[:, 0, 0, 0].round().long().split(100)
+        for epoch in (0, 1):
+            plan = plan_epoch(100, seed, epoch, True, 0, CPU)
+            assert torch.equal(seen[epoch], plan.order)
+
+
+def test_labels_stay_with_their_images() -> None:
+    data, plan = numbered(), plan_epoch(100, 0, 0, True, 0, CPU)
     count = 0
     for X, y in train_batches(data, plan, 10, 2):
         assert torch.equal(X[:, 0, 0, 0].round().long(), y)

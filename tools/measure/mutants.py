@@ -4,8 +4,8 @@
 例如：python tools/measure/mutants.py training deepcnn/data/batches.py
 
 各个改动写在 tools/measure/mutants/<房间>.yml 里，每条有 file（改哪个文件）、old（其中只
-出现一次的半行，或只有一行恰好是它）、new（改成什么）、tests（应当发现它的测试），可以有 why。给出清单
-所在的文件，就只用那一份；给出被改的文件，就只做改它的那些。
+出现一次的半行，或只有一行恰好是它）、new（改成什么）、tests（应当发现它的测试），可以有
+why。给出清单所在的文件，就只用那一份；给出被改的文件，就只做改它的那些。
 
 改动只做在临时文件夹里的副本上，随时可以按 Ctrl-C。先不改代码把测试跑一遍，它们本来就要
 通过。有一条没有被发现，或 old 在文件里找不到（代码变了，清单要跟着改），就以 1 退出。
@@ -48,7 +48,14 @@ SETTINGS = {
     'REQUIRE_BROWSER': '1',
 }
 # 各个测试都要导入的大包：先导入一次，每个改动只需分出一个进程，不必再等几秒。
-PRELOADED = ('pytest', 'torch', 'torchvision', 'sklearn.datasets', 'matplotlib.pyplot')
+PRELOADED = (
+    'pytest',
+    'torch',
+    'torch._dynamo',
+    'torchvision',
+    'sklearn.datasets',
+    'matplotlib.pyplot',
+)
 FIELDS = {'file', 'old', 'new', 'tests', 'why'}
 SECONDS = 120  # 一个改动最多跑多久；改出死循环也算被发现
 PASSED, FAILED, TIMED_OUT = 0, 1, -signal.SIGKILL
