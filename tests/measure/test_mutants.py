@@ -16,7 +16,9 @@ HARMLESS = {'file': FILE, 'old': "'^options:$'", 'new': "'^option:$'", 'tests': 
 NOTICED = {**HARMLESS, 'old': "'用法：'", 'new': "'用途：'"}
 
 
-@pytest.mark.parametrize('mutant', ALL, ids=lambda one: f'{one.room}-{Path(one.file).stem}')
+@pytest.mark.parametrize(
+    'mutant', ALL, ids=lambda one: f'{one.room}-{Path(one.file).stem}'
+)
 def test_every_entry_still_fits_the_code(mutant: Mutant) -> None:
     source = (ROOT / mutant.file).read_text('utf-8')
     assert mutant.edited(source) != source

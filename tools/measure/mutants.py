@@ -4,8 +4,8 @@
 例如：python tools/measure/mutants.py training deepcnn/data/batches.py
 
 各个改动写在 tools/measure/mutants/<房间>.yml 里，每条有 file（改哪个文件）、old（其中只
-出现一次的一行或半行）、new（改成什么）、tests（应当发现它的测试），可以有 why。给出清单
-所在的文件，就只用那一份；给出被改的文件，就只做改它的那些。
+出现一次的半行，或只有一行恰好是它）、new（改成什么）、tests（应当发现它的测试），可以有
+why。给出清单所在的文件，就只用那一份；给出被改的文件，就只做改它的那些。
 
 改动只做在临时文件夹里的副本上，随时可以按 Ctrl-C。先不改代码把测试跑一遍，它们本来就要
 通过。有一条没有被发现，或 old 在文件里找不到（代码变了，清单要跟着改），就以 1 退出。
@@ -48,7 +48,14 @@ SETTINGS = {
     'REQUIRE_BROWSER': '1',
 }
 # 各个测试都要导入的大包：先导入一次，每个改动只需分出一个进程，不必再等几秒。
-PRELOADED = ('pytest', 'torch', 'torchvision', 'sklearn.datasets', 'matplotlib.pyplot')
+PRELOADED = (
+    'pytest',
+    'torch',
+    'torch._dynamo',
+    'torchvision',
+    'sklearn.datasets',
+    'matplotlib.pyplot',
+)
 FIELDS = {'file', 'old', 'new', 'tests', 'why'}
 SECONDS = 120  # 一个改动最多跑多久；改出死循环也算被发现
 PASSED, FAILED, TIMED_OUT = 0, 1, -signal.SIGKILL
@@ -76,10 +83,12 @@ class Mutant:
 
     def edited(self, source: str) -> str:
         """改过的全文；``old`` 不是恰好出现一次，或改得不合语法时抛出 ListError。"""
-        found = source.count(self.old)
+        old, new, found = self.old, self.new, source.count(self.old)
+        if found > 1 and source.count(f'\n{old}\n') == 1:  # 别处只是一行的一部分
+            old, new, found = f'\n{old}\n', f'\n{new}\n', 1
         if found != 1:
             raise ListError(f'old 在文件里出现 {found} 次，应当恰好一次')
-        changed = source.replace(self.old, self.new)
+        changed = source.replace(old, new)
         if self.file.endswith('.py'):
             try:
                 ast.parse(changed)
@@ -97,7 +106,7 @@ def read_list(path: Path) -> list[Mutant]:
             raise ListError(f'{place}缺少 {"、".join(sorted(missing))}')
         if unknown := set(entry) - FIELDS:
             raise ListError(f'{place}有不认识的 {"、".join(sorted(unknown))}')
-        if '\n' in entry['old'].rstrip('\n') or entry['old'] == entry['new']:
+        if '\n' in entry['old'] or entry['old'] == entry['new']:
             raise ListError(f'{place}的 old 要是一行（或半行），new 要与它不同')
         tests = entry['tests']
         tests = (tests,) if isinstance(tests, str) else tuple(tests)
@@ -107,7 +116,9 @@ def read_list(path: Path) -> list[Mutant]:
 
 def chosen(names: Sequence[str]) -> list[Mutant]:
     """命令里点到的改动，什么也不点就是全部；点了没有的名字时抛出 ListError。"""
-    everything = [one for path in sorted(LISTS.glob('*.yml')) for one in read_list(path)]
+    everything = [
+        one for path in sorted(LISTS.glob('*.yml')) for one in read_list(path)
+    ]
     selected = [] if names else everything
     for name in names:
         if name.endswith('.yml'):
@@ -245,7 +256,11 @@ def main(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         print('已中断：工作区没有改动', file=sys.stderr)
         return 130
-    print('，'.join(f'{name} {counts[name]}' for name in (KILLED, SURVIVED, STALE, BROKEN)))
+    print(
+        '，'.join(
+            f'{name} {counts[name]}' for name in (KILLED, SURVIVED, STALE, BROKEN)
+        )
+    )
     return 0 if counts[KILLED] == len(mutants) else 1
 
 
