@@ -195,6 +195,18 @@ def test_densenet_is_d2ls_without_the_redundant_biases() -> None:
     assert count_parameters(net) == d2l_count - biases
 
 
+def unlike_new(net: Network) -> Network:
+    """批量归一化换成随机的统计量、比例与偏移：刚造好时它在评价模式下几乎是恒等映射，
+    多一个 ReLU 也看不出。"""
+    generator = torch.Generator().manual_seed(7)
+    for norm in (m for m in net.modules() if isinstance(m, nn.BatchNorm2d)):
+        for values in (norm.running_mean, norm.bias):
+            values.data.normal_(0, 0.3, generator=generator)
+        for values in (norm.running_var, norm.weight):
+            values.data.uniform_(0.5, 1.5, generator=generator)
+    return net
+
+
 def same_weights(net: Network, theirs: Callable[[], nn.Module]) -> nn.Module:
     """torchvision 的网络，参数按出现的顺序一一换成 ``net`` 的副本。"""
     with torch.device('meta'):  # 权重马上换掉，不必初始化
@@ -218,7 +230,7 @@ def test_torchvision_gives_the_same_scores(name: str) -> None:
         ours, theirs, size = lambda: vgg('vgg11', 3, 10, 224), reference.vgg11, 224
     else:
         (ours, theirs), size = WITH_NORMALIZATION[name], 64
-    net = ours().eval()
+    net = unlike_new(ours()).eval()
     other = same_weights(net, lambda: theirs(num_classes=10))
     X = random_images(2, 3, size)
     with torch.no_grad():
@@ -230,7 +242,7 @@ def test_torchvision_trains_the_same(name: str) -> None:
     """训练模式：得分、每个梯度、批量归一化的滑动平均都相同；双精度，免得误差被放大。"""
     ours, theirs = WITH_NORMALIZATION[name]
     torch.manual_seed(0)
-    net = ours().double().train()
+    net = unlike_new(ours()).double().train()
     other = same_weights(net, lambda: theirs(num_classes=10))
     X = random_images(2, 3, 64).double()
     y = torch.tensor([1, 2])
