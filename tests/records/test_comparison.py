@@ -26,7 +26,7 @@ from deepcnn.records.comparison import (
     read_record,
     require_comparable,
 )
-from deepcnn.records.pairwise import differences
+from deepcnn.records.pairwise import RankedPair, differences
 from deepcnn.records.runs import Run
 from deepcnn.records.spreads import spread
 
@@ -130,6 +130,12 @@ def test_one_value_has_no_spread() -> None:
 @pytest.mark.filterwarnings('ignore::RuntimeWarning')
 def test_no_spread_at_all_claims_nothing() -> None:
     assert not any(d.clear for d in differences({'甲': [1, 1, 1], '乙': [1, 1, 1]}))
+
+
+def test_an_interval_that_could_not_be_computed_claims_nothing() -> None:
+    assert RankedPair('甲', '乙', 1.0, 0.1, 1.9).clear
+    assert not RankedPair('甲', '乙', 1.0, math.nan, math.nan).clear
+    assert not RankedPair('甲', '乙', 1.0, 0.0, 2.0).clear
 
 
 # ---- 混淆与分歧 ----
