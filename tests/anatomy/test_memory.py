@@ -54,6 +54,21 @@ def test_live_bytes_follow_what_is_freed() -> None:
     assert live.peak == 8000
 
 
+def test_a_later_smaller_tensor_does_not_lower_the_peak() -> None:
+    with LiveBytes() as live:
+        large = torch.ones(1000)
+        del large
+        small = torch.ones(10)
+    assert (live.current, live.peak) == (small.nbytes, 4000)
+
+
+def test_views_and_changes_of_what_was_there_are_not_new() -> None:
+    before = torch.ones(1000)
+    with LiveBytes() as live:
+        before.view(10, 100)[0].add_(1)
+        assert (live.current, live.peak) == (0, 0)
+
+
 def test_peak_contains_the_gradients() -> None:
     net, X = nn.Sequential(nn.Conv2d(1, 256, 3), nn.Conv2d(256, 256, 1)), None
     X = random_images(1, 1, 3)
