@@ -46,6 +46,23 @@ def test_gradients_are_those_of_pytorch(
 
 
 @pytest.mark.parametrize(
+    ('kernel', 'padding'), [((3, 5), (1, 2)), ((5, 3), (2, 0)), ((1, 5), (0, 3))]
+)
+def test_height_and_width_are_not_mixed_up(
+    kernel: tuple[int, int], padding: tuple[int, int], small_map_shapes: list
+) -> None:
+    torch.manual_seed(0)
+    net = nn.Conv2d(3, 8, kernel, padding=padding)
+    X = torch.randn(5, 3, 2, 4)
+    expected = gradients(net, X)
+    with faster_small_maps(net):
+        found = gradients(net, X)
+    assert len(small_map_shapes) == 1
+    for a, b in zip(found, expected, strict=True):
+        torch.testing.assert_close(a, b)
+
+
+@pytest.mark.parametrize(
     'build',
     [
         lambda: nn.Conv2d(4, 4, 3, padding=1, groups=2),
@@ -69,9 +86,12 @@ def test_large_maps_and_evaluation_are_left_alone(small_map_shapes: list) -> Non
     net = nn.Conv2d(4, 4, 3, padding=1)
     with faster_small_maps(net):
         gradients(net, torch.randn(2, 4, 3, 3))
-        with torch.inference_mode():
-            net(torch.randn(2, 4, 2, 2))
     assert not small_map_shapes
+    small = torch.randn(2, 4, 2, 2)
+    assert small_maps.is_worth_it(net, small)
+    for without_gradients in (torch.no_grad, torch.inference_mode):
+        with without_gradients():
+            assert not small_maps.is_worth_it(net, small)
 
 
 def test_one_image_without_a_batch_is_left_alone(small_map_shapes: list) -> None:

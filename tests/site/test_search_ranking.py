@@ -206,6 +206,28 @@ def test_the_word_must_appear_as_it_is(order: Callable) -> None:
     assert order('步x幅', one) == ['章']
 
 
+@pytest.mark.parametrize(
+    ('query', 'text', 'found'),
+    [
+        ('nin', 'training', False),
+        ('nin', 'nin_block', True),
+        ('1×1', '11×11', False),
+        ('1×1', '1×10', False),
+        ('1x1', '用 1*1 的', True),
+        ('5', '0.5', False),
+        ('24', '1,024', False),
+        ('k', 'kernel', False),
+        ('x', '令 𝒙 为输入', True),
+        ('，', '别的，', False),
+        ('', '别的', False),
+    ],
+)
+def test_western_words_and_numbers_are_not_cut(
+    order: Callable, query: str, text: str, found: bool
+) -> None:
+    assert order(query, chapter('章', section('节', text))) == ['章'] * found
+
+
 def test_all_words_must_appear_in_the_section_or_the_title_of_the_chapter(
     find: Find,
 ) -> None:
@@ -265,6 +287,7 @@ def test_another_books_name_is_translated(script: Callable) -> None:
         ('１×１ 卷 积', '1x1卷积', ['１×１ 卷 积']),
         ('批量归一化', '批量归 归一化', ['批量归一化']),
         ('𝒙步幅', '步幅', ['步幅']),
+        ('令 𝒙 为输入', 'x', ['𝒙']),
         ('别的', '步幅', []),
     ],
 )

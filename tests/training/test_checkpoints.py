@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from deepcnn.training.checkpoint import Checkpoint, checkpoint_for
 from deepcnn.training.evaluation import evaluate
 from deepcnn.training.fingerprint import code_of
 from deepcnn.training.loop import fit
+from deepcnn.training.progress import report_epoch
 from deepcnn.training.recipe import Recipe
 from deepcnn.training.recording import Recording
 from deepcnn.training.seeds import train, train_seeds
@@ -286,6 +288,23 @@ DIFFERENT = {
         lambda: with_hook(Plain(), lambda *_: None),
         lambda: with_hook(Plain(), lambda *args: -args[-1]),
     ),
+    'the arguments of a partial': (
+        lambda: Plain(partial(torch.mul, other=2)),
+        lambda: Plain(partial(torch.mul, other=3)),
+    ),
+    'a default value': (
+        lambda: Plain(lambda X, factor=2: factor * X),
+        lambda: Plain(lambda X, factor=3: factor * X),
+    ),
+    'a default value after a star': (
+        lambda: Plain(lambda X, *, factor=2: factor * X),
+        lambda: Plain(lambda X, *, factor=3: factor * X),
+    ),
+    'the kind of a layer': (nn.Tanh, nn.Sigmoid),
+    'the order of the layers': (
+        lambda: nn.Sequential(nn.ReLU(), nn.Tanh()),
+        lambda: nn.Sequential(nn.Tanh(), nn.ReLU()),
+    ),
     'a setting of a layer': (lambda: nn.Dropout(0.1), lambda: nn.Dropout(0.2)),
 }
 
@@ -382,6 +401,18 @@ def test_an_interrupted_training_is_not_recorded_as_a_result(
     stop_in_epoch(2, monkeypatch)
     with pytest.raises(KeyboardInterrupt):
         train_seeds(build, DATA, replace(ADAMW, lr=0.01), 'quick', CPU)
+
+
+def test_every_epoch_reports_its_speed_in_trained_images(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """35 张、每批 8 张：一轮真正训练 32 张，用了两秒。"""
+    run = Run(0, [9.0, 1.5], [0.1, 0.25], [0.1, 0.75], [1.0, 2.0])
+    report_epoch(run, 1, ADAMW, DATA)
+    assert capsys.readouterr().out.split() == [
+        '乱的', '第', '2/3', '轮', '损失', '1.500', '训练准确率', '0.250',
+        '测试准确率', '0.750', '16', '张/秒',
+    ]  # fmt: skip
 
 
 def test_history_says_what_was_trained() -> None:
