@@ -1,79 +1,123 @@
-"""训练记录：写得出、读得回；被打断的种子不混进平均。"""
+"""一次训练的记录：吞吐量、到达的时间、平均，以及较早的记录。"""
 
+import json
 from pathlib import Path
 
 import pytest
 
-from deepcnn.plot import training_curves
-from deepcnn.records.runs import History, Run, load_history
+from deepcnn.records.runs import History, Run, completed, load_history
 
 
-def history_of(*runs: Run) -> History:
-    recipe = {'lr': 0.1, 'erasing': 0.5, 'momentum': 0.9}
+def run(seed: int, accuracy: list[float], seconds: list[float], total: float) -> Run:
+    count = len(accuracy)
+    return Run(seed, [1.0] * count, [0.5] * count, accuracy, seconds, total)
+
+
+def history(*runs: Run, train_images: int = 100, batch_size: int = 30) -> History:
     return History(
-        'net', 'quick', 'digits', 64, 32, 8, 5, 16, 'fp32', 'CPU', '2', recipe, [*runs]
-    )
+        'nin', 'laptop', '随机图像', train_images, 50, 28, 3, batch_size, 'fp32', 'CPU',
+        '2', {'lr': 0.1, 'erasing': 0.0, 'momentum': 0.9}, list(runs), {}, 'abc',
+    )  # fmt: skip
 
 
-def interrupted() -> History:
-    """种子 0 训练了 5 轮，种子 1 在第 2 轮里被打断。"""
-    whole = Run(0, [1.0] * 5, [0.8] * 5, [0.9] * 5, [1.0] * 5, 5.0)
-    return history_of(whole, Run(1, [2.0], [0.2], [0.1], [1.0], 1.0))
-
-
-def test_history_survives_json(tmp_path: Path) -> None:
-    history = interrupted()
-    assert history.save(tmp_path) == tmp_path / 'net.json'
-    assert load_history('net', tmp_path) == history
-    with pytest.raises(ValueError, match='没有 missing 的训练记录（现有：net）'):
-        load_history('missing', tmp_path)
+# ---- 时间 ----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ('older', 'momentum'),
+    ('accuracy', 'seconds'),
+    [(0.1, 2.0 + 1.0), (0.6, 2.0 + 1.0), (0.61, 6.0 + 2.0), (0.8, 6.0 + 2.0),
+     (0.81, None)],
+)  # fmt: skip
+def test_seconds_until_share_the_testing_among_the_epochs(
+    accuracy: float, seconds: float | None
+) -> None:
+    """训练 2、4、6 秒，测试一共 3 秒；第二轮之后准确率又降了。"""
+    one = run(0, [0.6, 0.8, 0.7], [2.0, 4.0, 6.0], 15.0)
+    assert one.seconds_until(accuracy) == seconds
+
+
+def test_a_run_without_epochs_reaches_nothing() -> None:
+    assert Run(0).seconds_until(0.0) is None
+
+
+def test_throughput_counts_whole_batches_and_ignores_a_disturbed_epoch() -> None:
+    """100 张、每批 30 张：训练了 90 张；各轮 1、2、100 秒的中位数是 2 秒。"""
+    one = history(run(0, [0.5] * 3, [1.0, 2.0, 100.0], 200.0))
+    assert one.images_per_second == 45.0
+    assert one.to_dict()['images_per_second'] == 45.0
+    both = history(run(0, [0.5], [1.0], 1.0), run(1, [0.5] * 2, [3.0, 3.0], 7.0))
+    assert both.images_per_second == 30.0
+
+
+# ---- 平均 ----------------------------------------------------------------------
+
+
+def test_accuracy_averages_the_last_epochs_of_the_longest_runs() -> None:
+    one = history(
+        run(0, [0.1, 0.8], [1.0] * 2, 2.0), run(1, [0.9, 0.6], [1.0] * 2, 2.0),
+        run(2, [0.99], [1.0], 1.0),
+    )  # fmt: skip
+    assert [r.seed for r in one.longest_runs] == [0, 1]
+    assert one.test_accuracy == pytest.approx(0.7)
+    assert one.seeds == [0, 1, 2]
+    assert one.provenance == (
+        '随机图像 · laptop 档 · CPU · 28 像素 · fp32 · '
+        '种子 0、1、2（2 没有训练完，不计入平均）'
+    )
+
+
+# ---- 较早的记录 -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ('recipe', 'momentum'),
     [
         ({'optimizer': 'sgd', 'schedule': 'constant'}, 0.0),
         ({'optimizer': 'sgd', 'schedule': 'onecycle'}, 0.9),
         ({'optimizer': 'adamw', 'schedule': 'constant'}, 0.9),
+        ({}, 0.9),
     ],
 )
-def test_history_from_before_erasing_and_momentum_is_read_back(
-    tmp_path: Path, older: dict, momentum: float
+def test_recipes_from_before_a_field_get_what_was_done_then(
+    recipe: dict, momentum: float
 ) -> None:
-    """那时不擦除；学习率不变的 SGD 没有动量。"""
-    history = interrupted()
-    history.recipe = older
-    history.save(tmp_path)
-    read = load_history('net', tmp_path).recipe
-    assert read == older | {'erasing': 0.0, 'momentum': momentum}
+    assert completed(recipe) == recipe | {'erasing': 0.0, 'momentum': momentum}
 
 
-def test_an_interrupted_seed_is_not_averaged_in() -> None:
-    history = interrupted()
-    assert history.test_accuracy == 0.9
-    assert '种子 0、1（1 没有训练完' in history.provenance
+def test_what_a_recipe_says_is_kept() -> None:
+    said = {'optimizer': 'sgd', 'schedule': 'constant', 'erasing': 0.5, 'momentum': 0.7}
+    assert completed(said) == said
 
 
-def test_an_interrupted_seed_does_not_shorten_the_curves() -> None:
-    figure = training_curves(interrupted())
-    for axes, last in zip(figure.axes, (1.0, 0.8), strict=True):
-        mean, *seeds = axes.get_lines()[:3]
-        assert [len(line.get_xdata()) for line in (mean, *seeds)] == [5, 5, 1]
-        assert mean.get_ydata()[-1] == pytest.approx(last)
+def test_a_history_is_read_back_without_the_derived_numbers(tmp_path: Path) -> None:
+    one = history(run(0, [0.5], [1.5], 2.0))
+    path = one.save(tmp_path)
+    assert path == tmp_path / 'nin.json'
+    record = json.loads(path.read_text('utf-8'))
+    assert record['seeds'] == [0] and record['images_per_second'] == 60.0
+    assert load_history('nin', tmp_path) == one
 
 
-def test_images_that_no_batch_took_are_not_counted() -> None:
-    history = history_of(Run(0, [1.0], [0.5], [0.5], [2.0], 2.5))
-    history.train_images, history.batch_size = 99, 50
-    assert history.images_per_second == 25
+def test_missing_history_names_the_others_but_not_the_benchmarks(
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(ValueError, match='现有：（空）'):
+        load_history('vgg11', tmp_path)
+    history(run(0, [0.5], [1.0], 1.0)).save(tmp_path)
+    (tmp_path / 'bench-cpu.json').write_text('{}', encoding='utf-8')
+    with pytest.raises(ValueError, match='没有 vgg11 的训练记录（现有：nin）'):
+        load_history('vgg11', tmp_path)
 
 
-@pytest.mark.parametrize('run', [Run(0), Run(0, [1.0], [0.5], [0.3], [1.0], 1.5)])
-def test_an_accuracy_that_was_not_reached_took_no_time(run: Run) -> None:
-    assert run.seconds_until(0.9) is None
+def test_saved_throughput_has_one_decimal() -> None:
+    one = history(run(0, [0.5], [0.7], 1.0))
+    assert one.to_dict()['images_per_second'] == 128.6  # 90 / 0.7
 
 
-def test_time_until_an_accuracy_includes_its_share_of_testing() -> None:
-    run = Run(0, [1.0] * 4, [0.5] * 4, [0.3, 0.5, 0.6, 0.7], [1.0] * 4, 6.0)
-    assert run.seconds_until(0.5) == 3.0
-    assert run.seconds_until(0.7) == 6.0
+def test_older_history_is_completed(tmp_path: Path) -> None:
+    one = history(run(0, [0.5], [1.0], 1.0))
+    one.recipe = {'optimizer': 'sgd', 'schedule': 'constant'}
+    one.save(tmp_path)
+    assert load_history('nin', tmp_path).recipe == {
+        'optimizer': 'sgd', 'schedule': 'constant', 'erasing': 0.0, 'momentum': 0.0,
+    }  # fmt: skip
