@@ -62,18 +62,6 @@ def test_an_interrupted_seed_does_not_shorten_the_curves() -> None:
         assert mean.get_ydata()[-1] == pytest.approx(last)
 
 
-def test_images_that_no_batch_took_are_not_counted() -> None:
-    history = history_of(Run(0, [1.0], [0.5], [0.5], [2.0], 2.5))
-    history.train_images, history.batch_size = 99, 50
-    assert history.images_per_second == 25
-
-
 @pytest.mark.parametrize('run', [Run(0), Run(0, [1.0], [0.5], [0.3], [1.0], 1.5)])
 def test_an_accuracy_that_was_not_reached_took_no_time(run: Run) -> None:
     assert run.seconds_until(0.9) is None
-
-
-def test_time_until_an_accuracy_includes_its_share_of_testing() -> None:
-    run = Run(0, [1.0] * 4, [0.5] * 4, [0.3, 0.5, 0.6, 0.7], [1.0] * 4, 6.0)
-    assert run.seconds_until(0.5) == 3.0
-    assert run.seconds_until(0.7) == 6.0

@@ -144,3 +144,39 @@ def test_nothing_reads_the_device_inside_an_epoch(
     )
     fit(linear_net(), digits.first(256, 100), recipe, 0, CPU)
     assert reads == []
+
+
+def test_the_first_step_that_diverged_is_named_with_its_rate() -> None:
+    losses = torch.tensor([1.0, 2.0, float('nan'), 3.0, float('inf')])
+    with pytest.raises(TrainingDiverged, match=r'第 4 轮第 3 步.*学习率 0\.3）'):
+        loop.require_finite(losses, 3, [0.1, 0.2, 0.3, 0.4, 0.5])
+    loop.require_finite(losses[:2], 3, [0.1, 0.2])
+
+
+def test_a_batch_of_one_with_batch_normalization_is_explained(digits: Dataset) -> None:
+    net = nn.Sequential(nn.Flatten(), nn.BatchNorm1d(64), nn.Linear(64, 10))
+    with pytest.raises(ValueError, match='batch_size=1、.*没有方差可算：请加大 batch_size'):
+        fit(net, digits.first(4, 4), replace(SHORT, batch_size=1), 0, CPU)
+
+
+@pytest.mark.parametrize('error', [ValueError, RuntimeError])
+def test_other_errors_of_a_network_keep_their_words(
+    digits: Dataset, error: type[Exception]
+) -> None:
+    class Faulty(nn.Linear):
+        def forward(self, X: torch.Tensor) -> torch.Tensor:
+            raise error('形状不对')
+
+    with pytest.raises(error, match='^形状不对$'):
+        fit(Faulty(64, 10), digits.first(64, 32), SHORT, 0, CPU)
+
+
+def test_the_processors_own_shortage_of_memory_is_recognized(digits: Dataset) -> None:
+    """CPU 上没有专门的异常：真的要一块不可能有的内存，看认不认得。"""
+
+    class Greedy(nn.Linear):
+        def forward(self, X: torch.Tensor) -> torch.Tensor:
+            return super().forward(X.flatten(1)) + torch.empty(2**58)[:1]
+
+    with pytest.raises(RuntimeError, match='内存不够：请把 batch_size 从 64 减到 32'):
+        fit(Greedy(64, 10), digits.first(64, 32), SHORT, 0, CPU)
