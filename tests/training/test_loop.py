@@ -153,12 +153,6 @@ def test_the_first_step_that_diverged_is_named_with_its_rate() -> None:
     loop.require_finite(losses[:2], 3, [0.1, 0.2])
 
 
-def test_a_batch_of_one_with_batch_normalization_is_explained(digits: Dataset) -> None:
-    net = nn.Sequential(nn.Flatten(), nn.BatchNorm1d(64), nn.Linear(64, 10))
-    with pytest.raises(ValueError, match='batch_size=1、.*没有方差可算：请加大 batch_size'):
-        fit(net, digits.first(4, 4), replace(SHORT, batch_size=1), 0, CPU)
-
-
 @pytest.mark.parametrize('error', [ValueError, RuntimeError])
 def test_other_errors_of_a_network_keep_their_words(
     digits: Dataset, error: type[Exception]
