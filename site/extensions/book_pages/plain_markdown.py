@@ -42,8 +42,8 @@ BLOCKS = [
      r':::{table} \2\n:name: \1\n\n\3:::\n'),
     (rf'{EQUATION}(\n\n\$\$\n(?:(?!\$\$)[\s\S])*?)\n\\tag\{{{NUMBER}\}}\n\$\$',
      r'\2\n$$ (\1)'),
-    (r'^<details>\n<summary>(.*)</summary>\n\n([\s\S]*?)\n\n</details>',
-     r':::{dropdown} \1\n\2\n:::'),
+    (r'^( *)<details>\n\1<summary>(.*)</summary>\n\n([\s\S]*?)\n\n\1</details>',
+     r'\1:::{dropdown} \2\n\3\n\1:::'),
 ]  # fmt: skip
 WARNINGS = {'勘误', '注意'}  # 别的标题是一般的说明
 NOTE = re.compile(r'^> \*\*([^*\n]+)\*\*\n>\n((?:>.*(?:\n|\Z))+)', re.M)
