@@ -102,10 +102,12 @@ def look(browser: WebDriver, url: str) -> list[dict]:
     browser.get(url)
     browser.set_script_timeout(120)
     WebDriverWait(browser, 90).until(
-        lambda one: one.execute_script(
-            "return document.querySelectorAll('.jp-MarkdownCell').length"
+        lambda one: (
+            one.execute_script(
+                "return document.querySelectorAll('.jp-MarkdownCell').length"
+            )
+            > 5
         )
-        > 5
     )
     time.sleep(2)  # 工具栏等还在移动
     return browser.execute_async_script(LOOK)

@@ -17,6 +17,8 @@ from book_pages.plain_markdown import BROKEN, CODE, PICTURE, upgrade
 from book_source import read_page, works
 from bs4 import BeautifulSoup
 from fill_plain import Book, Page, book_pages, filled, markdown_of, read_book
+from markdown_it import MarkdownIt
+from mdit_py_plugins.dollarmath import dollarmath_plugin
 from nbconvert import HTMLExporter
 from PIL import Image
 from pybtex.database import parse_file
@@ -69,6 +71,18 @@ def test_nothing_is_left_raw(path: Path) -> None:
     assert RAW.findall(text) == []
 
 
+@every_page
+def test_nothing_is_left_raw_by_commonmark(path: Path) -> None:
+    """VS Code 用 markdown-it；这里是它的 Python 版。"""
+    parser = MarkdownIt('commonmark').enable('table').use(dollarmath_plugin)
+    html = ''.join(map(parser.render, markdown_of(path)))
+    page = BeautifulSoup(html, 'html.parser')
+    for formula in page.select('.math'):
+        formula.decompose()
+    assert RAW.findall(shown_text(page)) == []
+    assert len(page.select('img')) == len(rendered(path).select('img'))
+
+
 @pytest.mark.parametrize('raw', [
     '甲{term}`种子`', '{ref}`题 <sec-x>`', ':::{admonition} 勘误\n甲\n:::', '(sec-x)=\n# 题',
     '见 sec-x', '[he2016resnet]', '**注意：**这里', '见 [图 %s]', '[甲](x y)',
@@ -88,7 +102,11 @@ def test_pictures_are_in_the_file(path: Path) -> None:
 
 @cache
 def anchors(path: Path) -> set[str]:
-    return set(re.findall(r'<a id="([\w-]+)"></a>', path.read_text('utf-8').replace('\\"', '"')))
+    return set(
+        re.findall(
+            r'<a id="([\w-]+)"></a>', path.read_text('utf-8').replace('\\"', '"')
+        )
+    )
 
 
 @every_page
@@ -151,7 +169,10 @@ def test_every_diagram_is_embedded_once() -> None:
 
 # ---- 普通的写法与它代表的 MyST ----
 
-WORKS = {'https://doi.org/10.1/a%28b%29': 'he2016', 'https://arxiv.org/abs/1': 'lin2013'}
+WORKS = {
+    'https://doi.org/10.1/a%28b%29': 'he2016',
+    'https://arxiv.org/abs/1': 'lin2013',
+}
 FORMS = [
     ('<a id="sec-x"></a>\n## 题', '(sec-x)=\n## 题'),
     ('见[块](a.ipynb#sec-x)。', '见{ref}`块 <sec-x>`。'),
@@ -197,7 +218,9 @@ FORMS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(('plain', 'myst'), FORMS, ids=[plain[:20] for plain, _ in FORMS])
+@pytest.mark.parametrize(
+    ('plain', 'myst'), FORMS, ids=[plain[:20] for plain, _ in FORMS]
+)
 def test_a_plain_form_becomes_its_myst(plain: str, myst: str) -> None:
     assert upgrade(plain, WORKS) == myst
 
@@ -238,7 +261,10 @@ def small_book() -> tuple[Book, Path]:
     [
         ('[](#fig-x) [图 1.1](z.ipynb#fig-x)', '[图 7.3](#fig-x) [图 7.3](#fig-x)'),
         ('[](#fig-y)', '[图 8.1](b/c.ipynb#fig-y)'),
-        ('[](#sec-y)、[那里](#sec-y)', '[另一节](b/c.ipynb#sec-y)、[那里](b/c.ipynb#sec-y)'),
+        (
+            '[](#sec-y)、[那里](#sec-y)',
+            '[另一节](b/c.ipynb#sec-y)、[那里](b/c.ipynb#sec-y)',
+        ),
         ('<a id="fig-x"></a>**图 0**　甲', '<a id="fig-x"></a>**图 7.3**　甲'),
         (
             '<a id="eq-x"></a>\n\n$$\na\n\\tag{0}\n$$\n\n[(0)](#eq-x)',

@@ -69,7 +69,9 @@ def uses(name: str) -> Iterator[tuple[str, bool]]:
 
 @pytest.mark.parametrize('name', LINKED)
 def test_a_term_is_linked_once_on_a_page(name: str) -> None:
-    linked = re.findall(r'href="(?:\.\./)?glossary\.html#(term-[a-z0-9-]+)"', built(name))
+    linked = re.findall(
+        r'href="(?:\.\./)?glossary\.html#(term-[a-z0-9-]+)"', built(name)
+    )
     assert len(linked) >= 5
     assert len(linked) == len(set(linked))
 

@@ -18,10 +18,15 @@ def linked(page: str, folder: Path) -> str:
     source = folder / 'book'
     (source / 'chapters').mkdir(parents=True)
     (source / 'index.md').write_text(
-        '# 书\n\n```{toctree}\nchapters/page\nchapters/glossary\n```\n', encoding='utf-8'
+        '# 书\n\n```{toctree}\nchapters/page\nchapters/glossary\n```\n',
+        encoding='utf-8',
     )
-    (source / 'chapters' / 'glossary.md').write_text(GLOSSARY + '```\n', encoding='utf-8')
-    (source / 'chapters' / 'page.md').write_text(upgrade(page, {}) + '\n', encoding='utf-8')
+    (source / 'chapters' / 'glossary.md').write_text(
+        GLOSSARY + '```\n', encoding='utf-8'
+    )
+    (source / 'chapters' / 'page.md').write_text(
+        upgrade(page, {}) + '\n', encoding='utf-8'
+    )
     settings = {
         'extensions': ['myst_parser', 'sphinx_design', 'book_pages.linked_terms'],
         'myst_enable_extensions': ['colon_fence', 'dollarmath'],
@@ -31,7 +36,9 @@ def linked(page: str, folder: Path) -> str:
         Sphinx(*folders, 'html', settings, status=None, warningiserror=True).build()
     html = (folder / 'site' / 'chapters' / 'page.html').read_text(encoding='utf-8')
     body = html.partition('role="main">')[2].partition('<div class="sphinxsidebar"')[0]
-    body = re.sub(r'<a [^>]*#term-[^>]*>(?:<span[^>]*>)?(.*?)(?:</span>)?</a>', r'‹\1›', body)
+    body = re.sub(
+        r'<a [^>]*#term-[^>]*>(?:<span[^>]*>)?(.*?)(?:</span>)?</a>', r'‹\1›', body
+    )
     return re.sub(r'<[^>]+>|¶', '', body)
 
 
@@ -47,7 +54,10 @@ TITLE = '<a id="sec-x"></a>\n# 题\n\n'
         ('|感受野|\n|---|\n|感受野|\n\n感受野', '‹感受野›'),
         ('> **勘误**\n>\n> 感受野小。\n\n感受野大。', '‹感受野›大。'),
         ('> **勘误**\n>\n> 感受野小，感受野。', '‹感受野›小，感受野。'),
-        ('<details>\n<summary>答</summary>\n\n感受野小。\n\n</details>', '‹感受野›小。'),
+        (
+            '<details>\n<summary>答</summary>\n\n感受野小。\n\n</details>',
+            '‹感受野›小。',
+        ),
         ('[感受野](https://x.test)，感受野', '，‹感受野›'),
         ('- 残差块的 **ReLU**', '‹残差块›的 ‹ReLU›'),
         ('用 1×1 卷积层', '用 ‹1×1 卷积›层'),

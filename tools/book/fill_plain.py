@@ -142,7 +142,11 @@ class Page:
         kind, file = label.partition('-')[0], self.book.files[label]
         if re.fullmatch(NUMBERED.get(kind, '') + '|', text):
             text = self.book.numbers.get(label) or self.book.titles[label]
-        path = '' if file == self.path else Path(relpath(file, self.path.parent)).as_posix()
+        path = (
+            ''
+            if file == self.path
+            else Path(relpath(file, self.path.parent)).as_posix()
+        )
         return f'[{text}]({path}#{label})'
 
     def citation(self, match: re.Match[str]) -> str:
@@ -205,7 +209,11 @@ def main(arguments: list[str]) -> int:
         name = path.relative_to(ROOT).as_posix()
         if not is_check:
             path.write_text(texts[path], encoding='utf-8', newline='\n')
-        print(f'编号或引文过时：{name}，请运行 make numbers' if is_check else f'已更新 {name}')
+        print(
+            f'编号或引文过时：{name}，请运行 make numbers'
+            if is_check
+            else f'已更新 {name}'
+        )
     return 1 if is_check and stale else 0
 
 

@@ -69,7 +69,9 @@ def inline_text(tokens: list[Token]) -> str:
             opened.append((len(text), token))
         elif token.type == 'link_close':
             start, link = opened.pop()
-            shown = link_text(str(link.attrs['href']), text[start:], link.info == 'auto')
+            shown = link_text(
+                str(link.attrs['href']), text[start:], link.info == 'auto'
+            )
             text = text[:start] + shown
         else:
             text += token_text(token)

@@ -53,7 +53,9 @@ class LinkTerms(SphinxTransform):
         self.env.note_dependency(str(GLOSSARY))  # 多了一个术语，就重读这一页
         waiting = {term.term for term in all_terms()}
         pattern = names_pattern(waiting)
-        texts = [text for text in self.document.findall(nodes.Text) if is_linkable(text)]
+        texts = [
+            text for text in self.document.findall(nodes.Text) if is_linkable(text)
+        ]
         for text in sorted(texts, key=is_aside):
             pieces, end, words = [], 0, text.astext()
             for match in pattern.finditer(words):

@@ -24,9 +24,7 @@ SECTION, FIGURE, TABLE, EQUATION = (
     ANCHOR.format(kind=kind) for kind in ('(?:sec|ex)', 'fig', 'tab', 'eq')
 )
 # 图以 PNG 嵌在单元里，注释写明它的来源；网站用来源的 SVG。
-PICTURE = (
-    r'<!-- (img/[\w-]+\.svg) -->\n<img alt="([^"]*)" width="(\d*)" src="([^"]*)">'
-)
+PICTURE = r'<!-- (img/[\w-]+\.svg) -->\n<img alt="([^"]*)" width="(\d*)" src="([^"]*)">'
 
 # 普通的写法 -> MyST，照这个次序换。
 BLOCKS = [
@@ -48,9 +46,7 @@ BLOCKS = [
 WARNINGS = {'勘误', '注意'}  # 别的标题是一般的说明
 NOTE = re.compile(r'^> \*\*([^*\n]+)\*\*\n>\n((?:>.*(?:\n|\Z))+)', re.M)
 OUTPUT_CAPTION = re.compile(rf'{FIGURE}{CAPTION}\Z')
-LINK = re.compile(
-    r'(?<!!)\[([^][]*)\]\(([\w./-]*)#((?:sec|ex|fig|tab|eq)-[\w-]+)\)'
-)
+LINK = re.compile(r'(?<!!)\[([^][]*)\]\(([\w./-]*)#((?:sec|ex|fig|tab|eq)-[\w-]+)\)')
 NUMBERED = {'fig': f'图 {NUMBER}', 'tab': f'表 {NUMBER}', 'eq': rf'\({NUMBER}\)'}
 CITATION = re.compile(r'\[(\[[^][]+，\d{4}\]|[^][]+（\d{4}）)\]\((https?://[^)\s]+)\)')
 CITATIONS = re.compile(f'(?:{CITATION.pattern})+')
