@@ -7,10 +7,12 @@ import base64
 import io
 import json
 import re
+import shutil
 import sys
 from functools import cache
 from pathlib import Path
 
+import fill_plain
 import nbformat
 import pytest
 from book_pages.plain_markdown import BROKEN, CODE, PICTURE, upgrade
@@ -289,9 +291,58 @@ def test_the_list_holds_the_works_cited_in_order() -> None:
     assert listed.endswith('<https://doi.org/10.1109/CVPR.2016.90>')
 
 
-def test_an_unknown_label_is_refused() -> None:
-    with pytest.raises(KeyError, match='sec-none'):
-        Page(*small_book()).fill('[甲](#sec-none)')
+@pytest.mark.parametrize(
+    'text', ['[甲](#sec-none)', '[](#fig-new)', '<a id="fig-new"></a>**图 0**　甲']
+)
+def test_an_unknown_label_is_refused(text: str) -> None:
+    book, page = small_book()
+    book.files['fig-new'] = page  # 新的图，网站上还没有
+    book.titles['fig-new'] = ''
+    with pytest.raises(KeyError, match='sec-none|fig-new'):
+        Page(book, page).fill(text)
+
+
+@pytest.fixture
+def tiny_book(tmp_path: Path) -> Path:
+    """一页书：图的编号和别的页上的引用都过时了。"""
+    (tmp_path / 'chapters').mkdir()
+    (tmp_path / 'index.md').write_text('见 [图 1.1](#fig-x)。\n', encoding='utf-8')
+    caption = '<a id="fig-x"></a>**图 0**　甲\n'
+    (tmp_path / 'chapters' / 'a.md').write_text(caption, encoding='utf-8')
+    shutil.copy(ROOT / 'references.bib', tmp_path)
+    return tmp_path
+
+
+def build(book: Path) -> None:
+    site = book / '_build' / 'html'
+    site.mkdir(parents=True)
+    html = '<figure id="fig-x"><span class="caption-number">图 2.1 </span></figure>'
+    (site / 'index.html').write_text(html, encoding='utf-8')
+
+
+def test_the_command_corrects_the_numbers(
+    tiny_book: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    build(tiny_book)
+    assert fill_plain.main(['--check'], tiny_book) == 1
+    assert '过时：chapters/a.md' in capsys.readouterr().out
+    assert fill_plain.main([], tiny_book) == 0
+    page = (tiny_book / 'chapters' / 'a.md').read_text(encoding='utf-8')
+    assert page == '<a id="fig-x"></a>**图 2.1**　甲\n'
+    index = (tiny_book / 'index.md').read_text(encoding='utf-8')
+    assert index == '见 [图 2.1](chapters/a.md#fig-x)。\n'
+    assert fill_plain.main(['--check'], tiny_book) == 0
+
+
+def test_the_command_says_what_is_missing(
+    tiny_book: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert fill_plain.main([], tiny_book) == 1
+    assert '请先运行 make book' in capsys.readouterr().err
+    build(tiny_book)
+    (tiny_book / 'index.md').write_text('[](#sec-none)\n', encoding='utf-8')
+    assert fill_plain.main([], tiny_book) == 1
+    assert '没有这个标签，或网站是旧的：sec-none' in capsys.readouterr().err
 
 
 def test_ids_of_cells_stay_unique() -> None:

@@ -32,7 +32,6 @@ from book_pages.plain_markdown import (  # noqa: E402
 )
 from command_line import Command, run  # noqa: E402
 
-SITE = ROOT / '_build' / 'html'
 TARGET = re.compile(r'<a id="([\w-]+)"></a>(?:\n#+ (.*))?')
 NUMBERED_CAPTION = re.compile(
     rf'(<a id="({LABEL.format(kind="(?:fig|tab)")})"></a>(?:{PICTURE}\n\n)?)'
@@ -106,8 +105,9 @@ def site_numbers(site: Path) -> dict[str, str]:
     return found
 
 
-def read_book(root: Path = ROOT, site: Path = SITE) -> Book:
+def read_book(root: Path = ROOT) -> Book:
     """网站还没有建时抛出 FileNotFoundError。"""
+    site = root / '_build' / 'html'
     if not (site / 'index.html').exists():
         raise FileNotFoundError('没有 _build/html：请先运行 make book')
     book = Book(numbers=site_numbers(site))
@@ -141,7 +141,8 @@ class Page:
         text, _, label = match.groups()
         kind, file = label.partition('-')[0], self.book.files[label]
         if re.fullmatch(NUMBERED.get(kind, '') + '|', text):
-            text = self.book.numbers.get(label) or self.book.titles[label]
+            known = self.book.numbers if kind in NUMBERED else self.book.titles
+            text = known[label]
         path = (
             ''
             if file == self.path
@@ -189,24 +190,27 @@ def rewrite_markdown(notebook: str, change: Callable[[str], str]) -> str:
     return nbformat.writes(content) + '\n' if is_changed else notebook
 
 
-def main(arguments: list[str]) -> int:
+def main(arguments: list[str], root: Path = ROOT) -> int:
     command = Command(__doc__)
     command.add_argument(
         '--check', action='store_true', help='只比较；有出入时列出文件并以 1 退出'
     )
     is_check = command.parse_args(arguments).check
     try:
-        book = read_book()
-        texts = {path: filled(path, book) for path in book_pages()}
+        book = read_book(root)
+        texts = {path: filled(path, book) for path in book_pages(root)}
     except FileNotFoundError as error:
         print(error, file=sys.stderr)
         return 1
     except KeyError as error:
-        print(f'没有这个标签：{error.args[0]}', file=sys.stderr)
+        print(
+            f'没有这个标签，或网站是旧的：{error.args[0]}。写对了的话，先运行 make book',
+            file=sys.stderr,
+        )
         return 1
     stale = [p for p, text in texts.items() if p.read_text(encoding='utf-8') != text]
     for path in stale:
-        name = path.relative_to(ROOT).as_posix()
+        name = path.relative_to(root).as_posix()
         if not is_check:
             path.write_text(texts[path], encoding='utf-8', newline='\n')
         print(
