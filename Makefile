@@ -33,7 +33,7 @@ endif
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help bench book compare test lint pack record models figures notebook repository links clean formulas pdf site.zip site-report
+.PHONY: help bench book compare test lint pack record models figures numbers notebook repository links clean formulas pdf site.zip site-report
 
 help: ## 列出全部命令（默认）
 	@echo '用法：make 命令 [变量=值]'
@@ -138,8 +138,12 @@ record: $(ENGINE_READY) ## 用本机最好的档位重新训练各章，存下�
 models: $(TEST_READY) ## 从各章的 export 单元生成 deepcnn/models/
 	$(RUN) tools/book/export_models.py
 
-figures: $(TEST_READY) ## 由网络的配置重画 img/ 里的图
+figures: $(TEST_READY) ## 由网络的配置重画 img/ 里的图，嵌进笔记本（改了图时需要 Chromium）
 	$(RUN) tools/figures/draw.py
+	$(RUN) tools/figures/embed.py
+
+numbers: book $(TEST_READY) ## 补齐各页里图、表、公式的编号，书内的链接、引文与文献表
+	$(RUN) tools/book/fill_plain.py
 
 site.zip: book ## 把网站装进 dist/site.zip，解压后离线阅读
 	$(RUN) tools/site/pack_zip.py

@@ -1,6 +1,7 @@
 """读入术语表 terms/glossary.yml：页面、搜索与用语检查共用的一份。"""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,3 +68,20 @@ def read_glossary(path: Path = GLOSSARY) -> dict[str, list[Term]]:
 
 def all_terms(path: Path = GLOSSARY) -> list[Term]:
     return [term for terms in read_glossary(path).values() for term in terms]
+
+
+# 西文的词不与别的字母数字相连：TopReLU 里没有 ReLU。
+EDGE = ('(?<![A-Za-z0-9_])', '(?![A-Za-z0-9_])')
+
+
+def bounded(name: str) -> str:
+    pattern = re.escape(name)
+    if name[0].isascii():
+        pattern = EDGE[0] + pattern
+    return pattern + EDGE[1] if name[-1].isascii() else pattern
+
+
+def names_pattern(names: Iterable[str]) -> re.Pattern[str]:
+    """匹配这些名字中的任何一个，长的优先：「残差块」里没有「块」。"""
+    ordered = sorted(names, key=lambda name: (-len(name), name))
+    return re.compile('|'.join(map(bounded, ordered)))

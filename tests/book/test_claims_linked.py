@@ -1,12 +1,12 @@
 """「实验」一页的论断表：每一行都从说这句话的那一节链接到检验它的地方。"""
 
-import json
 import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 import pytest
+from book_source import read_cells, read_page
 
 CHAPTERS = Path(__file__).resolve().parents[2] / 'chapters'
 LABEL = re.compile(r'^\(([\w-]+)\)=\s*$')
@@ -20,13 +20,6 @@ class Section:
 
     text: str = ''
     code: int = 0
-
-
-def cells_of(path: Path) -> list[tuple[str, str]]:
-    if path.suffix == '.md':
-        return [('markdown', path.read_text(encoding='utf-8'))]
-    cells = json.loads(path.read_text(encoding='utf-8'))['cells']
-    return [(cell['cell_type'], ''.join(cell['source'])) for cell in cells]
 
 
 def sections_of(cells: list[tuple[str, str]]) -> dict[str, Section]:
@@ -58,7 +51,7 @@ def all_sections() -> dict[str, Section]:
     found: dict[str, Section] = {}
     for path in paths:
         if '.ipynb_checkpoints' not in path.parts:
-            found |= sections_of(cells_of(path))
+            found |= sections_of(read_cells(path))
     return found
 
 
@@ -69,7 +62,7 @@ def rows_of(text: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.strip('|').split('|')] for line in lines[2:]]
 
 
-ROWS = rows_of((CHAPTERS / 'experiments.md').read_text(encoding='utf-8'))
+ROWS = rows_of(read_page(CHAPTERS / 'experiments.md'))
 every_row = pytest.mark.parametrize('row', ROWS, ids=lambda row: row[0])
 
 

@@ -8,16 +8,19 @@ from collections.abc import Callable
 from pathlib import Path
 
 import export_models
+import fill_plain
 import lint_terms
 import pack_record
 import pytest
 import record
 import repository
 from command_line import Command, translated
-from figures import draw
+from figures import draw, embed
 
 ROOT = Path(__file__).resolve().parents[2]
-TOOLS = (draw, export_models, lint_terms, pack_record, record, repository)
+TOOLS = (
+    draw, embed, export_models, fill_plain, lint_terms, pack_record, record, repository,
+)  # fmt: skip
 HAN = re.compile('[\u4e00-\u9fff]')
 
 every_tool = pytest.mark.parametrize(

@@ -1,9 +1,11 @@
 """练习一页的解答里写的数，都要与模型算出来的相等。"""
 
+import re
 from pathlib import Path
 
 import pytest
 import torch
+from book_source import read_page
 from torch import Tensor
 
 from deepcnn.anatomy.layers import count_parameters, layer_table
@@ -32,7 +34,7 @@ SECOND_CONVOLUTIONS = ('stem.0.4', 'stages.0.0.4', 'stages.1.0.4', 'head.1.4')
 
 def answer(label: str) -> str:
     """``(label)=`` 那道练习的解答。"""
-    text = (ROOT / 'chapters' / 'exercises.md').read_text(encoding='utf-8')
+    text = read_page(ROOT / 'chapters' / 'exercises.md')
     exercise = text.split(f'({label})=', 1)[1].split('\n## ', 2)[1]
     return exercise.split('{dropdown} 解答', 1)[1].split(':::', 1)[0]
 
@@ -54,9 +56,9 @@ def images(count: int, channels: int) -> Tensor:
     ],
 )
 def test_answer_leads_to_its_notebook(label: str, notebook: str) -> None:
-    target = answer(label).rsplit('{ref}`', 1)[1].split('`', 1)[0]
+    target = re.findall(r'\{ref\}`[^`<]* <([\w-]+)>`', answer(label))[-1]
     path = ROOT / 'chapters' / 'exercises' / f'{notebook}.ipynb'
-    assert f'({target})=' in path.read_text(encoding='utf-8')
+    assert f'({target})=' in read_page(path)
 
 
 def test_tuning() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import prose
 import pytest
 import yaml
+from book_source import read_page
 from glossary_terms import GLOSSARY, Term, all_terms, read_glossary
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -68,7 +69,7 @@ def test_a_wrong_entry_is_explained(tmp_path: Path, entry: dict, said: str) -> N
 
 
 def test_every_group_is_on_the_page() -> None:
-    source = (ROOT / 'chapters' / 'glossary.md').read_text(encoding='utf-8')
+    source = read_page(ROOT / 'chapters' / 'glossary.md')
     assert re.findall(r'```\{terms\} (.+)', source) == list(read_glossary())
 
 

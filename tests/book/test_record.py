@@ -1,5 +1,6 @@
 """tools/book/record.py：图注的来历、元数据的清理、出错时不改写文件。"""
 
+from itertools import pairwise
 from pathlib import Path
 
 import nbformat
@@ -12,19 +13,50 @@ def notebook_with(source: str, **metadata: object) -> nbformat.NotebookNode:
     return nbformat.v4.new_notebook(cells=[cell])
 
 
+def caption_of(text: str) -> str:
+    return f'<a id="fig-x"></a>**图 7.1**　{text}'
+
+
+def with_caption(source: str, text: str, **metadata: object) -> nbformat.NotebookNode:
+    """一个画图的单元，后面是它的图注。"""
+    notebook = notebook_with(source, **metadata)
+    notebook.cells.append(nbformat.v4.new_markdown_cell(caption_of(text)))
+    return notebook
+
+
 def test_caption_names_the_latest_run_only() -> None:
-    figure = {'figure': {'caption': '训练曲线。'}}
-    notebook = notebook_with('1', trained=True, mystnb=figure)
+    notebook = with_caption('1', '训练曲线。', trained=True)
     record.write_provenance(notebook, 'laptop 档 · 种子 0')
     record.write_provenance(notebook, 'gpu 档 · 种子 0、1、2')
-    caption = notebook.cells[0].metadata.mystnb.figure.caption
-    assert caption == '训练曲线（gpu 档 · 种子 0、1、2）。'
+    assert notebook.cells[1].source == caption_of('训练曲线（gpu 档 · 种子 0、1、2）。')
+    assert notebook.cells[0].metadata.provenance == 'gpu 档 · 种子 0、1、2'
 
 
 def test_caption_of_an_untrained_figure_is_left_alone() -> None:
-    notebook = notebook_with('1', mystnb={'figure': {'caption': '示意。'}})
+    notebook = with_caption('1', '示意。')
     record.write_provenance(notebook, 'laptop 档')
-    assert notebook.cells[0].metadata.mystnb.figure.caption == '示意。'
+    assert notebook.cells[1].source == caption_of('示意。')
+
+
+def test_text_after_a_trained_cell_is_no_caption() -> None:
+    notebook = notebook_with('1', trained=True)
+    notebook.cells.append(nbformat.v4.new_markdown_cell('**图 7.1**　说的是别的图。'))
+    record.write_provenance(notebook, 'laptop 档')
+    assert notebook.cells[1].source == '**图 7.1**　说的是别的图。'
+    assert 'provenance' not in notebook.cells[0].metadata
+
+
+def test_every_stored_provenance_is_in_its_caption() -> None:
+    """make record 换掉旧的来历，靠的是图注以它结尾。"""
+    found = 0
+    for path in record.CHAPTERS.rglob('*.ipynb'):
+        cells = nbformat.read(path, as_version=4).cells
+        for cell, after in pairwise(cells):
+            if provenance := cell.metadata.get('provenance'):
+                assert record.OUTPUT_CAPTION.match(after.source), cell.source
+                assert after.source.endswith(f'（{provenance}）。'), after.source
+                found += 1
+    assert found > 30
 
 
 def test_volatile_metadata_goes_and_streams_are_joined() -> None:

@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from book_source import read_page
 from pybtex.database import Entry, parse_file
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,7 +28,7 @@ def name(path: Path) -> str:
 
 def cited(path: Path) -> set[str]:
     """一页引用的文献的键。"""
-    lists = CITATION.findall(path.read_text(encoding='utf-8'))
+    lists = CITATION.findall(read_page(path))
     return {key.strip() for keys in lists for key in keys.split(',')}
 
 
@@ -106,7 +107,7 @@ def test_every_entry_is_cited_and_every_citation_has_an_entry() -> None:
 @pytest.mark.parametrize('path', CITING, ids=name)
 def test_a_page_ends_with_its_own_references(path: Path) -> None:
     page = built(name(path))
-    source = path.read_text(encoding='utf-8')
+    source = read_page(path)
     assert source.count(':::{footbibliography}') == 1
     tail = source.split('-references)=')[-1]
     assert '## 参考文献' in tail and '{footbibliography}' in tail
@@ -120,7 +121,7 @@ def test_a_page_ends_with_its_own_references(path: Path) -> None:
 def test_pages_without_citations_have_no_list() -> None:
     for path in PAGES:
         if path not in CITING:
-            assert '{footbibliography}' not in path.read_text(encoding='utf-8')
+            assert '{footbibliography}' not in read_page(path)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 图里的数在这里另行算出：用钩子走一遍真的网络，不经过画图的脚本。
 """
 
-import json
 import re
 import runpy
 import sys
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from book_source import read_page
 from figures import draw, facts
 from figures.canvas import Drawing
 from figures.timeline import IDEAS
@@ -453,13 +453,11 @@ def test_timeline_has_the_years_of_the_bibliography() -> None:
 
 def chapter_text(name: str) -> str:
     """一章的全部文字与代码。"""
-    path = ROOT / 'chapters' / f'{name}.ipynb'
-    cells = json.loads(path.read_text(encoding='utf-8'))['cells']
-    return '\n\n'.join(''.join(cell['source']) for cell in cells)
+    return read_page(ROOT / 'chapters' / f'{name}.ipynb')
 
 
 FIGURE = re.compile(
-    r':::{figure-md} (\S+)\n!\[(.+?)\]\(\.\./img/([\w-]+)\.svg\)\n\n(.+?)\n:::', re.S
+    r':::{figure-md} (\S+)\n!\[(.+?)\]\(/img/([\w-]+)\.svg\)\n\n(.+?)\n:::', re.S
 )
 CHAPTERS = [path.stem for path in sorted((ROOT / 'chapters').glob('*.ipynb'))]
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 from book_pages import reading_notes, social_card
+from book_source import read_page
 from docutils import nodes
 from PIL import Image
 from selenium.webdriver.chrome.webdriver import WebDriver
@@ -154,7 +155,7 @@ def test_a_page_without_training_states_none() -> None:
 
 def test_headings_are_linked_by_their_labels() -> None:
     """每个 (label)= 紧跟着的标题，链接用的就是这个标签。"""
-    source = (ROOT / 'chapters' / 'exercises.md').read_text(encoding='utf-8')
+    source = read_page(ROOT / 'chapters' / 'exercises.md')
     labels = re.findall(r'^\((.+)\)=\n#', source, flags=re.MULTILINE)
     page = read('chapters/exercises.html')
     sections = re.findall(r'<section[^>]* id="([^"]*)"', page)

@@ -1,8 +1,8 @@
 """用语检查：术语、名字、标点与空格前后一致。
 
-规则在 terms/glossary.yml（别的书的叫法、每章第一次出现要链接）和 terms/spelling.yml
-（其余）。只查给读者看的文字，代码、公式、引文与网址不查。每处一行：文件、单元、行、
-写成什么、应写作什么；有一处就以 1 退出。
+规则在 terms/glossary.yml（别的书的叫法）和 terms/spelling.yml（其余）。只查给读者看的
+文字，代码、公式、引文与网址不查。每处一行：文件、单元、行、写成什么、应写作什么；有一处
+就以 1 退出。术语的链接由网站的扩展加上（book_pages/linked_terms.py），这里不管。
 """
 
 import re
@@ -19,23 +19,10 @@ sys.path[:0] = [str(ROOT / 'tools'), str(ROOT / 'site' / 'extensions')]
 
 import prose  # noqa: E402
 from command_line import Command, run  # noqa: E402
-from glossary_terms import GLOSSARY, Term, all_terms  # noqa: E402
+from glossary_terms import GLOSSARY, Term, all_terms, names_pattern  # noqa: E402
 from prose import Passage  # noqa: E402
-from term_links import link_faults, names_pattern  # noqa: E402
 
 SPELLING = ROOT / 'terms' / 'spelling.yml'
-# 每页第一次出现的术语要链接到术语表：九章，和练习、实验、性能各页。
-LINKED_CHAPTERS = (
-    'introduction', 'toolbox', 'alexnet', 'vgg', 'nin', 'googlenet', 'resnet',
-    'densenet', 'summary',
-)  # fmt: skip
-LINKED_PAGES = (
-    'exercises', 'exercises/tuning', 'exercises/nin_without_1x1',
-    'exercises/inception_successors', 'exercises/parameter_sizes',
-    'exercises/fewer_parameters', 'exercises/memory', 'exercises/densenet_table',
-    'experiments', 'experiments/activation', 'experiments/regularization',
-    'experiments/degradation', 'experiments/add_or_concatenate', 'performance',
-)  # fmt: skip
 # 术语后面可以再带的字：池化层（汇聚层，pooling layer）。
 SUFFIX = '(?:层|块|网络)?'
 
@@ -130,18 +117,13 @@ def spelling_faults(passage: Passage) -> Iterator[tuple[Passage, int, str]]:
             yield passage, at, f'「{found}」应写作「{wanted}」'
 
 
-def lint(passages: list[Passage], is_linked_chapter: bool = False) -> list[str]:
+def lint(passages: list[Passage]) -> list[str]:
     """一个文件里的全部问题，一处一行，按出现的次序。"""
     faults = list(name_faults(passages))
     for passage in passages:
         # 注释里常写元组与字典，标点本来就是半角的，所以只查叫法。
         if not passage.is_comment:
             faults += spelling_faults(passage)
-    if is_linked_chapter:
-        names = [term.term for term in all_terms()]
-        faults += [
-            (use.passage, use.start, said) for use, said in link_faults(passages, names)
-        ]
     order = {id(passage): number for number, passage in enumerate(passages)}
     faults.sort(key=lambda fault: (order[id(fault[0])], fault[1]))
     return [f'{passage.where(at)}：{shown(said)}' for passage, at, said in faults]
@@ -179,9 +161,7 @@ def book_files() -> list[Path]:
 
 
 def lint_file(path: Path) -> list[str]:
-    page = path.relative_to(ROOT).with_suffix('').as_posix().removeprefix('chapters/')
-    is_linked = page in (*LINKED_CHAPTERS, *LINKED_PAGES)
-    return lint(prose.read(path, ROOT), is_linked)
+    return lint(prose.read(path, ROOT))
 
 
 def main(arguments: list[str]) -> int:

@@ -1,6 +1,6 @@
 """读出书里给读者看的文字，供用语检查：代码、公式、引文与网址都不是文字。
 
-Markdown 由 markdown-it 与 MyST 自己用的插件解析，不靠正则表达式猜。
+Markdown 由 markdown-it 解析，不靠正则表达式猜。
 """
 
 import ast
@@ -15,39 +15,29 @@ from pathlib import Path
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
-from mdit_py_plugins.colon_fence import colon_fence_plugin
 from mdit_py_plugins.dollarmath import dollarmath_plugin
-from mdit_py_plugins.myst_blocks import myst_block_plugin
-from mdit_py_plugins.myst_role import myst_role_plugin
 
 # 占位符，取自 Unicode 的私用区：正文里不会有。
 CODE, MATH, CITATION, REFERENCE = '\ue000', '\ue001', '\ue002', '\ue003'
-SHOWN = {CODE: '`…`', MATH: '$…$', CITATION: '[…]', REFERENCE: '{…}'}
+SHOWN = {CODE: '`…`', MATH: '$…$', CITATION: '[…]', REFERENCE: '[…]'}
 
-# 内容也是文字的指令；其余的（代码、文献表、图表的来源）不读。
-ARGUMENT_IS_TEXT = {'admonition', 'dropdown', 'table', 'note', 'warning', 'tip'}
-TEXT_DIRECTIVES = ARGUMENT_IS_TEXT | {'figure-md'}
-OPTION = re.compile(r':[\w-]+:')
-DIRECTIVE = re.compile(r'\{([\w-]+)\}\s*(.*)')
-ROLE_TARGET = re.compile(r'(.*?)\s*<([^<>]*)>', re.DOTALL)
+# 链接上的字由命令补齐的：引文，图、表、公式的编号。
+CITED = re.compile(r'\[[^][]+，\d{4}\]|[^][]+（\d{4}）')
+NUMBERED = re.compile(r'[图表] [\d.]+|\([\d.]+\)|')
+# HTML 里给读者看的只有这两处。
+SUMMARY = re.compile(r'<summary>(.*?)</summary>')
+ALTERNATIVE = re.compile(r'<img alt="([^"]*)"')
 SIZE = re.compile(r'(\d+)\s*\\times\s*(\d+)')  # 3\times 3
 
 
 @dataclass(frozen=True)
 class Passage:
-    """一段文字。
-
-    ``is_running`` 是正文的段落与列表，不含标题、表格、图题和提示框。
-    ``is_comment`` 是笔记本代码单元里的注释与文档字符串。
-    ``links`` 是文字里各个链接的 ``(起, 止, 目标)``，目标是术语时才有，别的链接是空的。
-    """
+    """一段文字；``is_comment`` 是笔记本代码单元里的注释与文档字符串。"""
 
     path: str
     place: str
     text: str
-    is_running: bool = False
     is_comment: bool = False
-    links: tuple[tuple[int, int, str], ...] = ()
     line: int = 1
 
     def where(self, at: int = 0) -> str:
@@ -58,93 +48,68 @@ class Passage:
 
 @cache
 def parser() -> MarkdownIt:
-    return (
-        MarkdownIt('commonmark')
-        .enable('table')
-        .use(colon_fence_plugin)
-        .use(dollarmath_plugin, allow_labels=True)
-        .use(myst_block_plugin)
-        .use(myst_role_plugin)
-    )
+    return MarkdownIt('commonmark').enable('table').use(dollarmath_plugin)
 
 
-class Inline:
-    """把一段行内记号拼成文字，记下链接的范围。"""
+def link_text(address: str, shown: str, is_automatic: bool) -> str:
+    """链接上算作文字的部分。"""
+    if is_automatic:
+        return CODE
+    if address.startswith('https://') and CITED.fullmatch(shown):
+        return CITATION
+    return REFERENCE if NUMBERED.fullmatch(shown) else shown
 
-    def __init__(self, tokens: list[Token]) -> None:
-        self.text = ''
-        self.links: list[tuple[int, int, str]] = []
-        opened: list[tuple[int, bool]] = []
-        for token in tokens:
-            if token.type == 'link_open':
-                opened.append((len(self.text), token.info == 'auto'))
-            elif token.type == 'link_close':
-                start, is_address = opened.pop()
-                if is_address:
-                    self.text = self.text[:start] + CODE
-                self.links.append((start, len(self.text), ''))
-            else:
-                self.add(token)
 
-    def add(self, token: Token) -> None:
-        if token.type in ('text', 'image'):
-            self.text += token.content
-        elif token.type in ('softbreak', 'hardbreak'):
-            self.text += '\n'
-        elif token.type == 'code_inline':
-            self.text += CODE
-        elif token.type == 'math_inline':
-            size = SIZE.fullmatch(token.content.strip())
-            self.text += f'{size[1]}×{size[2]}' if size else MATH
-        elif token.type == 'myst_role':
-            self.add_role(token.meta['name'], token.content)
-
-    def add_role(self, name: str, content: str) -> None:
-        explicit = ROLE_TARGET.fullmatch(content)
-        start = len(self.text)
-        if name == 'term':
-            shown, target = explicit.groups() if explicit else (content, content)
-            self.text += shown
-            self.links.append((start, len(self.text), target))
-        elif name in ('ref', 'doc', 'numref') and explicit:
-            self.text += explicit[1]
-            self.links.append((start, len(self.text), ''))
+def inline_text(tokens: list[Token]) -> str:
+    """把一段行内记号拼成文字。"""
+    text = ''
+    opened: list[tuple[int, Token]] = []
+    for token in tokens:
+        if token.type == 'link_open':
+            opened.append((len(text), token))
+        elif token.type == 'link_close':
+            start, link = opened.pop()
+            shown = link_text(
+                str(link.attrs['href']), text[start:], link.info == 'auto'
+            )
+            text = text[:start] + shown
         else:
-            self.text += CITATION if name.startswith('footcite') else REFERENCE
+            text += token_text(token)
+    return text
+
+
+def token_text(token: Token) -> str:
+    if token.type in ('text', 'image'):
+        return token.content
+    if token.type in ('softbreak', 'hardbreak'):
+        return '\n'
+    if token.type == 'code_inline':
+        return CODE
+    if token.type == 'math_inline':
+        size = SIZE.fullmatch(token.content.strip())
+        return f'{size[1]}×{size[2]}' if size else MATH
+    if token.type == 'html_inline':
+        return ''.join(ALTERNATIVE.findall(token.content))
+    return ''
 
 
 def read_markdown(
-    source: str, path: str, place: str = '', first_line: int = 1, is_top: bool = True
+    source: str, path: str, place: str = '', first_line: int = 1
 ) -> Iterator[Passage]:
-    """依次给出 Markdown 里的各段；指令里的文字也在内，但不算正文。"""
-    tokens = parser().parse(source)
-    for before, token in zip([None, *tokens], tokens, strict=False):
-        if token.type in ('fence', 'colon_fence'):
-            yield from read_directive(token, path, place, first_line)
+    """依次给出 Markdown 里的各段；章末的文献表是原文，不读。"""
+    is_subheading = False
+    for token in parser().parse(source):
+        texts = []
+        if token.type == 'heading_open':
+            is_subheading = token.tag != 'h1'
+        elif token.type == 'html_block':
+            texts = SUMMARY.findall(token.content)
         elif token.type == 'inline':
-            inline = Inline(token.children or [])
-            yield Passage(
-                path, place, inline.text,
-                is_running=is_top and before.type == 'paragraph_open',
-                links=tuple(inline.links), line=first_line + token.map[0],
-            )  # fmt: skip
-
-
-def read_directive(
-    token: Token, path: str, place: str, first_line: int
-) -> Iterator[Passage]:
-    found = DIRECTIVE.fullmatch(token.info.strip())
-    if not found or found[1] not in TEXT_DIRECTIVES:
-        return
-    line = first_line + token.map[0]
-    if found[1] in ARGUMENT_IS_TEXT:
-        yield from read_markdown(found[2], path, place, line, is_top=False)
-    lines = token.content.split('\n')
-    options = 0
-    while OPTION.match(lines[options]):
-        options += 1
-    body = '\n'.join(lines[options:])
-    yield from read_markdown(body, path, place, line + 1 + options, is_top=False)
+            texts = [inline_text(token.children or [])]
+        for text in texts:
+            yield Passage(path, place, text, line=first_line + token.map[0])
+        if is_subheading and texts == ['参考文献']:
+            return
 
 
 def read_notebook(source: str, path: str) -> Iterator[Passage]:

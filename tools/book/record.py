@@ -5,7 +5,9 @@
 """
 
 import os
+import re
 import sys
+from itertools import pairwise
 from pathlib import Path
 from time import perf_counter
 
@@ -45,7 +47,8 @@ RESULT_NAMES = {
     'experiments/degradation': 'experiments/plain-8',
     'experiments/add_or_concatenate': 'experiments/densenet-concatenate',
 }  # 与章名不同的
-
+# 输出图的图注；不导入网站的扩展：录制的机器上没有排版的那些包。
+OUTPUT_CAPTION = re.compile(r'<a id="fig-[\w-]+"></a>\*\*图 ')
 
 # 内核在第一格之前先执行它：此后的训练写出记录与断点。
 START_RECORDING = (
@@ -111,13 +114,15 @@ def merge_streams(outputs: list[NotebookNode]) -> list[NotebookNode]:
 
 
 def write_provenance(notebook: NotebookNode, provenance: str) -> None:
-    """给来自训练的图（``trained: true``）的图注写上数据集、档位、设备、种子。"""
-    for cell in notebook.cells:
-        figure = cell.metadata.get('mystnb', {}).get('figure')
-        if cell.metadata.get('trained') and figure:
+    """给来自训练的图（``trained: true``）的图注写上数据集、档位、设备、种子。
+
+    图注是画图的单元之后的那个文字单元。
+    """
+    for cell, after in pairwise(notebook.cells):
+        if cell.metadata.get('trained') and OUTPUT_CAPTION.match(after.source):
             before = f'（{cell.metadata.get("provenance", "")}）。'
-            base = figure['caption'].removesuffix(before).rstrip('。')
-            figure['caption'] = f'{base}（{provenance}）。'
+            base = after.source.removesuffix(before).rstrip('。')
+            after.source = f'{base}（{provenance}）。'
             cell.metadata['provenance'] = provenance
 
 

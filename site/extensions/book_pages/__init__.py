@@ -1,10 +1,12 @@
-"""各页上另加的内容：按钮、标题下的一行、转发用的数据、锚点、排序、找不到的页。"""
+"""页面与它的来源之间：普通的 Markdown 换成 MyST，术语、按钮、标题下的一行、锚点等。"""
 
 from sphinx.application import Sphinx
 
 from . import (
     cross_references,
+    linked_terms,
     not_found,
+    plain_markdown,
     reading_notes,
     repository_buttons,
     social_card,
@@ -16,7 +18,7 @@ from . import (
 def setup(app: Sphinx) -> dict[str, bool | int]:
     for part in (
         repository_buttons, reading_notes, social_card, stable_anchors, sortable_tables,
-        cross_references, not_found,
+        cross_references, not_found, plain_markdown, linked_terms,
     ):  # fmt: skip
         part.setup(app)
     # 各页的用时记在这一个进程的 env 里，所以不能分进程读页面。

@@ -1,10 +1,11 @@
 """「性能」一页的表格：由 results/bench-<设备>.json 算出，页面里不手写数字。
 
-用法（MyST）::
+用法::
 
-    ```{benchmark} overview
+    <!-- 网站：benchmark overview
     :device: cpu-bf16
-    ```
+    -->
+    *（给别的查看器的一句说明。）*
 
 还没有测过这种设备时，``machine`` 的位置放一句说明，别的表不出现。
 """

@@ -10,4 +10,7 @@ def parse(directive: SphinxDirective, text: str) -> list[nodes.Node]:
     holder = nodes.container()
     lines = StringList(text.splitlines(), source='results')
     directive.state.nested_parse(lines, directive.content_offset, holder)
+    for node in holder.children:
+        if isinstance(node, nodes.Element):
+            node['generated'] = True  # 由记录排出的，不是正文：术语不在里面链接
     return holder.children

@@ -1,9 +1,10 @@
 """挑选超参数的表格：由 results/tuning/<网络>.json 排出，页面里不手写数字。
 
-用法（MyST）::
+用法::
 
-    ```{tuning}
-    ```
+    <!-- 网站：tuning
+    -->
+    *（给别的查看器的一句说明。）*
 """
 
 from book_root import ROOT
