@@ -33,6 +33,10 @@ class Network(nn.Module):
         self.stages = stages
         self.head = head
 
+    def require_side(self, size: int, title: str) -> None:
+        """边长 ``size`` 小于下限时抛出 ValueError，消息里称这个网络为 ``title``。"""
+        require_image_size(title, size, self.smallest_input)
+
     def forward(self, X: Tensor) -> Tensor:
         height, width = X.shape[-2:]
         require_image_size(self.name, min(height, width), self.smallest_input)

@@ -87,11 +87,7 @@ def run_variant(variant: Variant, data: Dataset, profile: str | None = None) -> 
 
 
 def require_image_size(variant: Variant) -> None:
-    """图像小于网络的 ``smallest_input`` 时抛出 ValueError；没有写明下限的网络不查。"""
-    smallest = getattr(variant.build(), 'smallest_input', 1)
-    size = variant.recipe.image_size
-    if size < smallest:
-        raise ValueError(
-            f'{variant.label} 的输入边长至少要 {smallest} 像素，现在是 {size}：'
-            f'请把 image_size 加大到 {smallest}'
-        )
+    """图像小于网络的下限时抛出 ValueError；不是 Network 的网络没有写明下限，不查。"""
+    check = getattr(variant.build(), 'require_side', None)
+    if check:
+        check(variant.recipe.image_size, variant.label)

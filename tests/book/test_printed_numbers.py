@@ -103,9 +103,8 @@ def expected_row(
     size, batch = record.recipe['image_size'], record.recipe['batch_size']
     net = build(size)
     kept = saved_bytes(net.to('meta'), torch.empty(batch, 1, size, size, device='meta'))
-    speeds = [
-        record.recipe['train_images'] / median(run.epoch_seconds) for run in record.runs
-    ]
+    trained = record.recipe['train_images'] // batch * batch  # 末尾不足一批的不训练
+    speeds = [trained / median(run.epoch_seconds) for run in record.runs]
     return [
         f'{count_parameters(net) / 1e6:.2f}',
         f'{layer_table(net, size).macs / 1e6:.0f}',

@@ -22,6 +22,7 @@ from deepcnn.anatomy.choice import Choice
 from deepcnn.anatomy.configurations import CONFIGURABLE
 from deepcnn.data.batches import prepare
 from deepcnn.data.dataset import Dataset
+from deepcnn.explore import widgets as explore
 from deepcnn.explore.channel_pages import SCALES, SEPARATE, channel_page, stage_maps
 from deepcnn.explore.figures import channel_figure
 from deepcnn.explore.widgets import (
@@ -31,7 +32,6 @@ from deepcnn.explore.widgets import (
     explore_feature_maps,
     explore_window,
 )
-from deepcnn.explore.widgets import widgets as explore
 from deepcnn.models.densenet import densenet
 from deepcnn.models.network import Network
 
