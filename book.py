@@ -309,16 +309,30 @@ def typeset_formulas(arguments: list[str]) -> None:
 
 
 def notebook(arguments: list[str]) -> None:
-    """从仓库的根提供文件，笔记本里的插图（../img/）才找得到。"""
+    """从仓库的根提供文件，笔记本里的插图（../img/）才找得到；先打开目录（index.md）。"""
     python = prepare('notebook')
+    write_lab_settings(ROOT / '.venv' / 'share' / 'jupyter' / 'lab' / 'settings')
     execute(python, '-m', 'jupyterlab', *lab_options(), *arguments)
+
+
+def write_lab_settings(folder: Path) -> None:
+    """Markdown 文件先显示成网页，链接才点得开；不问要不要取新闻（没有网络时白问）。"""
+    settings = {
+        '@jupyterlab/docmanager-extension:plugin': {
+            'defaultViewers': {'markdown': 'Markdown Preview'}
+        },
+        '@jupyterlab/apputils-extension:notification': {'fetchNews': 'false'},
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(settings, indent=1)
+    (folder / 'overrides.json').write_text(text, encoding='utf-8')
 
 
 def lab_options() -> list[str]:
     options = [
         f'--port={setting("PORT", "8888")}',
         f'--ServerApp.root_dir={ROOT}',
-        '--LabApp.default_url=/lab/tree/chapters/introduction.ipynb',
+        '--LabApp.default_url=/lab/tree/index.md',
     ]
     if hasattr(os, 'geteuid') and os.geteuid() == 0:
         print(
