@@ -16,13 +16,14 @@ import shutil
 import subprocess
 import sys
 import unicodedata
-import venv
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
 ROOT = Path(__file__).resolve().parent
 OLDEST = (3, 10)
+# 运行一个模块：用 UTF-8，当前文件夹里的同名模块不混进来（-I 也不看 PYTHONUTF8）。
+ALONE = ('-X', 'utf8', '-I', '-m')
 
 VARIABLES = {
     'PIP_ARGS="--index-url 地址"': '从就近的镜像安装',
@@ -111,9 +112,8 @@ def create_environment() -> None:
             '（Debian、Ubuntu 上是软件包 python3-venv），再运行一次'
         )
     print('建立环境 .venv ……', flush=True)
-    venv.EnvBuilder(clear=True, with_pip=True, symlinks=os.name != 'nt').create(
-        str(ROOT / '.venv')
-    )
+    # 另起一个进程：UTF-8 模式下，路径里的汉字在哪种语言环境里都行
+    execute(sys.executable, *ALONE, 'venv', '--clear', '.venv')
 
 
 def constraints() -> str:
@@ -150,8 +150,7 @@ def prepare(group: str) -> Path:
     if wanted.items() <= recorded(stamp).items():
         return python
     print(f'安装 {"、".join(lists)} 里的依赖 ……', flush=True)
-    # -I 不让当前文件夹里的同名模块混进 pip。
-    pip = [python, '-I', '-m', 'pip', '--disable-pip-version-check', 'install']
+    pip = [python, *ALONE, 'pip', '--disable-pip-version-check', 'install']
     try:
         for step in pip_steps(group):
             execute(*pip, *(['-c', constraints()] if constraints() else []), *step)
