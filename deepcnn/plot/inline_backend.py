@@ -18,5 +18,6 @@ def show_figures_inline() -> None:
     kernel = running_kernel()
     if not kernel or not inherited or inherited.startswith('module://'):
         return
-    if matplotlib.get_backend().lower() == inherited.lower():
+    # 没有屏幕时，matplotlib 把 TkAgg 一类的换成 agg
+    if matplotlib.get_backend().lower() in (inherited.lower(), 'agg'):
         kernel.shell.run_line_magic('matplotlib', 'inline')
