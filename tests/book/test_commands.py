@@ -78,8 +78,8 @@ def test_make_knows_the_same_commands() -> None:
 def make_says(*line: str) -> list[str]:
     """make 会运行的命令（``make -n``），去掉先找 Python 的那一句。"""
     done = subprocess.run(
-        ['make', '-n', *line], cwd=ROOT, encoding='utf-8', capture_output=True, check=True,
-        env={**os.environ, 'URL': 'https://example.com/x/y'},
+        ['make', '-n', *line],
+        cwd=ROOT, encoding='utf-8', capture_output=True, check=True,
     )  # fmt: skip
     return [one for one in done.stdout.splitlines() if 'book.py' in one]
 
@@ -91,22 +91,6 @@ needs_make = pytest.mark.skipif(not shutil.which('make'), reason='没有 make')
 def test_make_only_calls_the_script() -> None:
     [line] = make_says('test', 'OFFLINE=1', 'PYTHON=python3.12')
     assert line == 'python3.12 book.py test'
-
-
-@needs_make
-@pytest.mark.parametrize(
-    ('given', 'ending'),
-    [
-        ([], 'book.py repository'),  # 环境里的 URL 与本书无关
-        (['URL='], "book.py repository 'URL='"),
-        (['URL=https://github.com/a/b'], "repository 'URL=https://github.com/a/b'"),
-    ],
-)
-def test_make_passes_the_address_only_from_the_command_line(
-    given: list[str], ending: str
-) -> None:
-    [line] = make_says('repository', *given)
-    assert line.rstrip().endswith(ending)
 
 
 def test_help_lists_every_command_and_variable(
