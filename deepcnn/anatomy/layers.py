@@ -1,11 +1,14 @@
 """查看网络：参数量、乘加次数（MACs）、各层输出形状、特征图。"""
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import chain
 
 import torch
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from deepcnn.models.network import Network
@@ -69,72 +72,98 @@ def layer_table(
 
     MACs 是矩阵乘法与卷积的乘加，一张图像，不含偏置；由 ``torch.utils.flop_counter``
     数出（一次乘加算 2 次运算）。网络与原来一样。各行之和总等于整个网络的：``detail``
-    列出有参数或有乘加的每一层，以及池化层。
+    列出有参数或有乘加的每一层，以及池化层。没有分成阶段的网络要用 ``detail``，否则抛出
+    ValueError。
     """
-    shapes: dict[str, tuple[int, ...]] = {}
-    counter = FlopCounterMode(display=False)
-
-    def remember_shape(name: str):
-        def hook(module: nn.Module, inputs: tuple[Tensor], output: object) -> None:
-            shapes[name] = tuple(_first_tensor(output).shape[1:])
-
-        return hook
-
-    with ExitStack() as hooks, evaluating(net):
-        for name, module in net.named_modules():
-            hooks.callback(module.register_forward_hook(remember_shape(name)).remove)
-        device = next(net.parameters()).device
-        images = torch.zeros(1, in_channels, image_size, image_size, device=device)
-        with counter:
-            net(images)
-    macs = _macs_by_module(counter, type(net).__name__)
-    rows = _detailed(net, shapes, macs) if detail else _by_stage(net, shapes, macs)
-    return LayerTable(tuple(rows))
-
-
-def _macs_by_module(counter: FlopCounterMode, root: str) -> dict[str, int]:
-    """由模块的路径到乘加次数，含它下面的模块；根是空的路径。"""
-    return {
-        '' if path == root else path.removeprefix(f'{root}.'): sum(counts.values()) // 2
-        for path, counts in counter.get_flop_counts().items()
-        if path != 'Global'
-    }
-
-
-def _by_stage(
-    net: Network, shapes: dict[str, tuple[int, ...]], macs: dict[str, int]
-) -> Iterator[LayerRow]:
-    stages = {f'stages.{i}': stage for i, stage in enumerate(net.stages)}
-    for name, part in {'stem': net.stem, **stages, 'head': net.head}.items():
-        yield LayerRow(name, shapes[name], count_parameters(part), macs.get(name, 0))
-
-
-def _detailed(
-    net: nn.Module, shapes: dict[str, tuple[int, ...]], macs: dict[str, int]
-) -> Iterator[LayerRow]:
-    """每个模块自己的参数与乘加，不含它下面的模块；两样都没有的不列，池化层除外。"""
-    for name, module in net.named_modules():
-        own = macs.get(name, 0) - sum(
-            macs.get(f'{name}.{child}' if name else child, 0)
-            for child, _ in module.named_children()
+    measured = _measure(net, image_size, in_channels)
+    if detail:
+        parts = {
+            f'{name}（{type(module).__name__}）': [module]
+            for name, module in net.named_modules()
+        }
+        return LayerTable(tuple(_rows(parts, measured)))
+    if not isinstance(net, Network):
+        raise ValueError(
+            f'{type(net).__name__} 没有分成 stem、stages、head：请用 detail=True 逐层列出'
         )
-        parameters = sum(one.numel() for one in module.parameters(recurse=False))
-        if own or parameters or isinstance(module, POOLS):
-            title = f'{name}（{type(module).__name__}）'
-            yield LayerRow(title, shapes.get(name, ()), parameters, own)
+    stages = {f'stages.{i}': stage for i, stage in enumerate(net.stages)}
+    named = {'stem': net.stem, **stages, 'head': net.head, '其余': net}
+    parts = {name: [*part.modules()] for name, part in named.items()}
+    rows = _rows(parts, measured)
+    return LayerTable(
+        tuple(row for row in rows if row.name != '其余' or row.parameters or row.macs)
+    )
 
 
-def _first_tensor(output: object) -> Tensor:
-    """一个模块返回几样东西时，取第一个张量；一个也没有时抛出 ValueError。"""
+class _Measured:
+    """走一遍网络时，每个模块自己的乘加次数（不含它下面的模块）与输出形状。
+
+    按模块本身来记，不按名字：同一个模块可以放在几处、调用几次。
+    """
+
+    def __init__(self) -> None:
+        self.counter = FlopCounterMode(display=False)
+        self.macs: Counter[nn.Module] = Counter()
+        self.shapes: dict[nn.Module, tuple[int, ...]] = {}
+        self._inside = [0]  # 各层调用里，下面的模块已经用掉的
+        self._started: list[int] = []
+
+    def before(self, module: nn.Module, inputs: tuple) -> None:
+        self._started.append(self.counter.get_total_flops())
+        self._inside.append(0)
+
+    def after(self, module: nn.Module, inputs: tuple, output: object) -> None:
+        used = self.counter.get_total_flops() - self._started.pop()
+        self.macs[module] += (used - self._inside.pop()) // 2  # 一次乘加算 2 次运算
+        self._inside[-1] += used
+        tensor = _first_tensor(output)
+        self.shapes[module] = () if tensor is None else tuple(tensor.shape[1:])
+
+
+def _measure(net: nn.Module, image_size: int, in_channels: int) -> _Measured:
+    measured = _Measured()
+    one = next(chain(net.parameters(), net.buffers()), torch.empty(0))
+    shape = (1, in_channels, image_size, image_size)
+    images = torch.zeros(shape, device=one.device, dtype=one.dtype)
+    fast = torch.backends.mha.get_fastpath_enabled()
+    with ExitStack() as undo, evaluating(net):
+        for module in net.modules():
+            undo.callback(module.register_forward_pre_hook(measured.before).remove)
+            undo.callback(module.register_forward_hook(measured.after).remove)
+        # 注意力有两种合在一起的算子，flop_counter 不认识：都换成一步步的矩阵乘法
+        undo.enter_context(sdpa_kernel(SDPBackend.MATH))
+        torch.backends.mha.set_fastpath_enabled(False)
+        undo.callback(torch.backends.mha.set_fastpath_enabled, fast)
+        with measured.counter:
+            net(images)
+    return measured
+
+
+def _rows(parts: dict[str, list[nn.Module]], measured: _Measured) -> Iterator[LayerRow]:
+    """每个部分一行，形状取自它的第一个模块；共用的模块与权重只算在先出现的那一行。
+
+    单独一个模块，既没有参数也没有乘加的不列，池化层除外。
+    """
+    counted: set[nn.Module | nn.Parameter] = set()
+    for title, modules in parts.items():
+        own = {p for m in modules for p in m.parameters(recurse=False)} - counted
+        macs = sum(measured.macs[m] for m in modules if m not in counted)
+        counted.update(own, modules)
+        parameters = sum(parameter.numel() for parameter in own)
+        first = modules[0]
+        if parameters or macs or len(modules) > 1 or isinstance(first, POOLS):
+            yield LayerRow(title, measured.shapes.get(first, ()), parameters, macs)
+
+
+def _first_tensor(output: object) -> Tensor | None:
+    """一个模块返回几样东西时，取第一个张量；一个也没有时返回 None。"""
     if isinstance(output, Tensor):
         return output
     values = output.values() if isinstance(output, dict) else output
-    for value in values if isinstance(output, (tuple, list, dict)) else ():
-        try:
-            return _first_tensor(value)
-        except ValueError:
-            continue
-    raise ValueError(f'模块返回的是 {type(output).__name__}，里面没有张量')
+    if not isinstance(output, (tuple, list, dict)):
+        return None
+    found = (_first_tensor(value) for value in values)
+    return next((tensor for tensor in found if tensor is not None), None)
 
 
 @contextmanager
@@ -143,7 +172,7 @@ def capture(net: nn.Module, *names: str) -> Iterator[dict[str, Tensor]]:
 
     ``names`` 是模块路径，例如 ``'stem'``、``'stages.1'``。得到的字典在 ``net(X)``
     之后填好：名字 → (N, C, H, W) 的 float32，在 CPU 上；是当时的副本，后面的层就地改写
-    也不影响它。名字不存在时抛出 ValueError。
+    也不影响它。名字不存在、模块没有返回张量时抛出 ValueError。
     """
     modules = dict(net.named_modules())
     unknown = [name for name in names if name not in modules]
@@ -154,8 +183,12 @@ def capture(net: nn.Module, *names: str) -> Iterator[dict[str, Tensor]]:
 
     def remember(name: str):
         def hook(module: nn.Module, inputs: tuple[Tensor], output: object) -> None:
-            values = _first_tensor(output).detach()
-            maps[name] = values.to('cpu', torch.float32, copy=True)
+            values = _first_tensor(output)
+            if values is None:
+                raise ValueError(
+                    f'{name} 返回的是 {type(output).__name__}，里面没有张量可看'
+                )
+            maps[name] = values.detach().to('cpu', torch.float32, copy=True)
 
         return hook
 

@@ -13,11 +13,15 @@ from torch.autograd.graph import saved_tensors_hooks
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from deepcnn.training.evaluation import in_mode
+
+BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+
 
 @contextmanager
 def frozen_statistics(module: nn.Module) -> Iterator[None]:
     """在 with 块内，批量归一化照常用本批的统计量，但不更新滑动平均。"""
-    norms = [m for m in module.modules() if isinstance(m, nn.BatchNorm2d)]
+    norms = [m for m in module.modules() if isinstance(m, BATCH_NORMS)]
     before = [(norm.momentum, norm.num_batches_tracked) for norm in norms]
     for norm in norms:
         norm.momentum, norm.num_batches_tracked = 0.0, None
@@ -31,13 +35,8 @@ def frozen_statistics(module: nn.Module) -> Iterator[None]:
 @contextmanager
 def _training(net: nn.Module) -> Iterator[None]:
     """按训练方式前向，但离开时网络与原来一样。"""
-    training = net.training
-    net.train()
-    try:
-        with frozen_statistics(net):
-            yield
-    finally:
-        net.train(training)
+    with in_mode(net, training=True), frozen_statistics(net):
+        yield
 
 
 def saved_bytes(net: nn.Module, X: Tensor) -> int:

@@ -3,36 +3,48 @@
 from collections.abc import Callable
 
 from torch import nn
+from torch.nn.modules.dropout import _DropoutNd
 
 
 def replace_modules(
     net: nn.Module, kind: type[nn.Module], make: Callable[[], nn.Module]
 ) -> nn.Module:
     """就地把 ``net`` 里每个 ``kind`` 换成 ``make()``，返回 ``net``；权重都不动，
-    新的层沿用原来那一层的训练或评价模式。
+    新的层沿用原来那一层的训练或评价模式，用在几处的一层仍是一层。
 
     一个也没有时抛出 ValueError，并列出网络里有哪几种层。
     """
     places = [
-        (parent, name)
+        (parent, name, child)
         for parent in net.modules()
-        for name, child in parent.named_children()
+        for name, child in parent._modules.items()  # named_children 不重复列共用的层
         if type(child) is kind
     ]
     if not places:
-        legal = '、'.join(sorted({type(m).__name__ for m in net.modules()}))
-        raise ValueError(f'网络里没有 {kind.__name__}：可以换的有 {legal}')
-    for parent, name in places:
-        training = getattr(parent, name).training
-        setattr(parent, name, make().train(training))
+        raise ValueError(f'网络里没有 {kind.__name__}：可以换的有 {_kinds(net)}')
+    replaced: dict[nn.Module, nn.Module] = {}
+    for parent, name, child in places:
+        if child not in replaced:
+            replaced[child] = make().train(child.training)
+        setattr(parent, name, replaced[child])
     return net
 
 
 def set_dropout(net: nn.Module, rate: float) -> nn.Module:
     """就地把每个丢弃层的概率改成 ``rate``，返回 ``net``；0 表示不丢弃。
 
-    ``rate`` 不在 0 ≤ rate < 1 里，或网络没有丢弃层时，抛出 ValueError。
+    训练或评价的模式不变。``rate`` 不在 0 ≤ rate < 1 里，或网络没有丢弃层时，抛出
+    ValueError。
     """
     if not 0 <= rate < 1:
         raise ValueError(f'丢弃的概率要满足 0 ≤ rate < 1，现在是 {rate}')
-    return replace_modules(net, nn.Dropout, lambda: nn.Dropout(rate))
+    layers = [module for module in net.modules() if isinstance(module, _DropoutNd)]
+    if not layers:
+        raise ValueError(f'网络里没有丢弃层：只有 {_kinds(net)}')
+    for layer in layers:
+        layer.p = float(rate)
+    return net
+
+
+def _kinds(net: nn.Module) -> str:
+    return '、'.join(sorted({type(module).__name__ for module in net.modules()}))

@@ -49,7 +49,10 @@ def create(
     """
     if name not in BUILDERS:
         raise ValueError(f'没有叫 {name!r} 的网络：请从 {"、".join(BUILDERS)} 中选一个')
-    for title, value in (('in_channels', in_channels), ('num_classes', num_classes)):
+    numbers = {'in_channels': in_channels, 'num_classes': num_classes}
+    if image_size is not None:
+        numbers['image_size'] = image_size
+    for title, value in numbers.items():
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise ValueError(f'{title} 要是正整数，现在是 {value!r}')
     net = BUILDERS[name](in_channels, num_classes, image_size)

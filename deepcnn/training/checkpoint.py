@@ -1,7 +1,7 @@
 """训练断点：录制中断后重来，从上一轮接着做，已完成的种子不必重训。
 
-断点的名字由起始权重、网络的代码、配方、数据的内容、种子和训练的代码共同决定：其中任何
-一样变了，旧断点就不再匹配，网络会重新训练。
+断点的名字由网络的内容（起始权重与代码）、配方、数据的内容、种子、训练的代码和库的版本
+共同决定：其中任何一样变了，旧断点就不再匹配，网络会重新训练。
 """
 
 import ast
@@ -10,12 +10,15 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile, ZipFile
 
 import torch
 from torch import nn
 
 from deepcnn.data.dataset import Dataset
-from deepcnn.training.fingerprint import code_of
+from deepcnn.records.provenance import library_versions
+from deepcnn.training.fingerprint import contents_of, tensor_text
+from deepcnn.training.hardware import resolve_precision
 from deepcnn.training.recipe import Recipe
 
 # 训练途中真正执行的代码：这些文件变了，结果就可能不同。
@@ -23,7 +26,7 @@ HERE = Path(__file__).parent
 TRAINING_CODE = (
     HERE.parent / 'data' / 'batches.py',
     *(HERE / f'{name}.py' for name in (
-        'evaluation', 'hardware', 'loop', 'optimization', 'small_maps',
+        'cpu_speedups', 'evaluation', 'hardware', 'loop', 'optimization',
     )),
 )  # fmt: skip
 
@@ -34,25 +37,34 @@ class Checkpoint:
 
     path: Path
 
-    def load(self, device: torch.device) -> dict | None:
-        """读回 ``save`` 存下的状态，张量放在 ``device``；没有这个断点时返回 None。
+    def load(self) -> dict | None:
+        """读回 ``save`` 存下的状态，张量在 CPU 上；没有这个断点时返回 None。
 
-        断点由本机自己写成；读不了的（没有写完、被改动）当作没有。
+        读不了的断点（没有写完、被改动）说一行，当作没有。
         """
         if not self.path.exists():
             return None
         try:
-            return torch.load(self.path, map_location=device, weights_only=True)
-        except Exception as error:  # torch.load 的异常没有共同的类
+            with ZipFile(self.path) as archive:  # torch.load 不核对各部分的校验和
+                if damaged := archive.testzip():
+                    raise BadZipFile(damaged)
+            return torch.load(self.path, map_location='cpu', weights_only=True)
+        except Exception as error:  # 两者的异常没有共同的类
             print(f'断点 {self.path.name} 读不了（{type(error).__name__}），从头训练')
             return None
 
     def save(self, state: dict) -> None:
-        """先写临时文件再改名：中断时不会留下半个断点。"""
+        """先写临时文件再改名：中断时不会留下半个断点。
+
+        临时文件总是同一个：进程被杀死时留下的，下一次存盘会覆盖它。
+        """
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        partial = self.path.with_suffix(f'.{os.getpid()}.part')
-        torch.save(state, partial)
-        os.replace(partial, self.path)
+        partial = self.path.with_suffix('.part')
+        try:
+            torch.save(state, partial)
+            os.replace(partial, self.path)
+        finally:
+            partial.unlink(missing_ok=True)
 
 
 def checkpoint_for(
@@ -64,22 +76,18 @@ def checkpoint_for(
     device: torch.device,
 ) -> Checkpoint:
     """这次训练在 ``folder`` 里的断点；``net`` 必须还是起始权重。"""
-    digest = hashlib.sha256()
     facts = recipe.to_dict() | {
         'seeds': seed,
+        'precision': resolve_precision(recipe, device),
         'dataset': data.name,
         'statistics': [data.mean, data.std],
         'device': device.type,
-        'torch': torch.__version__,
+        'versions': library_versions(),
     }
-    digest.update(json.dumps(facts, sort_keys=True).encode())
+    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
     for part in (data.train, data.test):
-        for tensor in (part.images, part.labels):
-            digest.update(tensor.cpu().contiguous().numpy())
-    digest.update(code_of(net).encode())
-    for name, tensor in net.state_dict().items():
-        digest.update(name.encode())
-        digest.update(tensor.detach().cpu().contiguous().numpy())
+        digest.update(f'{tensor_text(part.images)} {tensor_text(part.labels)}'.encode())
+    digest.update(contents_of(net).encode())
     for path in TRAINING_CODE:
         digest.update(syntax_of(path.read_text(encoding='utf-8')).encode())
     name = getattr(net, 'name', type(net).__name__)

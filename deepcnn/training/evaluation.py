@@ -1,7 +1,7 @@
 """评价：在测试集上预测，算准确率；网络的模式与原来一样。"""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -16,15 +16,20 @@ TEST_BATCH = 500  # 每批的图像数
 
 
 @contextmanager
-def evaluating(net: nn.Module) -> Iterator[None]:
-    """在 with 块内按评价方式前向，离开时每个模块都恢复原来的方式。"""
+def in_mode(net: nn.Module, training: bool) -> Iterator[None]:
+    """在 with 块内整个网络都用一种方式，离开时每个模块恢复它原来的方式。"""
     before = [(module, module.training) for module in net.modules()]
-    net.eval()
+    net.train(training)
     try:
         yield
     finally:
-        for module, training in before:
-            module.training = training
+        for module, was_training in before:
+            module.training = was_training
+
+
+def evaluating(net: nn.Module) -> AbstractContextManager:
+    """在 with 块内按评价方式前向，离开时每个模块都恢复原来的方式。"""
+    return in_mode(net, training=False)
 
 
 def predict(net: nn.Module, data: Dataset, recipe: Recipe) -> Tensor:

@@ -3,6 +3,7 @@
 一轮之内不等设备：每步的损失与命中数留在设备上，轮末才读回一次。
 """
 
+from copy import deepcopy
 from dataclasses import dataclass
 from time import perf_counter
 
@@ -14,18 +15,25 @@ from deepcnn.data.batches import plan_epoch, train_batches
 from deepcnn.data.dataset import Dataset
 from deepcnn.records.runs import Run
 from deepcnn.training.checkpoint import Checkpoint
+from deepcnn.training.cpu_speedups import faster_small_maps, keep_freed_memory
 from deepcnn.training.evaluation import evaluate
 from deepcnn.training.hardware import autocast, layout_of, to_layout
-from deepcnn.training.heap import keep_freed_memory
 from deepcnn.training.memory_errors import advice, is_out_of_memory
 from deepcnn.training.optimization import make_optimizer, make_schedule
 from deepcnn.training.progress import progress_bar, report_epoch, show_step
 from deepcnn.training.recipe import Recipe
-from deepcnn.training.small_maps import faster_small_maps
 
 
 class TrainingDiverged(ArithmeticError):
     """损失变成 NaN 或无穷大；消息里写明步数、学习率和可以怎么改。"""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """最近走完的一轮：那时的权重与记录。两样放在一起，Ctrl-C 不会把它们拆开。"""
+
+    weights: dict[str, Tensor]
+    run: Run
 
 
 @dataclass
@@ -37,11 +45,15 @@ class Session:
     schedule: torch.optim.lr_scheduler.LRScheduler
     run: Run
 
+    @property
+    def device(self) -> torch.device:
+        return next(self.net.parameters()).device
+
     def state(self) -> dict:
         """可以存盘的状态；张量与正在训练的共用存储，要留着就先复制。"""
         random = {'cpu': torch.get_rng_state()}
-        if torch.cuda.is_available():
-            random['cuda'] = torch.cuda.get_rng_state_all()
+        if self.device.type == 'cuda':
+            random['cuda'] = torch.cuda.get_rng_state(self.device)
         return {
             'weights': self.net.state_dict(),
             'optimizer': self.optimizer.state_dict(),
@@ -55,9 +67,19 @@ class Session:
         self.optimizer.load_state_dict(state['optimizer'])
         self.schedule.load_state_dict(state['schedule'])
         vars(self.run).update(state['run'])
-        torch.set_rng_state(state['random']['cpu'].cpu())
-        if 'cuda' in state['random'] and torch.cuda.is_available():
-            torch.cuda.set_rng_state_all([one.cpu() for one in state['random']['cuda']])
+        torch.set_rng_state(state['random']['cpu'])
+        if self.device.type == 'cuda':
+            torch.cuda.set_rng_state(state['random']['cuda'], self.device)
+
+    def finished(self) -> Finished:
+        """复制一份，留作退路。"""
+        weights = self.net.state_dict()
+        copies = {name: tensor.clone() for name, tensor in weights.items()}
+        return Finished(copies, deepcopy(self.run))
+
+    def go_back(self, finished: Finished) -> None:
+        self.net.load_state_dict(finished.weights)
+        vars(self.run).update(vars(finished.run))
 
 
 def fit(
@@ -73,55 +95,50 @@ def fit(
     给了 ``checkpoint`` 时，每轮存一次，已有的接着做。按 Ctrl-C 时返回已完成的轮，网络也
     退回那时的权重；一轮也没有完成时抛出 KeyboardInterrupt。损失不再是有限数时抛出
     TrainingDiverged；内存不够时抛出 RuntimeError，写明可以减小什么；小批量大于训练集，
-    或只有一张图像而网络有批量归一化时抛出 ValueError。
+    或归一化层的每个通道只有一个数时抛出 ValueError。
     """
     steps = len(data.train) // recipe.batch_size
     if steps == 0:
         raise ValueError(
             f'batch_size={recipe.batch_size} 大于训练图像数 {len(data.train)}：请减小它'
         )
-    finished: dict[str, Tensor] = {}  # 上一轮结束时的权重
-    run = Run(seed)
+    run, finished = Run(seed), None
     try:
         net.to(device, memory_format=layout_of(recipe))
         optimizer = make_optimizer(net, recipe, device)
         session = Session(net, optimizer, make_schedule(optimizer, recipe, steps), run)
         torch.manual_seed(seed)  # Dropout 的随机数与 build() 用掉多少个无关
-        if checkpoint and (state := checkpoint.load(device)):
+        if checkpoint and (state := checkpoint.load()):
             session.restore(state)
             print(f'{data.name}  接着训练：前 {len(run.test_accuracy)} 轮此前已完成')
-            finished = copied(net)
+            finished = session.finished()
         before, started = run.seconds, perf_counter()
         with keep_freed_memory(device), faster_small_maps(net):
             for epoch in range(len(run.test_accuracy), recipe.epochs):
                 train_epoch(session, data, recipe, device)
                 run.test_accuracy.append(evaluate(net, data, recipe))
                 run.seconds = before + perf_counter() - started
-                finished = copied(net)
+                finished = session.finished()
                 report_epoch(run, epoch, recipe, data)
                 if checkpoint:
                     checkpoint.save(session.state())
     except KeyboardInterrupt:
-        keep_finished_epochs(run)
-        net.load_state_dict(finished)
+        if finished is None:
+            raise
+        session.go_back(finished)
         print(f'{data.name}  已中断：保留前 {len(run.test_accuracy)} 轮的记录')
     except RuntimeError as error:
         if not is_out_of_memory(error):
             raise
         raise RuntimeError(advice(recipe, device)) from error
     except ValueError as error:
-        if 'more than 1 value per channel' not in str(error):
+        if 'Expected more than 1' not in str(error):  # F.batch_norm、F.instance_norm
             raise
         raise ValueError(
-            f'batch_size={recipe.batch_size} 时，批量归一化的每个通道只有一个数，没有方差可算：'
-            '请把 batch_size 加大到 2 以上，或加大 image_size'
+            f'batch_size={recipe.batch_size}、image_size={recipe.image_size} 时，归一化层的'
+            '每个通道只有一个数，没有方差可算：请加大 batch_size 或 image_size'
         ) from error
     return run
-
-
-def copied(net: nn.Module) -> dict[str, Tensor]:
-    """复制一份权重与缓冲区，留作退路。"""
-    return {name: tensor.clone() for name, tensor in net.state_dict().items()}
 
 
 def train_epoch(
@@ -181,12 +198,3 @@ def require_finite(losses: Tensor, epoch: int, rates: list[float]) -> None:
             f'第 {epoch + 1} 轮第 {step + 1} 步损失不再是有限数（学习率 {rates[step]:.2g}）：'
             '请把 lr 减小到三分之一，或设 clip=1.0、precision="fp32" 再试'
         )
-
-
-def keep_finished_epochs(run: Run) -> None:
-    """去掉没有走完的那一轮；一轮也没有完成时抛出 KeyboardInterrupt。"""
-    finished = len(run.test_accuracy)
-    if finished == 0:
-        raise KeyboardInterrupt
-    for series in (run.train_loss, run.train_accuracy, run.epoch_seconds):
-        del series[finished:]

@@ -5,12 +5,14 @@ import torch
 from deepcnn.data.dataset import Dataset
 from deepcnn.training.recipe import Recipe
 
+# 显卡有专门的异常；CPU、MPS 与 cuBLAS 只抛出 RuntimeError，认它们的文字。
+TEXTS = ('DefaultCPUAllocator', 'out of memory', 'ALLOC_FAILED')
+
 
 def is_out_of_memory(error: RuntimeError) -> bool:
-    """显存不够有专门的异常；CPU 的分配器只抛出 RuntimeError，认它的文字。"""
-    return isinstance(error, torch.OutOfMemoryError) or 'DefaultCPUAllocator' in str(
-        error
-    )
+    """是不是内存或显存不够。"""
+    text = str(error)
+    return isinstance(error, torch.OutOfMemoryError) or any(x in text for x in TEXTS)
 
 
 def on_device(data: Dataset, device: torch.device) -> Dataset:

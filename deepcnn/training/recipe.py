@@ -1,7 +1,7 @@
 """训练配方：一次训练要用到的全部设置。"""
 
 from dataclasses import asdict, dataclass, fields
-from math import isfinite
+from math import inf, isfinite
 from numbers import Integral, Real
 
 OPTIMIZERS = ('adamw', 'sgd')
@@ -66,7 +66,7 @@ def checked(name: str, kind: object, value: object) -> object:
     if kind is bool:
         return _switch(name, value)
     if kind is str:
-        return value
+        return str(value) if isinstance(value, str) else value
     if value is None and kind in (int | None, float | None):
         return None
     whole = kind in (int, int | None)
@@ -79,8 +79,8 @@ def _number(name: str, value: object, whole: bool) -> int | float:
     if isinstance(value, bool) or not isinstance(value, Integral if whole else Real):
         kind = '整数' if whole else '有限数'
         raise ValueError(f'{name} 要是{legal} 的{kind}，现在是 {value!r}')
-    value = int(value) if isinstance(value, Integral) else float(value)
-    if not isfinite(value):
+    value = int(value) if whole else _as_float(value)
+    if not whole and not isfinite(value):
         raise ValueError(f'{name} 要是{legal} 的有限数，现在是 {value!r}')
     if name in POSITIVE and value <= 0:
         raise ValueError(f'{name} 必须大于 0，现在是 {value}')
@@ -89,6 +89,13 @@ def _number(name: str, value: object, whole: bool) -> int | float:
     if name in AT_MOST_ONE and value > 1:
         raise ValueError(f'{name} 要在 0～1 之间，现在是 {value}')
     return value
+
+
+def _as_float(value: Real) -> float:
+    try:
+        return float(value)
+    except OverflowError:  # 整数大过双精度
+        return inf
 
 
 def _switch(name: str, value: object) -> bool:
@@ -106,7 +113,10 @@ def _seeds(value: object) -> tuple[int, ...]:
         raise ValueError(f'seeds 要是整数的元组，例如 (0, 1, 2)，现在是 {value!r}')
     if not value:
         raise ValueError('seeds 不能为空：至少给一个整数种子，例如 (0,)')
-    return tuple(int(one) for one in value)
+    seeds = tuple(int(one) for one in value)
+    if len(set(seeds)) < len(seeds) or min(seeds) < 0 or max(seeds) >= 2**32:
+        raise ValueError(f'seeds 要互不相同，都在 0～{2**32 - 1} 之间，现在是 {seeds}')
+    return seeds
 
 
 def _require_one_of(recipe: Recipe, name: str, legal: tuple[str, ...]) -> None:

@@ -43,7 +43,7 @@ def train(
     first, runs = None, []
     try:
         for net, run in trained_seeds(build, data, recipe, device, recording):
-            first = first or net
+            first = net if first is None else first
             runs.append(run)
     except KeyboardInterrupt:  # 一轮也没有完成的种子不留，已完成的种子要留
         if first is None:
@@ -112,7 +112,7 @@ def run_seed(
         return fit(net, data, recipe, seed, device)
     folder = recording.checkpoints
     checkpoint = checkpoint_for(folder, net, data, recipe, seed, device)
-    saved = checkpoint.load(device)
+    saved = checkpoint.load()
     if not saved or len(saved['run']['test_accuracy']) < recipe.epochs:
         return fit(net, data, recipe, seed, device, checkpoint)
     run = Run(**saved['run'])

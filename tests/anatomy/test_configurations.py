@@ -109,3 +109,36 @@ def test_a_default_outside_the_options_is_refused() -> None:
 def test_a_switch_is_not_a_number() -> None:
     with pytest.raises(ValueError, match='False、True'):
         Choice('瓶颈', (False, True), False).require('bottleneck', 1)
+
+
+def test_legal_values_are_listed() -> None:
+    """连续的整数写成一段，不连续的逐个写出。"""
+    with pytest.raises(ValueError, match=r'x（甲）不能是 9：可以用 0～3 的整数$'):
+        Choice('甲', range(4), 0).require('x', 9)
+    with pytest.raises(ValueError, match=r'x（甲）不能是 1：可以用 0、2、4$'):
+        Choice('甲', range(0, 5, 2), 0).require('x', 1)
+
+
+def test_memory_of_a_step_by_hand() -> None:
+    """单精度，四个字节一个数；AdamW 另存两个。激活随批量成比例，参数不变。"""
+    small, large = (cost_of('vgg', width=0.125, image_size=32, batch_size=n) for n in (2, 16))
+    parameters = small.parts.parameters
+    assert small.memory == {
+        '参数': 4 * parameters,
+        '梯度': 4 * parameters,
+        'AdamW': 8 * parameters,
+        '激活': small.activations,
+    }
+    assert large.parts == small.parts
+    assert large.activations == pytest.approx(8 * small.activations, rel=0.02)
+    total = (16 * parameters + small.activations) / 2**20
+    assert f'要存 {total:,.1f} MiB' in small.summary()
+    assert small.summary().startswith(f'vgg11，输入 1×32×32：{parameters:,} 个参数，')
+
+
+@pytest.mark.parametrize('network', CONFIGURABLE)
+def test_input_channels_are_those_of_the_images(network: str) -> None:
+    channels = choices_of(network)['in_channels'].options[-1]
+    cost = cost_of(network, in_channels=channels)
+    assert cost.input_shape[0] == channels
+    assert cost.parts.macs > cost_of(network).parts.macs

@@ -54,6 +54,21 @@ def test_live_bytes_follow_what_is_freed() -> None:
     assert live.peak == 8000
 
 
+def test_a_later_smaller_tensor_does_not_lower_the_peak() -> None:
+    with LiveBytes() as live:
+        large = torch.ones(1000)
+        del large
+        small = torch.ones(10)
+    assert (live.current, live.peak) == (small.nbytes, 4000)
+
+
+def test_views_and_changes_of_what_was_there_are_not_new() -> None:
+    before = torch.ones(1000)
+    with LiveBytes() as live:
+        before.view(10, 100)[0].add_(1)
+        assert (live.current, live.peak) == (0, 0)
+
+
 def test_peak_contains_the_gradients() -> None:
     net, X = nn.Sequential(nn.Conv2d(1, 256, 3), nn.Conv2d(256, 256, 1)), None
     X = random_images(1, 1, 3)
@@ -160,3 +175,30 @@ def test_network_without_dense_blocks_may_recompute_nothing() -> None:
     plain = saved_bytes(net, X)
     with recomputing(net, 'none'):
         assert saved_bytes(net, X) == plain
+
+
+def test_an_unusual_momentum_comes_back() -> None:
+    net = nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4, momentum=0.3))
+    saved_bytes(net, random_images(2, 1, 8))
+    assert net[1].momentum == 0.3
+    assert net[1].num_batches_tracked == 0
+    cumulative = nn.BatchNorm2d(4, momentum=None)
+    with pytest.raises(RuntimeError, match='中断'), frozen_statistics(cumulative):
+        raise RuntimeError('中断')
+    assert cumulative.momentum is None and cumulative.num_batches_tracked == 0
+
+
+def test_recomputing_inside_recomputing_comes_back_to_the_outer() -> None:
+    block, X = DenseBlock(2, 8, 4), random_images(1, 8, 8)
+
+    def kept(strategy: str) -> int:
+        with recomputing(block, strategy):
+            return saved_bytes(block, X)
+
+    plain, whole = saved_bytes(block, X), kept('block')
+    assert whole < kept('convolution') < plain
+    with recomputing(block, 'block'):
+        assert kept('convolution') > whole
+        assert saved_bytes(block, X) == whole
+    assert saved_bytes(block, X) == plain
+    assert 'forward' not in vars(block)

@@ -110,3 +110,35 @@ def test_histograms_mark_the_median_and_the_zeros() -> None:
 def test_histogram_of_an_absent_layer_lists_the_present_ones() -> None:
     with pytest.raises(ValueError, match='甲 没有 b 这一层：可以用 a'):
         gradient_histograms({'甲': {'a': torch.ones(2)}}, ['b'])
+
+
+# ---- 换层的边角 -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize('training', [True, False])
+def test_a_new_layer_has_the_mode_of_the_old_one(training: bool) -> None:
+    net = small().train(training)
+    set_dropout(net, 0.9)
+    assert net[3].training is training
+    X = torch.randn(4, 1, 8, 8)
+    assert torch.equal(net(X), net(X)) is not training
+
+
+class Leaky(nn.ReLU):
+    """ReLU 的子类，做的是另一件事。"""
+
+
+def test_a_subclass_is_another_kind() -> None:
+    net = replace_modules(nn.Sequential(nn.ReLU(), Leaky()), nn.ReLU, nn.Sigmoid)
+    assert [type(layer) for layer in net] == [nn.Sigmoid, Leaky]
+
+
+def test_gradients_are_those_of_the_mean_loss_in_the_mode_of_the_network() -> None:
+    torch.manual_seed(0)
+    net, X = small().eval(), torch.randn(3, 1, 8, 8)
+    y = torch.tensor([0, 1, 1])
+    once = weight_gradients(net, X, y)
+    twice = weight_gradients(net, X.repeat(2, 1, 1, 1), y.repeat(2))
+    for name in once:
+        torch.testing.assert_close(once[name], twice[name])
+        assert once[name].min() >= 0

@@ -102,3 +102,10 @@ def test_bad_settings_name_the_legal_ones(
 def test_a_window_checks_itself(kernel: int, stride: int, padding: int) -> None:
     with pytest.raises(ValueError, match='窗口'):
         Window(kernel, stride, padding)
+
+
+@pytest.mark.parametrize('size', [0, -1])
+def test_an_image_has_at_least_one_pixel(size: int) -> None:
+    assert view_layers(1, [])[0].size == 1
+    with pytest.raises(ValueError, match=f'输入边长至少是 1，现在是 {size}'):
+        view_layers(size, [])

@@ -19,7 +19,7 @@ from deepcnn import d2l_bridge
 from deepcnn.data import Dataset, load_dataset, prepare, test_batches
 from deepcnn.models.alexnet import alexnet
 from deepcnn.models.resnet import resnet18
-from deepcnn.training import TrainingDiverged, heap, loop, small_maps
+from deepcnn.training import TrainingDiverged, cpu_speedups, loop
 from deepcnn.training.hardware import autocast, to_layout
 
 test_batches.__test__ = False  # 名字像测试，其实是被测的函数
@@ -114,23 +114,23 @@ def test_both_loops_do_the_same_arithmetic(contest: Contest, data: Dataset) -> N
 
 
 def test_benchmark_runs_the_loop_of_the_book(
-    contest: Contest, data: Dataset, monkeypatch: pytest.MonkeyPatch
+    contest: Contest, data: Dataset, small_map_shapes: list[tuple[int, ...]]
 ) -> None:
-    monkeypatch.setattr(small_maps, 'needed_here', lambda dtype: True)
-    contest = replace(contest, build=with_small_maps)
+    contest = replace(contest, build=with_small_maps, batch_size=16)
     recipe = contest.recipe()
     ours = contest.fresh()
     timed = run_epochs(ours, ours, data, recipe, fused=True, small=True)
     usual = loop.fit(contest.fresh(), data, recipe, contenders.SEED, CPU)
     assert timed.train_loss == usual.train_loss
     assert timed.test_accuracy == usual.test_accuracy
+    assert small_map_shapes == [(16, 1, 1, 1)] * 2 * 2 * 4  # 两次，各 2 轮，每轮 4 步
 
 
 def with_small_maps() -> nn.Module:
-    """在 2×2 的图上做 3×3 卷积。"""
+    """在 1×1 的图上做 3×3 卷积。"""
     return nn.Sequential(
-        nn.AdaptiveAvgPool2d(2), nn.Conv2d(1, 4, 3, padding=1), nn.Flatten(),
-        nn.Linear(16, 10),
+        nn.AdaptiveAvgPool2d(1), nn.Conv2d(1, 4, 3, padding=1), nn.Flatten(),
+        nn.Linear(4, 10),
     )  # fmt: skip
 
 
@@ -160,8 +160,8 @@ def test_each_row_changes_one_thing(
 
     monkeypatch.setattr(contenders, 'measure_engine', remember)
     monkeypatch.setattr(contenders, 'has_fast_bf16', lambda device: bf16)
-    monkeypatch.setattr(small_maps, 'needed_here', lambda dtype: True)
-    monkeypatch.setattr(heap, 'available', lambda: True)
+    monkeypatch.setattr(cpu_speedups.platform, 'libc_ver', lambda: ('glibc', '2.39'))
+    monkeypatch.setattr(torch.backends.cpu, 'get_cpu_capability', lambda: 'AVX2')
     rungs = ladder(replace(contest, device=torch.device(device)), workers=1)
     assert rungs[0].name == 'd2l' and rungs[-1].name == 'd2l-again'
     for rung in rungs:
@@ -190,18 +190,39 @@ def test_each_row_changes_one_thing(
     }
 
 
-@pytest.mark.parametrize('on', [True, False])
-def test_gradient_on_small_maps_is_ours_only_where_the_row_says_so(
+@pytest.mark.parametrize(
+    ('device', 'libc', 'capability', 'expected'),
+    [
+        ('cpu', 'glibc', 'AVX512', (True, True)),
+        ('cpu', '', 'AVX2', (True, False)),
+        ('cpu', 'glibc', 'DEFAULT', (False, True)),
+        ('cuda', 'glibc', 'AVX512', (False, False)),
+    ],
+)
+def test_ladder_has_a_row_for_each_speedup_of_fit(
     contest: Contest,
-    data: Dataset,
-    small_map_shapes: list[tuple[int, ...]],
     monkeypatch: pytest.MonkeyPatch,
-    on: bool,
+    device: str,
+    libc: str,
+    capability: str,
+    expected: tuple[bool, bool],
 ) -> None:
-    monkeypatch.setattr(small_maps, 'needed_here', lambda dtype: True)
-    net = with_small_maps()
-    run_epochs(net, net, data, contest.recipe(), fused=False, small=on)
-    assert {shape[2:] for shape in small_map_shapes} == ({(2, 2)} if on else set())
+    monkeypatch.setattr(cpu_speedups.platform, 'libc_ver', lambda: (libc, ''))
+    monkeypatch.setattr(torch.backends.cpu, 'get_cpu_capability', lambda: capability)
+    on = torch.device(device)
+    names = [rung.name for rung in ladder(replace(contest, device=on), workers=1)]
+    used = cpu_speedups.used_on(on)
+    assert (used['small'], used['kept']) == expected
+    assert ('small' in names, 'heap' in names) == expected
+
+
+@pytest.mark.parametrize('on', [True, False])
+def test_small_maps_are_fully_connected_only_where_the_row_says_so(
+    contest: Contest, data: Dataset, small_map_shapes: list[tuple[int, ...]], on: bool
+) -> None:
+    net, recipe = with_small_maps(), contest.recipe(batch_size=16)
+    run_epochs(net, net, data, recipe, fused=False, small=on)
+    assert {shape[2:] for shape in small_map_shapes} == ({(1, 1)} if on else set())
 
 
 def test_enlarged_test_images_live_only_while_their_row_is_measured(

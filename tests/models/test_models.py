@@ -65,8 +65,9 @@ def test_every_parameter_gets_a_gradient(name: str) -> None:
     if net.image_size is None:
         size = max(size, 64)  # 最后的批量归一化在 1×1 的图上方差太小
     net(random_images(4, 1, size)).square().sum().backward()
-    missing = [key for key, value in net.named_parameters() if value.grad is None]
-    assert not missing
+    for key, value in net.named_parameters():
+        assert value.grad is not None, f'{key} 没有梯度'
+        assert value.grad.any() and value.grad.isfinite().all(), f'{key} 的梯度是 0'
 
 
 @every_network
@@ -92,6 +93,59 @@ def test_fixed_size_networks_refuse_other_sizes(build: Callable[..., Network]) -
         build(image_size=16)
     with pytest.raises(ValueError, match='image_size=96'):
         build(image_size=64)(random_images(1, 1, 96))
+
+
+@pytest.mark.parametrize('build', [nin, googlenet, resnet18, densenet])
+def test_the_shorter_side_must_be_large_enough(build: Callable[..., Network]) -> None:
+    net = build().eval()
+    size = net.smallest_input
+    assert net(torch.zeros(1, 1, size, size + 9)).shape == (1, 10)
+    for height, width in ((size - 1, size + 9), (size + 9, size - 1)):
+        with pytest.raises(ValueError, match=f'现在是 {size - 1}'):
+            net(torch.zeros(1, 1, height, width))
+
+
+@pytest.mark.parametrize(('height', 'width'), [(64, 96), (96, 64)])
+def test_fixed_size_networks_refuse_other_shapes(height: int, width: int) -> None:
+    net = vgg11(image_size=64, width=0.125).eval()
+    with pytest.raises(ValueError, match=f'现在是 {height}×{width}'):
+        net(torch.zeros(1, 1, height, width))
+
+
+def test_the_shell_refuses_a_size_below_its_own_minimum() -> None:
+    parts = nn.Identity(), nn.Sequential(), nn.Flatten()
+    with pytest.raises(ValueError, match='shell 的输入边长至少要 8 像素，现在是 7'):
+        Network('shell', *parts, smallest_input=8, image_size=7)
+
+
+def test_vgg_keeps_at_least_one_channel() -> None:
+    narrow = vgg11(image_size=32, width=1 / 64)
+    first = next(m for m in narrow.modules() if isinstance(m, nn.Conv2d))
+    assert first.out_channels == 1
+    with pytest.raises(ValueError, match='至少要 1/64'):
+        vgg11(image_size=32, width=1 / 65)
+
+
+@pytest.mark.parametrize(
+    ('name', 'convs'),
+    [
+        ('vgg11', (1, 1, 2, 2, 2)),
+        ('vgg13', (2, 2, 2, 2, 2)),
+        ('vgg16', (2, 2, 3, 3, 3)),
+        ('vgg19', (2, 2, 4, 4, 4)),
+    ],
+)
+def test_vgg_blocks_are_those_of_table_1(name: str, convs: tuple[int, ...]) -> None:
+    """论文表 1 的 A、B、D、E 列：各块的卷积层数，都是 3×3、步幅 1、填充 1。"""
+    with torch.device('meta'):
+        net = vgg(name)
+    found = []
+    for block, channels in zip([net.stem, *net.stages], (64, 128, 256, 512, 512), strict=True):
+        layers = [m for m in block if isinstance(m, nn.Conv2d)]
+        found.append(len(layers))
+        windows = {(m.out_channels, m.kernel_size, m.stride, m.padding) for m in layers}
+        assert windows == {(channels, (3, 3), (1, 1), (1, 1))}
+    assert tuple(found) == convs
 
 
 def test_nothing_smaller_than_the_stated_minimum_works_in_alexnet() -> None:
@@ -141,33 +195,65 @@ def test_densenet_is_d2ls_without_the_redundant_biases() -> None:
     assert count_parameters(net) == d2l_count - biases
 
 
-@pytest.mark.parametrize(
-    ('ours', 'theirs', 'size'),
-    [
-        (lambda: vgg('vgg11', 3, 10, 224), lambda: reference.vgg11(num_classes=10), 224),
-        (lambda: resnet('resnet18', 3, 10), lambda: reference.resnet18(num_classes=10), 64),
-        (lambda: resnet('resnet50', 3, 10), lambda: reference.resnet50(num_classes=10), 64),
-        (
-            lambda: paper_densenet('densenet121', 3, 10),
-            lambda: reference.densenet121(num_classes=10),
-            64,
-        ),
-    ],
-    ids=['vgg11', 'resnet18', 'resnet50', 'densenet121'],
-)  # fmt: skip
-def test_torchvision_gives_the_same_scores(
-    ours: Callable[[], Network], theirs: Callable[[], nn.Module], size: int
-) -> None:
-    """两边的参数按出现的顺序一一对应；复制过去后得分应相同。"""
-    net = ours().eval()
+def unlike_new(net: Network) -> Network:
+    """批量归一化换成随机的统计量、比例与偏移：刚造好时它在评价模式下几乎是恒等映射，
+    多一个 ReLU 也看不出。"""
+    generator = torch.Generator().manual_seed(7)
+    for norm in (m for m in net.modules() if isinstance(m, nn.BatchNorm2d)):
+        for values in (norm.running_mean, norm.bias):
+            values.data.normal_(0, 0.3, generator=generator)
+        for values in (norm.running_var, norm.weight):
+            values.data.uniform_(0.5, 1.5, generator=generator)
+    return net
+
+
+def same_weights(net: Network, theirs: Callable[[], nn.Module]) -> nn.Module:
+    """torchvision 的网络，参数按出现的顺序一一换成 ``net`` 的副本。"""
     with torch.device('meta'):  # 权重马上换掉，不必初始化
-        other = theirs().eval()
-    copied = net.state_dict().values()
+        other = theirs()
+    copied = [value.clone() for value in net.state_dict().values()]
     names = other.state_dict().keys()
     other.load_state_dict(dict(zip(names, copied, strict=True)), assign=True)
+    return other.train(net.training)
+
+
+WITH_NORMALIZATION = {
+    'resnet18': (lambda: resnet('resnet18', 3, 10), reference.resnet18),
+    'resnet50': (lambda: resnet('resnet50', 3, 10), reference.resnet50),
+    'densenet121': (lambda: paper_densenet('densenet121', 3, 10), reference.densenet121),
+}
+
+
+@pytest.mark.parametrize('name', ['vgg11', *WITH_NORMALIZATION])
+def test_torchvision_gives_the_same_scores(name: str) -> None:
+    if name == 'vgg11':  # torchvision 的 VGG 只认 224 像素
+        ours, theirs, size = lambda: vgg('vgg11', 3, 10, 224), reference.vgg11, 224
+    else:
+        (ours, theirs), size = WITH_NORMALIZATION[name], 64
+    net = unlike_new(ours()).eval()
+    other = same_weights(net, lambda: theirs(num_classes=10))
     X = random_images(2, 3, size)
     with torch.no_grad():
         torch.testing.assert_close(net(X), other(X), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize('name', ['resnet18', 'densenet121'])
+def test_torchvision_trains_the_same(name: str) -> None:
+    """训练模式：得分、每个梯度、批量归一化的滑动平均都相同；双精度，免得误差被放大。"""
+    ours, theirs = WITH_NORMALIZATION[name]
+    torch.manual_seed(0)
+    net = unlike_new(ours()).double().train()
+    other = same_weights(net, lambda: theirs(num_classes=10))
+    X = random_images(2, 3, 64).double()
+    y = torch.tensor([1, 2])
+    scores, expected = net(X), other(X)
+    torch.testing.assert_close(scores, expected)
+    for one in (scores, expected):
+        nn.functional.cross_entropy(one, y).backward()
+    for mine, other_one in zip(net.parameters(), other.parameters(), strict=True):
+        torch.testing.assert_close(mine.grad, other_one.grad)
+    for mine, other_one in zip(net.buffers(), other.buffers(), strict=True):
+        torch.testing.assert_close(mine, other_one)
 
 
 def test_macs_agree_with_pytorchs_flop_counter() -> None:

@@ -50,6 +50,7 @@ def test_speedup_is_measured_against_both_runs_of_d2l() -> None:
 def test_clock_b_compares_the_steps_alone() -> None:
     d2l, ours = row('d2l', [2.0]), row('fused', [1.0])
     d2l.step_seconds, ours.step_seconds = [1.0], [0.8]
+    assert (d2l.step_rate, ours.step_rate) == (100.0, 125.0)  # 张/秒
     assert comparison(d2l, ours).step_speedup(ours) == pytest.approx(1.25)
 
 

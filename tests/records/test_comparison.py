@@ -26,7 +26,7 @@ from deepcnn.records.comparison import (
     read_record,
     require_comparable,
 )
-from deepcnn.records.pairwise import differences
+from deepcnn.records.pairwise import RankedPair, differences
 from deepcnn.records.runs import Run
 from deepcnn.records.spreads import spread
 
@@ -130,6 +130,12 @@ def test_one_value_has_no_spread() -> None:
 @pytest.mark.filterwarnings('ignore::RuntimeWarning')
 def test_no_spread_at_all_claims_nothing() -> None:
     assert not any(d.clear for d in differences({'甲': [1, 1, 1], '乙': [1, 1, 1]}))
+
+
+def test_an_interval_that_could_not_be_computed_claims_nothing() -> None:
+    assert RankedPair('甲', '乙', 1.0, 0.1, 1.9).clear
+    assert not RankedPair('甲', '乙', 1.0, math.nan, math.nan).clear
+    assert not RankedPair('甲', '乙', 1.0, 0.0, 2.0).clear
 
 
 # ---- 混淆与分歧 ----
@@ -255,3 +261,55 @@ def test_published_records_hold_what_they_say(name: str) -> None:
     for run in published.runs:
         assert len(run.train_loss) == len(run.epoch_seconds) == len(run.test_accuracy)
         assert sum(run.epoch_seconds) < run.seconds
+
+
+def test_accuracy_is_that_of_the_last_epoch() -> None:
+    """不是最好的一轮；吞吐量取各轮的中位数。"""
+    run = replace(
+        seed_run(0), test_accuracy=[0.9, 0.7, 0.8], epoch_seconds=[1.0, 2.0, 100.0]
+    )
+    recipe = {'epochs': 3, 'train_images': 300, 'batch_size': 64}
+    one = replace(record(seeds=()), recipe=recipe).with_run(run)
+    assert one.accuracies == [0.8]
+    assert one.images_per_second == [128.0]
+
+
+def test_conditions_are_everything_but_the_seeds() -> None:
+    one = record()
+    assert one.conditions == {
+        'network': 'nin', 'dataset': '四张图', 'test_images': 4, 'recipe': one.recipe,
+        'precision': 'fp32', 'device': 'CPU', 'versions': {'torch': '2'},
+    }  # fmt: skip
+    assert replace(one, runs=()).conditions == one.conditions
+
+
+def test_records_that_do_not_match_are_not_loaded(tmp_path: Path) -> None:
+    for name in LINEUP:
+        record(name, (0, 1) if name == 'densenet' else (0, 1, 2)).save(tmp_path)
+    with pytest.raises(ValueError, match='alexnet 与 densenet 的种子不同'):
+        load_records(tmp_path)
+
+
+def test_older_record_is_completed(tmp_path: Path) -> None:
+    """较早的记录里没有擦除与动量。"""
+    older = {'epochs': 2, 'train_images': 300, 'batch_size': 64}
+    path = replace(record(), recipe=older).save(tmp_path)
+    assert read_record(path).recipe == older | {'erasing': 0.0, 'momentum': 0.9}
+
+
+def test_interval_of_uneven_groups_belongs_to_its_pair() -> None:
+    """各组的个数不同时，区间宽窄不同：与两两单独算的合并方差一致。"""
+    groups = {'多': [1.0, 2.0, 3.0, 2.0, 1.0, 3.0], '少': [5.0, 6.0], '中': [9.0, 8.0, 7.0]}
+    widths = {
+        frozenset((one.higher, one.lower)): one.high - one.low
+        for one in differences(groups)
+    }
+    sizes = {name: len(values) for name, values in groups.items()}
+    for pair, width in widths.items():
+        first, second = pair
+        unit = math.sqrt(1 / sizes[first] + 1 / sizes[second])
+        narrow = widths[frozenset(('多', '中'))] / math.sqrt(1 / 6 + 1 / 3)
+        assert width / unit == pytest.approx(narrow)  # Tukey–Kramer
+    for one in differences(groups):
+        assert (one.low + one.high) / 2 == pytest.approx(one.difference)
+        assert one.difference > 0

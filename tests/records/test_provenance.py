@@ -67,3 +67,41 @@ def test_outside_git_there_is_no_commit(
 def test_commit_can_be_given(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv('DEEPCNN_COMMIT', 'abc1234')
     assert provenance.code_version() == 'abc1234'
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """一个只有两个文件、提交过一次的仓库。"""
+    monkeypatch.delenv('DEEPCNN_COMMIT', raising=False)
+    monkeypatch.setattr(provenance, 'ROOT', tmp_path)
+    for name in ('deepcnn', 'results'):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / 'one.txt').write_text('old', encoding='utf-8')
+    author = ('-c', 'user.name=a', '-c', 'user.email=a@example.org')
+    for command in (('init', '-q'), ('add', '.'), (*author, 'commit', '-q', '-m', 'x')):
+        assert provenance.git(*command) is not None
+    return tmp_path
+
+
+def test_commit_is_that_of_the_repository(repository: Path) -> None:
+    assert provenance.code_version() == provenance.git('rev-parse', '--short', 'HEAD')
+
+
+@pytest.mark.parametrize(('changed', 'dirty'), [('deepcnn', True), ('results', False)])
+def test_only_changed_code_is_dirty(repository: Path, changed: str, dirty: bool) -> None:
+    (repository / changed / 'one.txt').write_text('new', encoding='utf-8')
+    assert provenance.code_version().endswith('-dirty') is dirty
+
+
+def test_without_git_there_is_no_commit(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv('PATH', str(repository))
+    assert provenance.code_version() is None
+
+
+def test_libraries_that_are_not_installed_are_left_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(provenance, 'LIBRARIES', ('numpy', 'no-such-library'))
+    assert list(provenance.library_versions()) == ['python', 'numpy']

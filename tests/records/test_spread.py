@@ -41,3 +41,17 @@ def test_fewer_than_three_seeds_decide_nothing(values: list[float]) -> None:
     found = difference(values, [0.0, 0.0, 0.0])
     assert not found.clear
     assert found.verdict == f'只有 {len(values)} 个种子，不下结论'
+
+
+def test_exactly_twice_the_spread_is_not_enough() -> None:
+    """一边没有起伏，另一边的标准差恰好是 1：差 2 不够，差一点点就够。"""
+    still = [0.0, 0.0, 0.0]
+    assert not difference([1.0, 2.0, 3.0], still).clear
+    assert difference([1.125, 2.125, 3.125], still).clear
+
+
+def test_the_smaller_side_decides_how_many_seeds_there_are() -> None:
+    many, two = [1.0, 2.0, 3.0, 4.0], [9.0, 10.0]
+    assert difference(many, two).seeds == difference(two, many).seeds == 2
+    assert difference(many, two).mean == -7.0
+    assert difference([1.0], many).sd is None

@@ -98,6 +98,21 @@ def test_every_seed_is_trained_and_the_first_net_comes_back(data: Dataset) -> No
     assert min(trial.train_accuracy) > 0.8
 
 
+def test_a_trial_keeps_the_first_net_and_measures_each_on_the_training_images(
+    data: Dataset,
+) -> None:
+    """标签全是错的测试集：两种准确率不同，也就不会弄混。"""
+    wrong = replace(data, test=ImageSet(data.test.images, 1 - data.test.labels))
+    recipe = replace(RECIPE, seeds=(4, 2), lr=1e-3)
+    used = replace(wrong, test=wrong.train)
+    [trial] = run_variants([Variant('small', '小网络', small, recipe)], wrong, 'quick')
+    nets, _ = train_seeds(small, wrong, recipe, 'quick')
+    assert trial.train_accuracy == tuple(evaluate(net, used, recipe) for net in nets)
+    assert trial.train_accuracy[0] > trial.measure('test_accuracy')[0]
+    for mine, theirs in zip(trial.net.parameters(), nets[0].parameters(), strict=True):
+        assert torch.equal(mine, theirs)
+
+
 def test_training_accuracy_is_measured_without_dropout(data: Dataset) -> None:
     """途中累计的训练准确率开着丢弃法；另测的那一个没有。"""
 

@@ -1,6 +1,7 @@
 """网格搜索：格子齐全、只看验证集、发散不中断，坏输入说出合法的值。"""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,17 @@ def test_search_reports_each_trial(
     assert [one.recipe for one in trials] == [one.to_dict() for one in recipes]
     assert trials[1].accuracy > trials[0].accuracy
     assert '2/2：学习率 0.1，权重衰减 0.01，翻转，种子 0' in capsys.readouterr().out
+
+
+def test_an_attempt_keeps_what_the_training_measured(held: Dataset) -> None:
+    recipe = replace(BASE, epochs=2)
+    one = search.try_recipe(small, recipe, held, 'quick')
+    _, history = search.train_seeds(small, held, recipe, 'quick')
+    [run] = history.runs
+    assert run.train_accuracy != run.test_accuracy
+    assert one.train_loss == run.train_loss
+    assert one.validation_accuracy == run.test_accuracy
+    assert one.seconds > 0
 
 
 def test_diverging_trial_is_kept_as_such(

@@ -51,9 +51,11 @@ from deepcnn.training import (  # noqa: E402
     describe_device,
     make_optimizer,
 )
+from deepcnn.training.cpu_speedups import (  # noqa: E402
+    faster_small_maps,
+    keep_freed_memory,
+)
 from deepcnn.training.hardware import has_fast_bf16, layout_of  # noqa: E402
-from deepcnn.training.heap import keep_freed_memory  # noqa: E402
-from deepcnn.training.small_maps import faster_small_maps  # noqa: E402
 
 EPOCHS = 3
 WARM_UP_STEPS = 20

@@ -31,7 +31,12 @@ from deepcnn.data.batches import prepare, test_batches
 from deepcnn.data.dataset import Dataset
 from deepcnn.records.benchmark import AGAIN, BASELINE, ENGINE, TUNED, Row
 from deepcnn.records.runs import Run
-from deepcnn.training import heap, loop, small_maps
+from deepcnn.training import loop
+from deepcnn.training.cpu_speedups import (
+    faster_small_maps,
+    keep_freed_memory,
+    used_on,
+)
 from deepcnn.training.evaluation import evaluate
 from deepcnn.training.hardware import autocast, has_fast_bf16, layout_of, to_layout
 from deepcnn.training.optimization import make_optimizer, make_schedule
@@ -208,8 +213,7 @@ def run_epochs(
     """与 ``loop.fit`` 相同的循环，只是把训练与评价分开计时。
 
     ``stepping`` 是训练时调用的网络：编译过的，或者就是 ``net``；评价总用 ``net``。
-    ``small``：比核还小的图用书里的算法求权重的梯度；``kept``：用过的内存留着
-    （``fit`` 两样总是用）。
+    ``small``、``kept`` 两样加速见 ``cpu_speedups.used_on``（``fit`` 照它用）。
     """
     device = data.train.images.device
     steps = len(data.train) // recipe.batch_size
@@ -219,9 +223,9 @@ def run_epochs(
     torch.manual_seed(SEED)
     with ExitStack() as switched_on:
         if kept:
-            switched_on.enter_context(heap.keep_freed_memory(device))
+            switched_on.enter_context(keep_freed_memory(device))
         if small:
-            switched_on.enter_context(small_maps.faster_small_maps(net))
+            switched_on.enter_context(faster_small_maps(net))
         for _ in range(recipe.epochs):
             synchronize(device)
             began = perf_counter()
@@ -359,11 +363,7 @@ def ladder(contest: Contest, workers: int) -> list[Rung]:
     layout = replace(base, channels_last=True)
     bf16 = replace(layout, precision='bf16')
     fast = bf16 if has_fast_bf16(contest.device) else layout
-    on_cpu = contest.device.type == 'cpu'
-    dtype = torch.bfloat16 if fast is bf16 else torch.float32
-    small = on_cpu and small_maps.needed_here(dtype)  # 别处用不上
-    kept = on_cpu and heap.available()
-    switches = {'small': small, 'kept': kept}
+    switches = used_on(contest.device)  # fit 用哪几样，这里就有哪几行
     rungs = [
         Rung(BASELINE, 'd2l 原样', base, with_d2l(*plain)),
         Rung(TUNED, '只调 DataLoader', base, with_d2l(*tuned)),
@@ -371,11 +371,11 @@ def ladder(contest: Contest, workers: int) -> list[Rung]:
         Rung('nosync', '本书的循环', base, with_engine(base, False)),
         Rung('layout', 'channels_last', layout, with_engine(layout, False)),
         Rung('bf16', 'bf16', bf16, with_engine(bf16, False)),
-        Rung('small', '小图的权重梯度', fast, with_engine(fast, False, small=True)),
+        Rung('small', '小图当作全连接层', fast, with_engine(fast, False, small=True)),
         Rung('heap', '内存留着再用', fast, with_engine(fast, False, **switches)),
         Rung(ENGINE, '融合的优化器', fast, with_engine(fast, **switches)),
     ]
-    used = {'bf16': fast is bf16, 'small': small, 'heap': kept}  # 这里用不上的行不测
+    used = {'bf16': fast is bf16, 'small': switches['small'], 'heap': switches['kept']}
     rungs = [rung for rung in rungs if used.get(rung.name, True)]
     if contest.device.type == 'cuda':
         large = replace(fast, batch_size=512)

@@ -1,0 +1,207 @@
+"""层表与特征图：每个数可以手算，记下的是当时的副本，网络与原来一样。"""
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from deepcnn.anatomy.layers import (
+    LayerRow,
+    LayerTable,
+    capture,
+    count_parameters,
+    layer_table,
+)
+from deepcnn.models.network import Network
+
+
+def tiny() -> Network:
+    """入口、两个阶段、输出头；每个数都能手算。"""
+    stages = nn.Sequential(
+        nn.Sequential(
+            nn.Conv2d(4, 6, 1, bias=False), nn.BatchNorm2d(6), nn.AvgPool2d(2)
+        ),
+        nn.Sequential(nn.Conv2d(6, 8, 3, stride=2, groups=2), nn.ReLU()),
+    )
+    head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 3))
+    return Network('tiny', nn.Conv2d(2, 4, 3, padding=1), stages, head, 10)
+
+
+STEM = LayerRow('stem', (4, 14, 14), 4 * 2 * 9 + 4, 4 * 2 * 9 * 14 * 14)
+FIRST = LayerRow('stages.0', (6, 7, 7), 24 + 12, 24 * 14 * 14)
+SECOND = LayerRow('stages.1', (8, 3, 3), 8 * 3 * 9 + 8, 8 * 3 * 9 * 3 * 3)
+HEAD = LayerRow('head', (3,), 8 * 3 + 3, 8 * 3)
+
+
+def test_stages_by_hand() -> None:
+    table = layer_table(tiny(), 14, in_channels=2)
+    assert table.rows == (STEM, FIRST, SECOND, HEAD)
+    assert table.parameters == 76 + 36 + 224 + 27
+    assert table.macs == sum(row.macs for row in table.rows)
+
+
+def test_layers_by_hand() -> None:
+    """有参数的、有乘加的，以及池化层；ReLU 与 Flatten 不列。"""
+    rows = layer_table(tiny(), 14, in_channels=2, detail=True).rows
+    assert rows == (
+        LayerRow('stem（Conv2d）', *vars_of(STEM)),
+        LayerRow('stages.0.0（Conv2d）', (6, 14, 14), 24, 24 * 14 * 14),
+        LayerRow('stages.0.1（BatchNorm2d）', (6, 14, 14), 12, 0),
+        LayerRow('stages.0.2（AvgPool2d）', (6, 7, 7), 0, 0),
+        LayerRow('stages.1.0（Conv2d）', *vars_of(SECOND)),
+        LayerRow('head.0（AdaptiveAvgPool2d）', (8, 1, 1), 0, 0),
+        LayerRow('head.2（Linear）', *vars_of(HEAD)),
+    )
+
+
+def vars_of(row: LayerRow) -> tuple[tuple[int, ...], int, int]:
+    return row.shape, row.parameters, row.macs
+
+
+def test_every_kind_of_pool_is_listed() -> None:
+    pools = nn.Sequential(
+        nn.Conv2d(1, 1, 1), nn.MaxPool2d(2), nn.AvgPool2d(2), nn.AdaptiveAvgPool2d(1)
+    )
+    names = [row.name for row in layer_table(pools, 8, detail=True).rows]
+    assert names == [
+        '0（Conv2d）', '1（MaxPool2d）', '2（AvgPool2d）', '3（AdaptiveAvgPool2d）',
+    ]  # fmt: skip
+
+
+class Owner(nn.Module):
+    """自己有参数、自己做乘法，下面还有一层；另一层没有用到。"""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(5, 6))
+        self.inner = nn.Linear(5, 2)
+        self.unused = nn.Linear(7, 7)
+
+    def forward(self, X: Tensor) -> tuple[Tensor, Tensor]:
+        return self.inner(X.flatten(1) @ self.weight.T), X
+
+
+def test_a_module_counts_its_own_work_without_its_children() -> None:
+    net = nn.Sequential(nn.ZeroPad2d((0, 1, 0, 0)), Owner())
+    table = layer_table(net, 2, detail=True)
+    assert [(row.name, row.parameters, row.macs) for row in table.rows] == [
+        ('1（Owner）', 30, 30),
+        ('1.inner（Linear）', 12, 10),
+        ('1.unused（Linear）', 56, 0),
+    ]
+    assert [row.shape for row in table.rows] == [(2,), (2,), ()]
+    assert '| 1.unused（Linear） | 没有用到 | 56 | 0 |' in repr(table)
+
+
+def test_frozen_parameters_are_counted_unless_only_the_learnable_are_asked() -> None:
+    net = nn.Sequential(nn.Linear(3, 2), nn.Linear(2, 5))
+    net[0].requires_grad_(False)
+    assert count_parameters(net) == 8 + 15
+    assert count_parameters(net, learnable_only=True) == 15
+
+
+def test_the_table_shows_shapes_thousands_and_a_total() -> None:
+    table = LayerTable(
+        (LayerRow('甲', (6, 7, 7), 1234, 5_000_000), LayerRow('乙', (3,), 1, 2))
+    )
+    lines = [
+        '| 层 | 输出形状 | 参数 | MACs |',
+        '|:--|:--|--:|--:|',
+        '| 甲 | 6×7×7 | 1,234 | 5,000,000 |',
+        '| 乙 | 3 | 1 | 2 |',
+    ]
+    shown = [*lines, '| **合计** | | **1,235** | **5,000,002** |']
+    assert table._repr_markdown_().splitlines() == shown
+    assert repr(table).splitlines() == [*lines, '| 合计 | | 1,235 | 5,000,002 |']
+
+
+def test_layer_table_looks_in_evaluation_mode_and_puts_it_back() -> None:
+    """评价模式：一张 1×1 的图像也能过批量归一化，滑动平均不变。"""
+    net = nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.Dropout(0.5)).train()
+    mean = net[1].running_mean.clone()
+    layer_table(net, 3, detail=True)
+    assert net.training and net[1].training
+    assert torch.equal(net[1].running_mean, mean) and net[1].num_batches_tracked == 0
+    assert not any(module._forward_hooks for module in net.modules())
+    assert all(parameter.grad is None for parameter in net.parameters())
+
+
+# ---- 特征图 --------------------------------------------------------------------
+
+
+def test_captured_maps_are_copies_before_anything_in_place() -> None:
+    net = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(inplace=True))
+    X = torch.randn(2, 1, 6, 6)
+    with capture(net, '0', '1') as maps:
+        Y = net(X)
+    assert maps['0'].min() < 0  # 就地的 ReLU 没有改到它
+    assert torch.equal(maps['1'], Y.detach())
+    Y.data.zero_()
+    assert maps['1'].any()
+
+
+def test_captured_maps_are_plain_single_precision_on_the_cpu() -> None:
+    net = nn.Sequential(nn.Conv2d(1, 4, 3)).double()
+    with capture(net, '0') as maps:
+        net(torch.randn(1, 1, 6, 6).double())
+    assert maps['0'].dtype == torch.float32
+    assert maps['0'].device.type == 'cpu'
+    assert not maps['0'].requires_grad
+
+
+def test_hooks_are_taken_off_even_after_an_error() -> None:
+    net = nn.Sequential(nn.Conv2d(1, 4, 3))
+    with pytest.raises(RuntimeError, match='中断'), capture(net, '0'):
+        raise RuntimeError('中断')
+    assert not net[0]._forward_hooks
+
+
+def test_the_first_tensor_of_several_outputs_is_captured() -> None:
+    net, X = nn.Sequential(nn.LSTM(3, 5)), torch.randn(4, 2, 3)
+    with capture(net, '0') as maps:
+        outputs, _ = net(X)
+    assert torch.equal(maps['0'], outputs.detach())
+
+
+class Odd(nn.Module):
+    def __init__(self, output: object) -> None:
+        super().__init__()
+        self.output = output
+
+    def forward(self, X: Tensor) -> object:
+        return self.output
+
+
+def test_outputs_in_dictionaries_are_found_and_none_is_refused() -> None:
+    value = torch.ones(2, 3)
+    for output in ({'a': None, 'b': value}, [None, (value,)], (value, torch.zeros(1))):
+        net = nn.Sequential(Odd(output))
+        with capture(net, '0') as maps:
+            net(value)
+        assert torch.equal(maps['0'], value)
+    net = nn.Sequential(Odd({'a': 3}))
+    with (
+        pytest.raises(ValueError, match='返回的是 dict，里面没有张量'),
+        capture(net, '0'),
+    ):
+        net(value)
+
+
+def test_unknown_modules_are_named_beside_the_legal_ones() -> None:
+    net = nn.Sequential(nn.Sequential(nn.Sequential(nn.Conv2d(1, 4, 3))), nn.ReLU())
+    with (
+        pytest.raises(ValueError, match='没有 stem、2：可以用 0、0.0、1 等'),
+        capture(net, '0', 'stem', '2'),
+    ):
+        pass
+
+
+class Gram(nn.Module):
+    def forward(self, X: Tensor) -> Tensor:
+        rows = X.flatten(1)
+        return rows.T @ rows
+
+
+def test_work_without_parameters_is_listed() -> None:
+    net = nn.Sequential(nn.Conv2d(1, 3, 1, bias=False), Gram())
+    last = layer_table(net, 2, detail=True).rows[-1]
+    assert last == LayerRow('1（Gram）', (12,), 0, 12 * 12)

@@ -1,0 +1,354 @@
+"""CPU 上的两处加速：结果与 PyTorch 的相同，只在该用的地方用，用完恢复。"""
+
+import ctypes
+from collections.abc import Callable, Iterator
+
+import pytest
+import torch
+from small_data import load_digits_dataset
+from torch import Tensor, nn
+
+from deepcnn.models.densenet import densenet
+from deepcnn.models.resnet import resnet18
+from deepcnn.training import Recipe, cpu_speedups, loop, train
+from deepcnn.training.cpu_speedups import (
+    faster_small_maps,
+    is_worth_it,
+    keep_freed_memory,
+    used_on,
+)
+
+CPU, GPU = torch.device('cpu'), torch.device('cuda')
+LARGE = 64 * 2**20  # 字节；超过 glibc 的上限，平时总是 mmap
+
+
+# ---- 很小的图 -----------------------------------------------------------------
+
+
+@pytest.fixture(autouse=True)
+def measured_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """不管这台机器是什么 CPU，都当作量过的。"""
+    monkeypatch.setattr(torch.backends.cpu, 'get_cpu_capability', lambda: 'AVX2')
+
+
+def gradients(net: nn.Module, X: Tensor) -> list[Tensor]:
+    X = X.detach().requires_grad_()
+    net.zero_grad(set_to_none=True)
+    net(X).square().sum().backward()
+    return [X.grad, *[p.grad for p in net.parameters()]]
+
+
+@pytest.mark.parametrize('bias', [True, False])
+@pytest.mark.parametrize('stride', [1, 2, (1, 2)])
+@pytest.mark.parametrize(
+    ('kernel', 'padding', 'height', 'width', 'worth_it'),
+    [
+        (3, 1, 1, 1, True),
+        (3, 1, 2, 2, True),
+        (3, 1, 1, 2, True),
+        (3, 1, 2, 1, True),
+        (5, 2, 1, 1, True),
+        (5, 2, 2, 2, True),
+        ((3, 5), (1, 2), 2, 1, True),
+        ((5, 3), (2, 1), 1, 2, True),
+        ((1, 3), (0, 1), 1, 2, True),
+        (3, 0, 3, 3, True),  # 没有填充：图与核一样大，只有一个输出位置
+        ((3, 5), (0, 2), 3, 2, True),
+        (3, 1, 2, 5, False),
+        (3, 1, 4, 1, False),
+        (3, 1, 3, 3, False),
+        (3, 2, 2, 2, False),  # 填充太多：角上的输出看不见整张图
+    ],
+)
+def test_gradients_are_those_of_pytorch(
+    kernel: int | tuple[int, int],
+    padding: int | tuple[int, int],
+    height: int,
+    width: int,
+    worth_it: bool,
+    stride: int | tuple[int, int],
+    bias: bool,
+    small_map_shapes: list,
+) -> None:
+    torch.manual_seed(0)
+    net = nn.Conv2d(3, 8, kernel, stride, padding, bias=bias).double()
+    X = torch.randn(128, 3, height, width, dtype=torch.float64)
+    expected = net(X)
+    expected_gradients = gradients(net, X)
+    assert not small_map_shapes
+    with faster_small_maps(net):
+        found = net(X)
+        found_gradients = gradients(net, X)
+    assert small_map_shapes == [(128, 3, height, width)] * 2 * worth_it
+    torch.testing.assert_close(found, expected)
+    for a, b in zip(found_gradients, expected_gradients, strict=True):
+        torch.testing.assert_close(a, b)
+
+
+@pytest.mark.parametrize(
+    'build',
+    [
+        lambda: nn.Conv2d(4, 4, 3, padding=1, groups=2),
+        lambda: nn.Conv2d(4, 4, 3, padding=2, dilation=2),
+        lambda: nn.Conv2d(4, 4, 3, padding='same'),
+        lambda: nn.Conv2d(4, 4, 3, padding=1, padding_mode='reflect'),
+        lambda: nn.Conv2d(4, 4, 1),
+    ],
+    ids=['分组', '膨胀', 'same', '镜像填充', '1×1'],
+)
+def test_other_convolutions_are_left_alone(
+    build: Callable[[], nn.Module], small_map_shapes: list
+) -> None:
+    net = build()
+    with faster_small_maps(net):
+        gradients(net, torch.randn(128, 4, 2, 2))
+    assert not small_map_shapes
+
+
+def test_large_maps_and_evaluation_are_left_alone(small_map_shapes: list) -> None:
+    net = nn.Conv2d(4, 4, 3, padding=1)
+    with faster_small_maps(net):
+        gradients(net, torch.randn(128, 4, 3, 3))
+        with torch.inference_mode():
+            net(torch.randn(128, 4, 2, 2))
+    assert not small_map_shapes
+
+
+def test_one_image_without_a_batch_is_left_alone(small_map_shapes: list) -> None:
+    net = nn.Conv2d(4, 4, 3, padding=1)
+    with faster_small_maps(net):
+        assert net(input=torch.randn(4, 2, 2)).shape == (4, 2, 2)
+    assert not small_map_shapes
+
+
+def test_network_is_as_before_afterwards() -> None:
+    layer = nn.Conv2d(4, 4, 3, padding=1)
+    with pytest.raises(KeyError), faster_small_maps(nn.Sequential(layer, layer)):
+        assert 'forward' in vars(layer)
+        raise KeyError
+    assert 'forward' not in vars(layer)
+
+
+def test_a_second_time_inside_changes_nothing(small_map_shapes: list) -> None:
+    net = nn.Conv2d(4, 4, 3, padding=1)
+    with faster_small_maps(net):
+        with faster_small_maps(net):
+            pass
+        gradients(net, torch.randn(128, 4, 2, 2))
+    assert small_map_shapes == [(128, 4, 2, 2)]
+    assert 'forward' not in vars(net)
+
+
+@pytest.mark.parametrize('bias', [True, False])
+def test_gradients_with_autocast_are_those_of_pytorch(
+    bias: bool, small_map_shapes: list
+) -> None:
+    torch.manual_seed(0)
+    net = nn.Conv2d(3, 8, 3, padding=1, bias=bias)
+    X = torch.randn(128, 3, 2, 2)
+
+    def found() -> list[Tensor]:
+        with torch.autocast('cpu', dtype=torch.bfloat16):
+            return gradients(net, X)
+
+    expected = found()
+    assert not small_map_shapes
+    with faster_small_maps(net):
+        ours = found()
+    assert small_map_shapes == [(128, 3, 2, 2)]
+    for a, b in zip(ours, expected, strict=True):
+        assert a.dtype == b.dtype == torch.float32
+        torch.testing.assert_close(a, b, rtol=0.02, atol=0.02 * b.abs().max().item())
+
+
+@pytest.mark.parametrize(
+    ('capability', 'measured'), [('AVX2', True), ('AVX512', True), ('DEFAULT', False)]
+)
+def test_only_where_it_was_measured(
+    monkeypatch: pytest.MonkeyPatch, capability: str, measured: bool
+) -> None:
+    monkeypatch.setattr(torch.backends.cpu, 'get_cpu_capability', lambda: capability)
+    assert used_on(CPU)['small'] is measured
+    assert not used_on(GPU)['small']
+    net = nn.Conv2d(4, 4, 3)
+    with faster_small_maps(net):
+        assert ('forward' in vars(net)) is measured
+
+
+def test_training_uses_it_and_learns_the_same(
+    small_map_shapes: list, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def build() -> nn.Module:
+        return nn.Sequential(
+            nn.AdaptiveAvgPool2d(1), nn.Conv2d(1, 16, 3, padding=1), nn.ReLU(),
+            nn.Flatten(), nn.Linear(16, 10),
+        )  # fmt: skip
+
+    recipe = Recipe(8, 2, 1e-2, 16, train_images=64, test_images=20, precision='fp32')
+    data = load_digits_dataset()
+    faster = train(build, data, recipe, device='cpu')[1].runs[0]
+    assert small_map_shapes == [(16, 1, 1, 1)] * 8  # 2 轮，每轮 4 步
+    monkeypatch.setattr(cpu_speedups, 'is_worth_it', lambda layer, X: False)
+    usual = train(build, data, recipe, device='cpu')[1].runs[0]
+    assert len(small_map_shapes) == 8
+    assert faster.train_loss == pytest.approx(usual.train_loss, rel=1e-5)
+
+
+def test_resnet_at_48_pixels_has_three_such_layers(small_map_shapes: list) -> None:
+    net = resnet18()
+    with faster_small_maps(net):
+        net(torch.zeros(128, 1, 48, 48)).sum().backward()
+    assert small_map_shapes == [(128, 512, 2, 2)] * 3
+
+
+def test_densenet_at_48_pixels_has_four_such_layers(small_map_shapes: list) -> None:
+    net = densenet()
+    with faster_small_maps(net):
+        net(torch.zeros(8, 1, 48, 48)).sum().backward()
+    assert [shape[2:] for shape in small_map_shapes] == [(1, 1)] * 4
+
+
+@pytest.mark.parametrize(('size', 'fewest'), [(1, 8), (2, 128)])
+def test_a_small_batch_is_not_worth_it(size: int, fewest: int) -> None:
+    layer = nn.Conv2d(4, 4, 3, padding=1)
+    assert is_worth_it(layer, torch.zeros(fewest, 4, size, size))
+    assert not is_worth_it(layer, torch.zeros(fewest - 1, 4, size, size))
+
+
+def test_many_positions_are_not_worth_it() -> None:
+    layer = nn.Conv2d(4, 4, 5, padding=2)
+    assert not is_worth_it(layer, torch.zeros(1000, 4, 3, 3))
+
+
+def test_weights_that_meet_only_padding_get_no_gradient() -> None:
+    net = nn.Conv2d(4, 4, 3, padding=1)
+    with faster_small_maps(net):
+        net(torch.randn(16, 4, 1, 1)).sum().backward()
+    zero = net.weight.grad == 0
+    assert not zero[:, :, 1, 1].any()
+    assert zero.sum() == 4 * 4 * 8
+
+
+def test_a_map_too_small_for_its_kernel_fails_as_in_pytorch() -> None:
+    net = nn.Conv2d(4, 4, 3)
+    with pytest.raises(RuntimeError) as usual:
+        net(torch.zeros(128, 4, 2, 2))
+    with faster_small_maps(net), pytest.raises(RuntimeError) as found:
+        net(torch.zeros(128, 4, 2, 2))
+    assert str(found.value) == str(usual.value)
+
+
+@pytest.mark.parametrize('build', [densenet, resnet18])
+def test_compiler_sees_one_graph(
+    build: Callable[[], nn.Module], small_map_shapes: list
+) -> None:
+    torch._dynamo.reset()
+    net = build()
+    with faster_small_maps(net):
+        seen = torch._dynamo.explain(net)(torch.zeros(128, 1, 32, 32))
+    assert (seen.graph_count, seen.graph_break_count) == (1, 0)
+    assert not small_map_shapes
+    torch._dynamo.reset()
+
+
+def test_compiled_network_is_not_compiled_again_for_each_layer() -> None:
+    torch._dynamo.reset()
+    compiled = []
+
+    def backend(graph: torch.fx.GraphModule, inputs: list[Tensor]) -> Callable:
+        compiled.append(graph)
+        return graph.forward
+
+    net = nn.Sequential(*[nn.Conv2d(4, 4, 3, padding=1) for _ in range(12)])
+    stepping = torch.compile(net, backend=backend)
+    X = torch.randn(128, 4, 2, 2)
+    with faster_small_maps(net):
+        for _ in range(3):
+            stepping(X).sum().backward()
+    assert len(compiled) == 1
+    torch._dynamo.reset()
+
+
+# ---- 留着用过的内存 -------------------------------------------------------------
+
+
+class MallInfo(ctypes.Structure):
+    """mallinfo2(3) 的返回值；hblks 是 mmap 来的块数。"""
+
+    _fields_ = [
+        (name, ctypes.c_size_t)
+        for name in (
+            'arena', 'ordblks', 'smblks', 'hblks', 'hblkhd',
+            'usmblks', 'fsmblks', 'uordblks', 'fordblks', 'keepcost',
+        )
+    ]  # fmt: skip
+
+
+@pytest.fixture
+def usual_settings_afterwards() -> Iterator[None]:
+    if not used_on(CPU)['kept']:
+        pytest.skip('不是 glibc')
+    yield
+    with keep_freed_memory(CPU):
+        pass
+
+
+def mapped_blocks() -> int:
+    glibc = ctypes.CDLL(None)
+    if not hasattr(glibc, 'mallinfo2'):
+        pytest.skip('glibc 早于 2.33，没有 mallinfo2')
+    glibc.mallinfo2.restype = MallInfo
+    return glibc.mallinfo2().hblks
+
+
+def is_mapped() -> bool:
+    """一个大张量是不是直接向内核要的。"""
+    before = mapped_blocks()
+    tensor = torch.empty(LARGE, dtype=torch.uint8)
+    assert tensor.numel() == LARGE
+    return mapped_blocks() > before
+
+
+@pytest.mark.usefixtures('usual_settings_afterwards')
+def test_large_tensors_come_from_the_heap_only_inside() -> None:
+    assert is_mapped()
+    with keep_freed_memory(CPU):
+        assert not is_mapped()
+    assert is_mapped()
+
+
+@pytest.mark.usefixtures('usual_settings_afterwards')
+def test_an_error_restores_the_usual_settings() -> None:
+    with pytest.raises(KeyboardInterrupt), keep_freed_memory(CPU):
+        raise KeyboardInterrupt
+    assert is_mapped()
+
+
+@pytest.mark.usefixtures('usual_settings_afterwards')
+def test_a_gpu_does_not_need_it() -> None:
+    with keep_freed_memory(GPU):
+        assert is_mapped()
+
+
+@pytest.mark.usefixtures('usual_settings_afterwards')
+def test_other_systems_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cpu_speedups.platform, 'libc_ver', lambda: ('', ''))
+    with keep_freed_memory(CPU):
+        assert is_mapped()
+
+
+@pytest.mark.usefixtures('usual_settings_afterwards')
+def test_training_keeps_freed_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    original = loop.train_epoch
+
+    def spy(*args: object) -> None:
+        seen.append(is_mapped())
+        original(*args)
+
+    monkeypatch.setattr(loop, 'train_epoch', spy)
+    net = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
+    data = load_digits_dataset().first(32, 10)
+    loop.fit(net, data, Recipe(8, 2, 1e-3, 16), 0, CPU)
+    assert seen == [False, False]
+    assert is_mapped()

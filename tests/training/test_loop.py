@@ -1,0 +1,146 @@
+"""训练循环：给不了结果时说清楚怎么办；一轮之内不等设备。打断与断点各有自己的文件。"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+import torch
+from small_data import load_digits_dataset
+from torch import nn
+
+from deepcnn.data.dataset import Dataset
+from deepcnn.records.runs import Run
+from deepcnn.training import loop
+from deepcnn.training.loop import TrainingDiverged, fit
+from deepcnn.training.optimization import make_optimizer
+from deepcnn.training.progress import report_epoch
+from deepcnn.training.recipe import Recipe
+from deepcnn.training.seeds import train
+
+CPU = torch.device('cpu')
+SHORT = Recipe(8, 2, 1e-2, 64, train_images=256, test_images=100)
+
+
+@pytest.fixture(scope='module')
+def digits() -> Dataset:
+    return load_digits_dataset()
+
+
+def linear_net() -> nn.Module:
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
+
+
+def test_constant_sgd_step_is_the_textbook_step() -> None:
+    net = nn.Linear(3, 2, bias=False)
+    before = net.weight.detach().clone()
+    recipe = Recipe(
+        8, 1, 0.1, optimizer='sgd', schedule='constant', weight_decay=0, momentum=0
+    )
+    optimizer = make_optimizer(net, recipe, CPU)
+    net(torch.ones(1, 3)).sum().backward()
+    optimizer.step()
+    torch.testing.assert_close(net.weight, before - 0.1 * torch.ones(2, 3))
+
+
+def test_divergence_names_step_rate_and_remedy(digits: Dataset) -> None:
+    recipe = Recipe(
+        8, 1, 1e30, 64, train_images=512, test_images=200, optimizer='sgd',
+        schedule='constant', clip=None, precision='fp32',
+    )  # fmt: skip
+    with pytest.raises(TrainingDiverged, match=r'第 1 轮第 \d+ 步') as caught:
+        train(linear_net, digits, recipe, 'quick', CPU)
+    for part in ('学习率 1e+30', 'lr 减小', 'clip', 'fp32'):
+        assert part in str(caught.value)
+
+
+def test_batch_larger_than_the_data_is_refused(digits: Dataset) -> None:
+    recipe = Recipe(8, 1, 1e-2, 64, train_images=10)
+    with pytest.raises(ValueError, match='batch_size'):
+        fit(linear_net(), digits.first(10, 10), recipe, 0, CPU)
+
+
+@pytest.mark.parametrize(
+    ('norm', 'features'),
+    [
+        (nn.Sequential(nn.Conv2d(1, 4, 8), nn.BatchNorm2d(4)), 4),
+        (nn.Sequential(nn.Flatten(), nn.BatchNorm1d(64)), 64),
+        (nn.Sequential(nn.Conv2d(1, 4, 8), nn.InstanceNorm2d(4)), 4),
+    ],
+    ids=['BatchNorm2d', 'BatchNorm1d', 'InstanceNorm2d'],
+)
+def test_a_batch_of_one_number_per_channel_has_no_variance(
+    digits: Dataset, norm: nn.Module, features: int
+) -> None:
+    net = nn.Sequential(norm, nn.Flatten(), nn.Linear(features, 10))
+    with pytest.raises(
+        ValueError, match='batch_size=1、image_size=8.*没有方差可算：请加大 batch_size'
+    ):
+        fit(net, digits.first(8, 8), replace(SHORT, batch_size=1), 0, CPU)
+
+
+def test_other_value_errors_are_passed_on(digits: Dataset) -> None:
+    class Refusing(nn.Sequential):
+        def forward(self, X: torch.Tensor) -> torch.Tensor:
+            raise ValueError('图像太小')
+
+    with pytest.raises(ValueError, match='^图像太小$'):
+        fit(Refusing(*linear_net()), digits.first(64, 8), SHORT, 0, CPU)
+
+
+@pytest.mark.parametrize('steps', range(1, 10))
+def test_any_number_of_steps_can_be_scheduled(digits: Dataset, steps: int) -> None:
+    recipe = Recipe(8, 1, 1e-2, 8, train_images=8 * steps, test_images=8)
+    run = fit(linear_net(), digits.first(8 * steps, 8), recipe, 0, CPU)
+    assert len(run.train_loss) == 1
+
+
+def test_throughput_counts_only_the_images_that_were_trained(
+    digits: Dataset, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """99 张、每批 50 张：每轮只训练 50 张。轮末那行与记录要一致。"""
+    recipe = replace(SHORT, batch_size=50, train_images=99, epochs=1)
+    _, history = train(linear_net, digits, recipe, 'quick', CPU)
+    history.runs = [Run(0, [1.0], [0.5], [0.5], [0.5], 1.0)]
+    assert history.images_per_second == 100
+    capsys.readouterr()
+    report_epoch(history.runs[0], 0, recipe, digits.first(99, 10))
+    assert capsys.readouterr().out.endswith('  100 张/秒\n')
+
+
+def test_nothing_reads_the_device_inside_an_epoch(
+    digits: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """每步都读一次结果，GPU 就要每步等一次：步与步之间不许出现这种读取。"""
+    monkeypatch.setenv('DEEPCNN_PROGRESS', '0')
+    reads: list[str] = []
+    stepping = False
+
+    def spy(name: str) -> Callable:
+        original = getattr(torch.Tensor, name)
+
+        def read(tensor: torch.Tensor, *args: object) -> object:
+            if stepping:
+                reads.append(name)
+            return original(tensor, *args)
+
+        return read
+
+    for name in ('item', 'tolist', '__bool__', '__float__', '__int__', 'numpy'):
+        monkeypatch.setattr(torch.Tensor, name, spy(name))
+    original = loop.train_batches
+
+    def watched(*args: object) -> object:
+        nonlocal stepping
+        batches = original(*args)
+        first = next(batches)  # 一轮之初判断要不要增广，只读一次
+        stepping = True
+        yield first
+        yield from batches
+        stepping = False
+
+    monkeypatch.setattr(loop, 'train_batches', watched)
+    recipe = Recipe(
+        8, 1, 1e-2, 32, train_images=256, test_images=100, flip=False, erasing=0.5
+    )
+    fit(linear_net(), digits.first(256, 100), recipe, 0, CPU)
+    assert reads == []
