@@ -56,28 +56,42 @@ def place(path: Path, node: ast.AST) -> str:
     return f'{path.relative_to(ROOT).as_posix()}:{node.lineno}'
 
 
-def functions_and_module(tree: ast.Module) -> Iterator[ast.AST]:
-    """每个函数（查它自己里面有没有先问），最后是整个模块里函数之外的语句。"""
-    kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
-    yield from (node for node in ast.walk(tree) if isinstance(node, kinds))
-    rest = [node for node in tree.body if not isinstance(node, (*kinds, ast.ClassDef))]
-    yield ast.Module(rest, [])
-
-
-def unguarded(scope: ast.AST) -> Iterator[ast.Attribute]:
-    """``os.geteuid`` 一类，而同一个函数里没有 ``hasattr(os, 'geteuid')``。"""
-    asked = {
+def asked_for(tree: ast.Module) -> set[tuple[str, str]]:
+    """文件里的 ``hasattr(os, 'geteuid')``：(os, geteuid)。"""
+    return {
         (node.args[0].id, node.args[1].value)
-        for node in ast.walk(scope)
+        for node in ast.walk(tree)
         if isinstance(node, ast.Call)
         and getattr(node.func, 'id', '') == 'hasattr'
         and isinstance(node.args[0], ast.Name)
         and isinstance(node.args[1], ast.Constant)
     }
-    for node in ast.walk(scope):
+
+
+def inside_functions(tree: ast.Module) -> set[ast.AST]:
+    """导入这个文件时还不运行的部分。"""
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
+    functions = [node for node in ast.walk(tree) if isinstance(node, kinds)]
+    return {
+        one
+        for function in functions
+        for part in function.body
+        for one in ast.walk(part)
+    }
+
+
+def unguarded(tree: ast.Module) -> Iterator[ast.Attribute]:
+    """``os.geteuid`` 一类，而这个文件没有问过 ``hasattr(os, 'geteuid')``。
+
+    问过 ``os.fork``、没有就不做事的文件，函数里可以用别的。
+    """
+    asked = asked_for(tree)
+    later = inside_functions(tree) if ('os', 'fork') in asked else set()
+    for node in ast.walk(tree):
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-            used = (node.value.id, node.attr)
-            if node.attr in POSIX_ONLY.get(node.value.id, ()) and used not in asked:
+            module, name = node.value.id, node.attr
+            excused = (module, name) in asked or node in later
+            if name in POSIX_ONLY.get(module, ()) and not excused:
                 yield node
 
 
@@ -86,20 +100,21 @@ def test_system_calls_are_asked_for_first() -> None:
     found = {
         f'{place(path, node)} {ast.unparse(node)}'
         for path in SOURCES
-        for scope in functions_and_module(tree_of(path))
-        for node in unguarded(scope)
+        for node in unguarded(tree_of(path))
     }
     assert found == set()
 
 
 def test_the_check_sees_what_it_should() -> None:
-    free = 'import os\ndef f():\n    return os.geteuid()\n'
-    asked = "import os\ndef f():\n    return hasattr(os, 'geteuid') and os.geteuid()\n"
-    counts = [
-        sum(len(list(unguarded(scope))) for scope in functions_and_module(ast.parse(x)))
-        for x in (free, asked, 'import signal\nX = signal.SIGKILL\n')
-    ]
-    assert counts == [1, 0, 1]
+    use = 'import os, signal\ndef f():\n    return os.geteuid()\n'
+    for extra, count in {
+        '': 1,
+        "ready = hasattr(os, 'geteuid')": 0,
+        "ready = hasattr(os, 'getuid')": 1,
+        "ready = hasattr(os, 'fork')": 0,
+        "ready = hasattr(os, 'fork'), signal.SIGKILL": 1,  # 一导入就出错
+    }.items():
+        assert len(list(unguarded(ast.parse(use + extra)))) == count, extra
 
 
 def imported_modules(tree: ast.Module) -> set[str]:
@@ -201,7 +216,7 @@ for name in {modules!r}:
 import deepcnn
 for found in pkgutil.walk_packages(deepcnn.__path__, 'deepcnn.'):
     importlib.import_module(found.name)
-import bench, book, export_models, lint_terms, pack_record, repository
+import bench, book, export_models, lint_terms, mutants, pack_record, repository
 from torch import nn
 from deepcnn import plot
 from deepcnn.data.dataset import Dataset, ImageSet
