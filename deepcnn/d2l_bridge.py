@@ -3,11 +3,14 @@
 d2l 的代码原样运行。它的进度文字与动画不显示，matplotlib 的输出格式也不改成 SVG。
 """
 
+import importlib
 import io
 import os
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -20,10 +23,12 @@ from torch.utils.data import DataLoader
 from deepcnn.data.batches import plan_epoch, train_batches
 from deepcnn.data.dataset import Dataset
 from deepcnn.data.fashion_mnist import ARCHIVES, FILES, read_archive
+from deepcnn.live_kernel import running_kernel
 from deepcnn.training.recipe import Recipe
 
 VERSION = '1.0.3'
 INSTALL = f'pip install --no-deps d2l=={VERSION}'
+INSTALL_NEEDED = 'pip install pandas requests'  # d2l 导入的，deepcnn 用不到的
 FEWEST_BATCHES = 5  # train_ch6 每轮汇报 5 次，以 len(batches) // 5 作除数
 
 
@@ -165,22 +170,46 @@ def timers_kept() -> Iterator[list]:
 
 
 def load_d2l() -> ModuleType:
-    """返回 ``d2l.torch``；没有安装或版本不对时抛出 ImportError。"""
+    """返回 ``d2l.torch``。
+
+    没有安装时，在笔记本里先装上；装不上，或不在笔记本里，抛出 ImportError。装了别的
+    版本时也是：不去换它。
+    """
     try:
-        import d2l as package
-        from d2l import torch as module
+        return import_d2l()
     except ModuleNotFoundError as error:
-        if error.name != 'd2l':
-            raise ImportError(
-                f'd2l 用到的 {error.name} 没有安装：请运行 pip install {error.name}'
-            ) from error
-        raise ImportError(f'与 d2l 对照要先安装它：请运行 {INSTALL}') from error
+        if running_kernel():
+            install_d2l()
+            with suppress(ModuleNotFoundError):
+                return import_d2l()
+        missing = ImportError(
+            f'与 d2l 对照还缺少 {error.name}：请联网运行 {INSTALL}，再运行 {INSTALL_NEEDED}'
+        )
+        missing._render_traceback_ = lambda: [str(missing)]  # 笔记本里只显示这一行
+        raise missing from error
+
+
+def import_d2l() -> ModuleType:
+    import d2l as package
+    from d2l import torch as module
+
     if package.__version__ != VERSION:
         raise ImportError(
             f'本书与 d2l {VERSION} 对照，现在装的是 {package.__version__}：'
             f'请运行 {INSTALL}'
         )
     return module
+
+
+def install_d2l() -> None:
+    """装进正在运行的环境；不带 d2l 的依赖，它会把 NumPy 降到 1.23.5。"""
+    print(f'安装 d2l {VERSION}（不带它的依赖）……')
+    for command in (INSTALL, INSTALL_NEEDED):
+        subprocess.run(
+            [sys.executable, '-m', *command.split(), '--quiet', '--timeout=60'],
+            capture_output=True,  # 装不上时，随后的那一行会说明
+        )
+    importlib.invalidate_caches()
 
 
 class SilentRecorder:

@@ -1,4 +1,4 @@
-"""所有测试共用的设置：训练档位，以及看成品网站的浏览器。"""
+"""所有测试共用的：看成品网站的浏览器，以及几个小工具。"""
 
 import os
 import sys
@@ -14,10 +14,6 @@ from patient_chrome import find_driver, start_chrome
 from selenium.webdriver.chrome.webdriver import WebDriver
 
 SITE = Path(__file__).resolve().parent.parent / '_build' / 'html'
-
-# 直接运行 pytest 时也用最快的档位、不画进度条；make test 已经设好同样的值。
-os.environ.setdefault('DEEPCNN_PROFILE', 'quick')
-os.environ.setdefault('DEEPCNN_PROGRESS', '0')
 
 
 class QuietHandler(SimpleHTTPRequestHandler):

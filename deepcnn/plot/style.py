@@ -6,11 +6,17 @@ import matplotlib.pyplot as plt
 from matplotlib import font_manager
 from matplotlib.figure import Figure
 
+from deepcnn.plot.inline_backend import show_figures_inline
+
 FONT = Path(__file__).with_name('fonts') / 'NotoSansSC-subset.otf'
 
 
 def use_book_style() -> None:
-    """装上随书的中文字体并统一字号、线宽；只影响当前进程。"""
+    """装上随书的中文字体并统一字号、线宽；只影响当前进程。
+
+    在笔记本里，图总显示在单元下面，即使环境里的 MPLBACKEND 另有所指。
+    """
+    show_figures_inline()
     manager = font_manager.fontManager
     if all(entry.fname != str(FONT) for entry in manager.ttflist):  # 每加一次都清掉缓存
         manager.addfont(str(FONT))

@@ -6,19 +6,25 @@ from torch import Tensor
 from tqdm import tqdm
 
 from deepcnn.data.dataset import Dataset
+from deepcnn.live_kernel import is_watched
 from deepcnn.records.runs import Run
 from deepcnn.training.recipe import Recipe
 
 
 def progress_bar(steps: int, run: Run, recipe: Recipe, data: Dataset) -> tqdm:
-    """轮内的进度条：上一轮的损失与准确率、张/秒；``DEEPCNN_PROGRESS=0`` 时不画。"""
+    """轮内的进度条：上一轮的损失与准确率、张/秒。
+
+    它写到标准错误，所以没有人看的时候（逐格比较输出、自动执行笔记本）不画；
+    ``DEEPCNN_PROGRESS=0`` 总不画，``1`` 总画。
+    """
+    wanted = os.environ.get('DEEPCNN_PROGRESS')
     bar = tqdm(
         desc=f'{data.name}  第 {len(run.train_loss) + 1}/{recipe.epochs} 轮',
         total=steps,
         unit='张',
         unit_scale=recipe.batch_size,
         leave=False,
-        disable=os.environ.get('DEEPCNN_PROGRESS') == '0',
+        disable=wanted == '0' if wanted else not is_watched(),
     )
     if run.train_loss and not bar.disable:
         loss, accuracy = run.train_loss[-1], run.train_accuracy[-1]

@@ -193,8 +193,8 @@ def test_make_passes_the_address_on() -> None:
             cwd=ROOT, env={'PATH': '/usr/bin:/bin', 'URL': 'https://elsewhere'},
             capture_output=True, encoding='utf-8', check=True,
         )  # fmt: skip
-        return done.stdout.splitlines()[-1].split('book/repository.py', 1)[1].strip()
+        return done.stdout.splitlines()[-1].split('book.py repository', 1)[1].strip()
 
     assert recipe() == ''
-    assert recipe('URL=') == "''"
-    assert recipe(f'URL={GITHUB}') == f"'{GITHUB}'"
+    assert recipe('URL=') == "'URL='"
+    assert recipe(f'URL={GITHUB}') == f"'URL={GITHUB}'"

@@ -42,9 +42,10 @@ PNG = b'\x89PNG\r\n'
 
 @pytest.fixture(autouse=True)
 def book_style_without_warnings() -> Iterator[None]:
-    """缺字形时 matplotlib 只给警告：当作错误。"""
+    """缺字形时 matplotlib 只给警告：当作错误；本书用了过时的接口也是，别的包用的不管。"""
     with warnings.catch_warnings():
-        warnings.simplefilter('error')
+        warnings.simplefilter('error', UserWarning)
+        warnings.filterwarnings('error', module='deepcnn')
         plot.use_book_style()
         yield
     assert not plt.get_fignums(), '图没有关，笔记本会再显示一次'

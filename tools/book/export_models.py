@@ -95,7 +95,8 @@ def main(arguments: list[str]) -> int:
             print(f'与章节不一致：{names}。请运行 make models', file=sys.stderr)
         return 1 if drifted else 0
     for name in drifted:
-        (MODELS / f'{name}.py').write_text(sources[name], encoding='utf-8')
+        path = MODELS / f'{name}.py'
+        path.write_text(sources[name], encoding='utf-8', newline='\n')
         print(f'已更新 deepcnn/models/{name}.py')
     return 0
 

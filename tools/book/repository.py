@@ -114,7 +114,7 @@ def main(arguments: list[str], root: Path = ROOT) -> int:
         print(error, file=sys.stderr)
         return 1
     for path, text in changed.items():
-        path.write_text(text, encoding='utf-8')
+        path.write_text(text, encoding='utf-8', newline='\n')
         print(f'已更新 {path.relative_to(root).as_posix()}')
     config = yaml.safe_load((root / CONFIG).read_text(encoding='utf-8'))
     url = config['repository']['url']

@@ -312,14 +312,14 @@ def peak_memory(row: Row, device: torch.device) -> Iterator[None]:
 def reset_resident_peak() -> None:
     clear = Path('/proc/self/clear_refs')
     if clear.exists():
-        clear.write_text('5')  # 5：把峰值 VmHWM 重置为现值
+        clear.write_text('5', encoding='utf-8')  # 5：把峰值 VmHWM 重置为现值
 
 
 def resident_peak() -> int | None:
     status = Path('/proc/self/status')
     if not status.exists():
         return None
-    for line in status.read_text().splitlines():
+    for line in status.read_text(encoding='utf-8').splitlines():
         if line.startswith('VmHWM:'):
             return int(line.split()[1]) * 1024
     return None

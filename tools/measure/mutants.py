@@ -58,7 +58,7 @@ PRELOADED = (
 )
 FIELDS = {'file', 'old', 'new', 'tests', 'why'}
 SECONDS = 120  # 一个改动最多跑多久；改出死循环也算被发现
-PASSED, FAILED, TIMED_OUT = 0, 1, -signal.SIGKILL
+PASSED, FAILED, TIMED_OUT = 0, 1, -9  # -9：被 SIGKILL 结束
 KILLED, SURVIVED, STALE, BROKEN = '被发现', '没有被发现', '过时', '出错'
 
 
@@ -249,6 +249,8 @@ def main(arguments: list[str]) -> int:
         if options.list:
             print(*mutants, sep='\n')
             return 0
+        if not hasattr(os, 'fork'):
+            raise ListError('要靠 fork 分出进程，Windows 没有：请在 WSL 里运行')
         counts = run_all(mutants)
     except (ListError, OSError) as error:
         print(error, file=sys.stderr)

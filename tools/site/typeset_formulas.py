@@ -98,7 +98,7 @@ def main(arguments: list[str]) -> int:
         print(error, file=sys.stderr)
         return 1
     text = json.dumps(compact(rendered), ensure_ascii=False, indent=0)
-    TARGET.write_text(text + '\n', encoding='utf-8')
+    TARGET.write_text(text + '\n', encoding='utf-8', newline='\n')
     print(f'已排好 {len(rendered)} 个公式，写入 {TARGET.relative_to(ROOT)}')
     return 0
 
