@@ -8,6 +8,7 @@ import torch
 
 from deepcnn.data import Dataset, ImageSet, pixel_statistics, plan_epoch, train_batches
 from deepcnn.data.batches import EpochPlan, draw_boxes, erase, prepare
+from deepcnn.data.batches import test_batches as unaugmented
 
 HEIGHT, WIDTH, CPU = 9, 7, torch.device('cpu')
 
@@ -98,6 +99,15 @@ def test_rectangles_are_drawn_as_the_recorded_curves_need() -> None:
         height = (area * aspect) ** 0.5 if chosen < 0.5 else 0.0
         expected = [top, left, height, (area / aspect) ** 0.5]
         assert boxes[index].tolist() == pytest.approx(expected, rel=1e-4)
+
+
+def test_images_for_testing_are_only_resized_and_normalized() -> None:
+    data = colourful(10)
+    batches = list(unaugmented(data, WIDTH, batch_size=4))
+    assert [len(y) for _, y in batches] == [4, 4, 2]
+    X, y = (torch.cat(parts) for parts in zip(*batches, strict=True))
+    assert torch.equal(X, prepare(data.test.images, WIDTH, data))
+    assert torch.equal(y, data.test.labels)
 
 
 def smooth(height: int, width: int) -> Dataset:
