@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
 
 from deepcnn.data import Dataset, ImageSet, pixel_statistics, plan_epoch, train_batches
-from deepcnn.data.batches import EpochPlan, draw_boxes, prepare
+from deepcnn.data.batches import EpochPlan, draw_boxes, erase, prepare
+from deepcnn.data.batches import test_batches as unaugmented
 
 HEIGHT, WIDTH, CPU = 9, 7, torch.device('cpu')
 
@@ -101,6 +101,15 @@ def test_rectangles_are_drawn_as_the_recorded_curves_need() -> None:
         assert boxes[index].tolist() == pytest.approx(expected, rel=1e-4)
 
 
+def test_images_for_testing_are_only_resized_and_normalized() -> None:
+    data = colourful(10)
+    batches = list(unaugmented(data, WIDTH, batch_size=4))
+    assert [len(y) for _, y in batches] == [4, 4, 2]
+    X, y = (torch.cat(parts) for parts in zip(*batches, strict=True))
+    assert torch.equal(X, prepare(data.test.images, WIDTH, data))
+    assert torch.equal(y, data.test.labels)
+
+
 def smooth(height: int, width: int) -> Dataset:
     """一张斜着变亮的图像：放大之后每个像素都能手算。"""
     rows, columns = torch.arange(height)[:, None], torch.arange(width)
@@ -118,9 +127,17 @@ def test_enlarging_keeps_the_centres_of_the_pixels() -> None:
 
 
 def test_an_image_is_smoothed_when_only_its_longer_side_shrinks() -> None:
-    data = smooth(8, 4)
-    checks = torch.tensor([0, 200], dtype=torch.uint8).repeat(4)[:, None].expand(8, 4)
-    part = ImageSet(checks[None, None].contiguous(), torch.zeros(1).long())
-    X: Tensor = prepare(part.images, 4, replace(data, train=part, test=part))
-    # 8 行缩成 4 行：每行取四行，权重 1、3、3、1（边上的只有 3、3、1），黑白各占一半上下。
-    assert X[0, 0, 1:3].flatten().tolist() == pytest.approx([100] * 8, abs=1)
+    """12 行缩成 4 行：每三行有一行亮。不先滤掉高频的话，取到的恰好都是亮的那一行。"""
+    rows = torch.tensor([0, 240, 0], dtype=torch.uint8).repeat(4)[:, None]
+    part = ImageSet(rows.repeat(1, 4)[None, None], torch.zeros(1).long())
+    X = prepare(part.images, 4, replace(smooth(4, 4), train=part, test=part))
+    # 三角形的权重 1、2、3、2、1，除以 9：亮的一行占三分之一。
+    assert X[0, 0, 1:3].flatten().tolist() == pytest.approx([80] * 8, abs=1)
+
+
+def test_a_rectangle_at_the_very_end_stays_inside() -> None:
+    images = torch.zeros(1, 1, 10, 10, dtype=torch.uint8)
+    erased = erase(images, torch.tensor([[1.0, 1.0, 0.4, 0.3]]), (9,))
+    expected = images.clone()
+    expected[..., 6:, 7:] = 9
+    assert torch.equal(erased, expected)
