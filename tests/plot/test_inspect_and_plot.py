@@ -17,8 +17,8 @@ from deepcnn import plot
 from deepcnn.anatomy.layers import capture, layer_table
 from deepcnn.models.nin import nin
 from deepcnn.models.resnet import resnet18
+from deepcnn.plot.chinese_font import FONT
 from deepcnn.plot.mosaic import Mosaic
-from deepcnn.plot.style import FONT
 
 CHAPTERS = Path(__file__).resolve().parents[2] / 'chapters'
 matplotlib.use('Agg')
