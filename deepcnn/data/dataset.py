@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from deepcnn.given_numbers import finite_numbers, whole_number
+
 
 @dataclass(frozen=True)
 class ImageSet:
@@ -33,11 +35,14 @@ class ImageSet:
         return len(self.labels)
 
     def first(self, count: int | None) -> 'ImageSet':
-        """返回前 ``count`` 张（None 为全部）。"""
+        """返回前 ``count`` 张（None 为全部）；不是正整数时抛出 ValueError。"""
+        if count is not None:
+            count = whole_number('张数', count, 1)
         return ImageSet(self.images[:count], self.labels[:count])
 
     def split(self, count: int) -> tuple['ImageSet', 'ImageSet']:
         """分成前 ``count`` 张与其余的；两份都不能是空的，否则抛出 ValueError。"""
+        count = whole_number('前一份的张数', count)
         if not 0 < count < len(self):
             raise ValueError(f'前一份要有 1～{len(self) - 1} 张，现在是 {count}')
         head = ImageSet(self.images[:count], self.labels[:count])
@@ -70,7 +75,8 @@ class Dataset:
     """训练集、测试集与它们的说明。
 
     ``mean``、``std`` 每个通道一个数，以 0～1 的像素值计。训练集或测试集是空的、通道数
-    不同、类别超出 ``class_names`` 时抛出 ValueError。
+    不同、类别超出 ``class_names``、标准差不大于 0 时抛出 ValueError。NumPy 的数组与列表也
+    接受，存成 Python 自己的元组。
     """
 
     name: str
@@ -81,6 +87,12 @@ class Dataset:
     std: tuple[float, ...]
 
     def __post_init__(self) -> None:
+        for name in ('mean', 'std'):
+            numbers = finite_numbers(name, getattr(self, name))
+            object.__setattr__(self, name, numbers)
+        object.__setattr__(self, 'class_names', tuple(map(str, self.class_names)))
+        if min(self.std, default=1) <= 0:
+            raise ValueError(f'{self.name} 的标准差要大于 0，现在是 {self.std}')
         channels = len(self.mean)
         for title, part in (('训练集', self.train), ('测试集', self.test)):
             if len(part) == 0:
@@ -117,6 +129,7 @@ class Dataset:
 
         挑选超参数只看验证集。均值与标准差不变。张数不合法时抛出 ValueError。
         """
+        validation_images = whole_number('validation_images', validation_images)
         train, validation = self.train.split(len(self.train) - validation_images)
         name = f'{self.name}（留出 {validation_images:,} 张验证）'
         return replace(self, name=name, train=train, test=validation)
@@ -125,6 +138,7 @@ class Dataset:
 def pixel_statistics(images: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """uint8 图像 (N, C, H, W) 每个通道的均值与标准差，像素以 0～1 计。
 
+    每个通道不到两个像素时抛出 ValueError。
     分块累加：整个训练集换成双精度要 376 MB。像素是整数，所以两个和都没有舍入。
     """
     require_images(images)
@@ -134,6 +148,10 @@ def pixel_statistics(images: Tensor) -> tuple[tuple[float, ...], tuple[float, ..
         values = part.double()
         total += values.sum((0, 2, 3))
         squares += values.square().sum((0, 2, 3))
-    count = images.numel() // images.shape[1]
+    count = images.numel() // max(images.shape[1], 1)
+    if count < 2:
+        raise ValueError(
+            f'算标准差每个通道至少要两个像素，现在的图像是 {_described(images)}'
+        )
     variance = (squares - total**2 / count) / (count - 1)
     return tuple((total / count / 255).tolist()), tuple((variance**0.5 / 255).tolist())
