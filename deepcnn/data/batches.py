@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from deepcnn.data.dataset import Dataset, require_images
+from deepcnn.data.dataset import Dataset, require_like
 from deepcnn.given_numbers import finite_number, whole_number
 
 ERASED_AREA = (0.02, 0.4)  # 擦去的面积占图像的比例
@@ -18,9 +18,10 @@ def prepare(images: Tensor, image_size: int, data: Dataset) -> Tensor:
     """把 uint8 图像 (N, C, H, W) 缩放并归一化为 float (N, C, size, size)。
 
     双线性插值，缩小时先滤掉高频（抗锯齿），与 PIL 的结果相差不超过 1 个灰度级；
-    均值、标准差取自训练集，每个通道一个。不是这样的图像抛出 ValueError。
+    均值、标准差取自训练集，每个通道一个。不是这样的图像、一张也没有或通道数与 ``data`` 不同
+    时抛出 ValueError。
     """
-    require_images(images)
+    require_like(images, data)
     image_size = whole_number('image_size', image_size, 1)
     X = images.float()
     if (image_size, image_size) != X.shape[-2:]:

@@ -42,7 +42,7 @@ class ImageSet:
 
     def split(self, count: int) -> tuple['ImageSet', 'ImageSet']:
         """分成前 ``count`` 张与其余的；两份都不能是空的，否则抛出 ValueError。"""
-        count = whole_number('前一份的张数', count)
+        count = whole_number('前一份的张数', count, None)
         if not 0 < count < len(self):
             raise ValueError(f'前一份要有 1～{len(self) - 1} 张，现在是 {count}')
         head = ImageSet(self.images[:count], self.labels[:count])
@@ -54,10 +54,15 @@ class ImageSet:
 
 def require_images(images: Tensor) -> None:
     """不是 uint8 (N, C, H, W) 的图像抛出 ValueError，写明怎样转换。"""
+    if not isinstance(images, Tensor):
+        raise ValueError(
+            f'图像应是 uint8 (N, C, H, W) 的张量，现在是 {type(images).__name__}：'
+            '请用 torch.as_tensor 转换'
+        )
     if images.dim() != 4:
         raise ValueError(
             f'图像应是 (N, C, H, W)，现在是 {_described(images)}：'
-            '单通道的请用 images.unsqueeze(1) 加上通道维'
+            '单通道的请用 images.unsqueeze(1) 加上通道维，只有一张的用 image.unsqueeze(0)'
         )
     if images.dtype != torch.uint8:
         raise ValueError(
@@ -133,6 +138,18 @@ class Dataset:
         train, validation = self.train.split(len(self.train) - validation_images)
         name = f'{self.name}（留出 {validation_images:,} 张验证）'
         return replace(self, name=name, train=train, test=validation)
+
+
+def require_like(images: Tensor, data: Dataset) -> None:
+    """不是至少一张 uint8 (N, C, H, W)，或通道数与 ``data`` 不同的图像抛出 ValueError。"""
+    require_images(images)
+    if len(images) == 0:
+        raise ValueError('图像是空的：至少要一张')
+    if images.shape[1] != len(data.mean):
+        raise ValueError(
+            f'图像有 {images.shape[1]} 个通道，{data.name} 却有 {len(data.mean)} 个：'
+            '请先转换成一样的'
+        )
 
 
 def pixel_statistics(images: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
