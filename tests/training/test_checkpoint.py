@@ -361,3 +361,25 @@ def test_a_run_written_by_the_loop_is_a_run(saved: bytes, tmp_path: Path) -> Non
     run = Run(**Checkpoint(path).load()['run'])
     assert len(run.test_accuracy) == 1 and run.seconds > 0
     assert loop.Run is Run
+
+
+def test_random_numbers_of_the_training_gpu_alone_are_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """断点可以在显卡块数不同的机器上接着做：只存训练用的那一块的状态。"""
+    kept = {}
+    gpu = torch.device('cuda', 1)
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
+    monkeypatch.setattr(torch.cuda, 'get_rng_state', lambda one: f'{one} 的状态')
+    monkeypatch.setattr(
+        torch.cuda, 'set_rng_state', lambda state, one: kept.update({one: state})
+    )
+    monkeypatch.setattr(loop.Session, 'device', property(lambda self: gpu))
+    net = small_net()
+    optimizer = loop.make_optimizer(net, RECIPE, CPU)
+    schedule = loop.make_schedule(optimizer, RECIPE, 3)
+    session = loop.Session(net, optimizer, schedule, Run(0))
+    state = session.state()
+    assert state['random']['cuda'] == 'cuda:1 的状态'
+    session.restore(state)
+    assert kept == {gpu: 'cuda:1 的状态'}
