@@ -254,7 +254,7 @@ def build(arguments: list[str]) -> None:
 def test(arguments: list[str]) -> None:
     variables = test_variables()
     build([])
-    python = prepare('test')
+    python = prepare('notebook')  # 笔记本也在真的 JupyterLab 里打开来看
     execute(python, 'tools/book/export_models.py', '--check')
     execute(python, '-m', 'ruff', 'check', '.')
     execute(
