@@ -129,6 +129,17 @@ def test_layer_table_looks_in_evaluation_mode_and_puts_it_back() -> None:
     assert all(parameter.grad is None for parameter in net.parameters())
 
 
+def test_a_stage_without_parameters_is_listed() -> None:
+    stages = nn.Sequential(
+        nn.Sequential(nn.MaxPool2d(2), nn.ReLU()), nn.Conv2d(4, 3, 1)
+    )
+    net = Network('pooled', nn.Conv2d(1, 4, 1), stages, nn.Flatten(), 8)
+    rows = layer_table(net, 8).rows
+    assert [(row.name, row.parameters) for row in rows[:3]] == [
+        ('stem', 8), ('stages.0', 0), ('stages.1', 15),
+    ]  # fmt: skip
+
+
 def test_hand_counted_macs_of_nin() -> None:
     first_conv = 11 * 11 * 1 * 96 * 54 * 54
     pixelwise = 2 * 96 * 96 * 54 * 54

@@ -246,6 +246,36 @@ def test_a_full_disk_leaves_the_earlier_checkpoint(
     assert one.path.read_bytes() == saved
 
 
+def test_a_checkpoint_is_replaced_not_written_over(tmp_path: Path) -> None:
+    """写新的一半时进程被杀死，旧的还完整：它的那一份文件从不改写。"""
+    one, earlier = Checkpoint(tmp_path / 'one.pt'), tmp_path / 'earlier.pt'
+    one.save({'epoch': torch.tensor(1)})
+    os.link(one.path, earlier)
+    one.save({'epoch': torch.tensor(2)})
+    assert one.load() == {'epoch': 2}
+    assert Checkpoint(earlier).load() == {'epoch': 1}
+
+
+class Harmful:
+    """读回时执行命令的对象。"""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple:
+        return Path.touch, (self.path,)
+
+
+def test_a_checkpoint_cannot_run_code(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one = Checkpoint(tmp_path / 'one.pt')
+    one.save({'run': Harmful(tmp_path / 'touched')})
+    assert one.load() is None
+    assert '读不了' in capsys.readouterr().out
+    assert not (tmp_path / 'touched').exists()
+
+
 # ---- 断点属于谁 ---------------------------------------------------------------
 
 
@@ -315,6 +345,13 @@ def test_checkpoint_belongs_to_the_code_that_computed_it(
 
     monkeypatch.setattr(checkpoint, 'syntax_of', edited)
     assert name_of(digits) != before
+
+
+def test_the_code_that_computes_a_training_is_listed() -> None:
+    """``loop`` 所用的、能改变结果的每个文件；只管显示与存盘的不在内。"""
+    assert {path.stem for path in TRAINING_CODE} == {
+        'batches', 'cpu_speedups', 'evaluation', 'hardware', 'loop', 'optimization',
+    }  # fmt: skip
 
 
 def test_comments_and_docstrings_of_the_training_code_do_not_count() -> None:
