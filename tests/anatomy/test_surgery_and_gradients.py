@@ -171,3 +171,21 @@ def test_gradients_are_those_of_the_mean_loss_in_the_mode_of_the_network() -> No
     for name in once:
         torch.testing.assert_close(once[name], twice[name])
         assert once[name].min() >= 0
+
+
+def test_a_layer_in_two_places_is_replaced_in_both_by_one() -> None:
+    shared = nn.ReLU()
+    net = nn.Sequential(shared, nn.Linear(2, 2), shared, nn.ReLU())
+    replace_modules(net, nn.ReLU, nn.Sigmoid)
+    assert [type(layer) for layer in net] == [
+        nn.Sigmoid, nn.Linear, nn.Sigmoid, nn.Sigmoid,
+    ]  # fmt: skip
+    assert net[0] is net[2] is not net[3]
+
+
+def test_every_kind_of_dropout_is_set_and_a_network_without_is_refused() -> None:
+    net = nn.Sequential(nn.Conv2d(1, 4, 3), nn.Dropout2d(0.2), nn.Dropout(0.5))
+    set_dropout(net, 0.25)
+    assert [layer.p for layer in net[1:]] == [0.25, 0.25]
+    with pytest.raises(ValueError, match='没有丢弃层：只有 ReLU、Sequential'):
+        set_dropout(nn.Sequential(nn.ReLU()), 0.5)
