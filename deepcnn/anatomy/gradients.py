@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from deepcnn.anatomy.layers import capture
+from deepcnn.given_numbers import finite_number
 
 LAYERS = (nn.Conv2d, nn.Linear)
 
@@ -34,7 +35,7 @@ def weight_gradients(net: nn.Module, X: Tensor, y: Tensor) -> dict[str, Tensor]:
 
 def share_below(values: Tensor, threshold: float) -> float:
     """小于 ``threshold`` 的占几成，0～1；``threshold`` 不大于 0 时抛出 ValueError。"""
-    if not threshold > 0:
+    if not finite_number('threshold', threshold) > 0:
         raise ValueError(f'threshold 必须大于 0，现在是 {threshold}')
     return (values < threshold).float().mean().item()
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
+from deepcnn.given_numbers import whole_number
 from deepcnn.models.network import Network
 from deepcnn.training.evaluation import evaluating
 
@@ -123,7 +124,8 @@ class _Measured:
 def _measure(net: nn.Module, image_size: int, in_channels: int) -> _Measured:
     measured = _Measured()
     one = next(chain(net.parameters(), net.buffers()), torch.empty(0))
-    shape = (1, in_channels, image_size, image_size)
+    size = whole_number('image_size', image_size, 1)
+    shape = (1, whole_number('in_channels', in_channels, 1), size, size)
     images = torch.zeros(shape, device=one.device, dtype=one.dtype)
     fast = torch.backends.mha.get_fastpath_enabled()
     with ExitStack() as undo, evaluating(net):

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from deepcnn.anatomy.choice import Choice, complete
+from deepcnn.given_numbers import whole_number
 
 CHOICES = {
     'image_size': Choice('输入边长', range(1, 257), 13),
@@ -30,6 +31,8 @@ class Window:
     padding: int = 0
 
     def __post_init__(self) -> None:
+        for name, value in list(vars(self).items()):
+            object.__setattr__(self, name, whole_number(name, value, None))
         if self.kernel_size < 1 or self.stride < 1:
             raise ValueError(
                 f'窗口与步幅至少是 1，现在是 {self.kernel_size} 和 {self.stride}'
@@ -60,6 +63,7 @@ def view_layers(image_size: int, windows: Sequence[Window]) -> tuple[LayerView, 
 
     某一层的输入（连同填充）不到一个窗口时抛出 ValueError。
     """
+    image_size = whole_number('image_size', image_size, None)
     if image_size < 1:
         raise ValueError(f'输入边长至少是 1，现在是 {image_size}')
     views = [LayerView(image_size, 1, 1, 0.0)]
@@ -89,7 +93,7 @@ def seen_units(windows: Sequence[Window], unit: int) -> list[tuple[int, int]]:
 
     从输入开始排列，最后一项是它自己。超出 0～边长−1 的部分是填充。
     """
-    first = last = unit
+    first = last = whole_number('unit', unit)
     seen = [(first, last)]
     for window in reversed(windows):
         first = first * window.stride - window.padding

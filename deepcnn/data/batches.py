@@ -7,7 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from deepcnn.data.dataset import Dataset, require_images
+from deepcnn.data.dataset import Dataset, require_like
+from deepcnn.given_numbers import finite_number, whole_number
 
 ERASED_AREA = (0.02, 0.4)  # 擦去的面积占图像的比例
 ERASED_ASPECT = 10 / 3  # 矩形的高宽比不超过它，也不小于它的倒数
@@ -17,20 +18,34 @@ def prepare(images: Tensor, image_size: int, data: Dataset) -> Tensor:
     """把 uint8 图像 (N, C, H, W) 缩放并归一化为 float (N, C, size, size)。
 
     双线性插值，缩小时先滤掉高频（抗锯齿），与 PIL 的结果相差不超过 1 个灰度级；
-    均值、标准差取自训练集，每个通道一个。不是这样的图像抛出 ValueError。
+    均值、标准差取自训练集，每个通道一个。不是这样的图像、一张也没有或通道数与 ``data`` 不同
+    时抛出 ValueError。
     """
-    require_images(images)
+    require_like(images, data)
+    image_size = whole_number('image_size', image_size, 1)
     X = images.float()
     if (image_size, image_size) != X.shape[-2:]:
         shrinking = image_size < max(X.shape[-2:])
         X = F.interpolate(
             X, (image_size, image_size), mode='bilinear', antialias=shrinking
         )
+    mean, std = _statistics(data)
+    return (X - mean.to(X)) / std.to(X)
+
+
+def restore(X: Tensor, data: Dataset) -> Tensor:
+    """``prepare`` 的归一化倒过来：float (N, C, H, W)，像素在 0～1 之间，给人看。"""
+    mean, std = _statistics(data)
+    return ((X * std.to(X) + mean.to(X)) / 255).clamp(0, 1)
+
+
+def _statistics(data: Dataset) -> tuple[Tensor, Tensor]:
+    """各通道的均值与标准差，像素以 0～255 计，双精度 (C, 1, 1)。"""
     mean, std = (
         255 * torch.tensor(values, dtype=torch.float64).view(-1, 1, 1)
         for values in (data.mean, data.std)
     )
-    return (X - mean.to(X)) / std.to(X)
+    return mean, std
 
 
 def augment(images: Tensor, mirrored: Tensor, offset: Tensor) -> Tensor:
@@ -94,8 +109,11 @@ def plan_epoch(
 ) -> EpochPlan:
     """在 CPU 上抽好一轮的随机数再一次搬到设备：CPU 与 GPU 的顺序因此相同。
 
-    擦除的随机数最后抽，所以用不用它，顺序、翻转和平移都不变。
+    擦除的随机数最后抽，所以用不用它，顺序、翻转和平移都不变。数不合法时抛出 ValueError。
     """
+    count, seed = whole_number('count', count), whole_number('seed', seed)
+    epoch, shift = whole_number('epoch', epoch), whole_number('shift', shift)
+    erasing = finite_number('erasing', erasing)
     generator = torch.Generator().manual_seed(seed * 100_003 + epoch)
     order = torch.randperm(count, generator=generator)
     mirrored = torch.rand(count, generator=generator) < (0.5 if flip else 0.0)
@@ -127,6 +145,7 @@ def train_batches(
     """
     augmenting = bool(plan.mirrored.any()) or bool(plan.offset.any())
     average = tuple(round(255 * value) for value in data.mean)  # 擦去的地方涂成它
+    batch_size = whole_number('batch_size', batch_size, 1)
     for start in range(0, len(plan.order) - batch_size + 1, batch_size):
         rows = slice(start, start + batch_size)
         which = plan.order[rows]
@@ -142,6 +161,7 @@ def test_batches(
     data: Dataset, image_size: int, batch_size: int = 500
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """依次给出测试集的 X float (n, C, size, size) 与 y int64 (n,)，不增广。"""
+    batch_size = whole_number('batch_size', batch_size, 1)
     for start in range(0, len(data.test), batch_size):
         rows = slice(start, start + batch_size)
         yield prepare(data.test.images[rows], image_size, data), data.test.labels[rows]

@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from deepcnn.given_numbers import finite_numbers, whole_number
+
 
 @dataclass(frozen=True)
 class ImageSet:
@@ -33,11 +35,14 @@ class ImageSet:
         return len(self.labels)
 
     def first(self, count: int | None) -> 'ImageSet':
-        """返回前 ``count`` 张（None 为全部）。"""
+        """返回前 ``count`` 张（None 为全部）；不是正整数时抛出 ValueError。"""
+        if count is not None:
+            count = whole_number('张数', count, 1)
         return ImageSet(self.images[:count], self.labels[:count])
 
     def split(self, count: int) -> tuple['ImageSet', 'ImageSet']:
         """分成前 ``count`` 张与其余的；两份都不能是空的，否则抛出 ValueError。"""
+        count = whole_number('前一份的张数', count, None)
         if not 0 < count < len(self):
             raise ValueError(f'前一份要有 1～{len(self) - 1} 张，现在是 {count}')
         head = ImageSet(self.images[:count], self.labels[:count])
@@ -49,10 +54,15 @@ class ImageSet:
 
 def require_images(images: Tensor) -> None:
     """不是 uint8 (N, C, H, W) 的图像抛出 ValueError，写明怎样转换。"""
+    if not isinstance(images, Tensor):
+        raise ValueError(
+            f'图像应是 uint8 (N, C, H, W) 的张量，现在是 {type(images).__name__}：'
+            '请用 torch.as_tensor 转换'
+        )
     if images.dim() != 4:
         raise ValueError(
             f'图像应是 (N, C, H, W)，现在是 {_described(images)}：'
-            '单通道的请用 images.unsqueeze(1) 加上通道维'
+            '单通道的请用 images.unsqueeze(1) 加上通道维，只有一张的用 image.unsqueeze(0)'
         )
     if images.dtype != torch.uint8:
         raise ValueError(
@@ -70,7 +80,8 @@ class Dataset:
     """训练集、测试集与它们的说明。
 
     ``mean``、``std`` 每个通道一个数，以 0～1 的像素值计。训练集或测试集是空的、通道数
-    不同、类别超出 ``class_names`` 时抛出 ValueError。
+    不同、类别超出 ``class_names``、标准差不大于 0 时抛出 ValueError。NumPy 的数组与列表也
+    接受，存成 Python 自己的元组。
     """
 
     name: str
@@ -81,6 +92,12 @@ class Dataset:
     std: tuple[float, ...]
 
     def __post_init__(self) -> None:
+        for name in ('mean', 'std'):
+            numbers = finite_numbers(name, getattr(self, name))
+            object.__setattr__(self, name, numbers)
+        object.__setattr__(self, 'class_names', tuple(map(str, self.class_names)))
+        if min(self.std, default=1) <= 0:
+            raise ValueError(f'{self.name} 的标准差要大于 0，现在是 {self.std}')
         channels = len(self.mean)
         for title, part in (('训练集', self.train), ('测试集', self.test)):
             if len(part) == 0:
@@ -117,14 +134,28 @@ class Dataset:
 
         挑选超参数只看验证集。均值与标准差不变。张数不合法时抛出 ValueError。
         """
+        validation_images = whole_number('validation_images', validation_images)
         train, validation = self.train.split(len(self.train) - validation_images)
         name = f'{self.name}（留出 {validation_images:,} 张验证）'
         return replace(self, name=name, train=train, test=validation)
 
 
+def require_like(images: Tensor, data: Dataset) -> None:
+    """不是至少一张 uint8 (N, C, H, W)，或通道数与 ``data`` 不同的图像抛出 ValueError。"""
+    require_images(images)
+    if len(images) == 0:
+        raise ValueError('图像是空的：至少要一张')
+    if images.shape[1] != len(data.mean):
+        raise ValueError(
+            f'图像有 {images.shape[1]} 个通道，{data.name} 却有 {len(data.mean)} 个：'
+            '请先转换成一样的'
+        )
+
+
 def pixel_statistics(images: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """uint8 图像 (N, C, H, W) 每个通道的均值与标准差，像素以 0～1 计。
 
+    每个通道不到两个像素时抛出 ValueError。
     分块累加：整个训练集换成双精度要 376 MB。像素是整数，所以两个和都没有舍入。
     """
     require_images(images)
@@ -134,6 +165,10 @@ def pixel_statistics(images: Tensor) -> tuple[tuple[float, ...], tuple[float, ..
         values = part.double()
         total += values.sum((0, 2, 3))
         squares += values.square().sum((0, 2, 3))
-    count = images.numel() // images.shape[1]
+    count = images.numel() // max(images.shape[1], 1)
+    if count < 2:
+        raise ValueError(
+            f'算标准差每个通道至少要两个像素，现在的图像是 {_described(images)}'
+        )
     variance = (squares - total**2 / count) / (count - 1)
     return tuple((total / count / 255).tolist()), tuple((variance**0.5 / 255).tolist())

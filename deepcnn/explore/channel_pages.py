@@ -7,7 +7,7 @@ from torch import Tensor
 
 from deepcnn.anatomy.choice import Choice, complete
 from deepcnn.anatomy.layers import capture
-from deepcnn.data.batches import prepare
+from deepcnn.data.batches import prepare, restore
 from deepcnn.data.dataset import Dataset
 from deepcnn.models.network import Network
 from deepcnn.training.evaluation import evaluating
@@ -20,7 +20,8 @@ SCALES = (SHARED, SEPARATE, WHOLE)
 
 @dataclass(frozen=True)
 class ChannelPage:
-    """image (1, S, S)；maps (n, H, W) 是从 ``first`` 起的通道，共 ``total`` 个。
+    """image (C, S, S) 是缩放后的输入，0～1；maps (n, H, W) 是从 ``first`` 起的通道，共
+    ``total`` 个。
 
     ``limits`` (n, 2) 是每幅图的色标范围；有负值时两端对称，否则从 0 开始。
     """
@@ -49,7 +50,7 @@ def stage_names(net: Network) -> tuple[str, ...]:
 
 @torch.no_grad()
 def stage_maps(net: Network, X: Tensor) -> dict[str, Tensor]:
-    """X (1, 1, S, S) 在各阶段之后的特征图 (C, H, W)，在 CPU 上；网络与原来一样。"""
+    """X (1, C, S, S) 在各阶段之后的特征图 (C, H, W)，在 CPU 上；网络与原来一样。"""
     device = next(net.parameters()).device
     with evaluating(net), capture(net, *stage_names(net)) as maps:
         net(X.to(device))
@@ -86,7 +87,7 @@ def channel_page(
         stage=values['stage'],
         image_index=index,
         class_name=data.class_names[int(data.test.labels[index])],
-        image=X[0].cpu(),
+        image=restore(X, data)[0].cpu(),
         maps=shown,
         first=first,
         total=len(maps),

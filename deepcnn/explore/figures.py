@@ -11,6 +11,7 @@ from matplotlib.patches import Rectangle
 from deepcnn.anatomy.configurations import Cost
 from deepcnn.anatomy.windows import LayerView, Window, seen_units, view_layers
 from deepcnn.explore.channel_pages import SEPARATE, ChannelPage
+from deepcnn.plot.images import pictures
 from deepcnn.plot.mosaic import ONE_LINE, TWO_LINES, Mosaic
 from deepcnn.plot.style import stamp
 
@@ -198,7 +199,7 @@ def channel_figure(page: ChannelPage, scale: str, provenance: str = '') -> Figur
     fig = plt.figure(figsize=(9.5, 1.2 * rows + 0.9), layout='constrained')
     left, right = fig.subfigures(1, 2, width_ratios=(2, COLUMNS))
     axes = left.subplots()
-    axes.imshow(page.image[0].float().numpy(), cmap='gray')
+    axes.imshow(pictures(page.image[None])[0], cmap='gray')
     axes.set_title(f'图像 {page.image_index}：{page.class_name}', fontsize=9)
     axes.axis('off')
     maps_axes = right.subplots()

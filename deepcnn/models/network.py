@@ -11,8 +11,8 @@ class Network(nn.Module):
 
     形状：X 为 (N, C, H, W)，返回未归一化的类别得分 (N, num_classes)。
 
-    图像小于 ``smallest_input``，或网络带固定大小的全连接层而边长不等于
-    ``image_size`` 时，抛出 ValueError。
+    图像的通道数不是 ``in_channels``，小于 ``smallest_input``，或网络带固定大小的全连接层
+    而边长不等于 ``image_size`` 时，抛出 ValueError。
     """
 
     def __init__(
@@ -37,7 +37,25 @@ class Network(nn.Module):
         """边长 ``size`` 小于下限时抛出 ValueError，消息里称这个网络为 ``title``。"""
         require_image_size(title, size, self.smallest_input)
 
+    @property
+    def in_channels(self) -> int | None:
+        """输入要几个通道；第一层不是卷积层时看不出来，返回 None。"""
+        leaves = (one for one in self.stem.modules() if not any(one.children()))
+        first = next(leaves, None)
+        return first.in_channels if isinstance(first, nn.Conv2d) else None
+
+    def require_channels(self, channels: int) -> None:
+        """图像有 ``channels`` 个通道，而网络要的不是这么多时，抛出 ValueError。"""
+        expected = self.in_channels
+        if expected is not None and channels != expected:
+            raise ValueError(
+                f'{self.name} 是按 {expected} 个通道的图像建的，现在的图像有 {channels} 个：'
+                f'请用 in_channels={channels} 重新构造'
+            )
+
     def forward(self, X: Tensor) -> Tensor:
+        if not torch.compiler.is_compiling():
+            self.require_channels(X.shape[1])
         height, width = X.shape[-2:]
         require_image_size(self.name, min(height, width), self.smallest_input)
         if self.image_size and (height, width) != (self.image_size, self.image_size):

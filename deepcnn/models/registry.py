@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 
+from deepcnn.given_numbers import whole_number
 from deepcnn.models import alexnet, densenet, googlenet, nin, resnet, vgg
 from deepcnn.models.network import Network, require_image_size
 
@@ -49,12 +50,10 @@ def create(
     """
     if name not in BUILDERS:
         raise ValueError(f'没有叫 {name!r} 的网络：请从 {"、".join(BUILDERS)} 中选一个')
-    numbers = {'in_channels': in_channels, 'num_classes': num_classes}
+    in_channels = whole_number('in_channels', in_channels, 1)
+    num_classes = whole_number('num_classes', num_classes, 1)
     if image_size is not None:
-        numbers['image_size'] = image_size
-    for title, value in numbers.items():
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise ValueError(f'{title} 要是正整数，现在是 {value!r}')
+        image_size = whole_number('image_size', image_size, 1)
     net = BUILDERS[name](in_channels, num_classes, image_size)
     if image_size is not None:
         require_image_size(name, image_size, net.smallest_input)

@@ -1,5 +1,6 @@
 """全书的图：函数返回图，由笔记本决定何时显示。"""
 
+from deepcnn.plot.chinese_font import install_chinese_font
 from deepcnn.plot.comparison import (
     accuracy_scatter,
     disagreement_grid,
@@ -24,3 +25,5 @@ __all__ = [
     'mean_curves', 'others_said', 'paired_bars', 'show_images', 'stamp',
     'training_curves', 'use_book_style',
 ]  # fmt: skip
+
+install_chinese_font()

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 from torch import Tensor
 
+from deepcnn.plot.images import pictures
 from deepcnn.plot.style import stamp
 from deepcnn.records.agreement import UNDECIDED
 from deepcnn.records.comparison import Record
@@ -126,9 +127,10 @@ def disagreement_grid(
 ) -> Figure:
     """每个网络一行：只有它答对的前几张图像；上方是真实类别，下方是另外几个的说法。
 
-    形状：images uint8 (N, 1, H, W)，labels 与 answers 的每一项 int64 (N,)，alone 的每
-    一项是图像的序号。
+    形状：images uint8 (N, 1, H, W) 或 (N, 3, H, W)，labels 与 answers 的每一项
+    int64 (N,)，alone 的每一项是图像的序号。
     """
+    shown = pictures(images)
     fig, grid = plt.subplots(
         len(alone), columns, figsize=(8, 1.95 * len(alone)), squeeze=False,
         layout='constrained',
@@ -141,7 +143,7 @@ def disagreement_grid(
         for axes in row:
             axes.set_axis_off()
         for axes, index in zip(row, indices.tolist(), strict=False):
-            axes.imshow(images[index, 0].cpu().numpy(), cmap='gray')
+            axes.imshow(shown[index], cmap='gray')
             axes.set_title(class_names[int(labels[index])], fontsize=10, pad=2)
             axes.text(
                 0.5, -0.03, others_said(answers, title, index, class_names),

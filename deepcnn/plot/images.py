@@ -7,10 +7,12 @@ from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
+import torch
 from matplotlib.colors import Normalize, TwoSlopeNorm
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from deepcnn.given_numbers import whole_number
 from deepcnn.plot.mosaic import ONE_LINE, Mosaic
 from deepcnn.plot.style import stamp
 
@@ -18,28 +20,49 @@ from deepcnn.plot.style import stamp
 def show_images(
     images: Tensor, titles: Sequence[str], provenance: str = '', columns: int = 8
 ) -> Figure:
-    """排成网格显示灰度图像 (N, 1, H, W)，每张上方写 ``titles`` 里的一项。"""
-    if len(images) != len(titles):
-        raise ValueError(f'图像有 {len(images)} 张，标题却有 {len(titles)} 个')
-    columns = min(columns, len(images))
-    rows = -(-len(images) // columns)
+    """排成网格显示图像，每张上方写 ``titles`` 里的一项，一行 ``columns`` 张。
+
+    ``images`` 是 (N, C, H, W)，C 为 1（灰度）或 3（彩色）；也可以是灰度的 (N, H, W)。
+    怎样显示见 ``pictures``。形状不是这样、一张也没有或张数与标题不符时抛出 ValueError。
+    """
+    shown = pictures(images)
+    if len(shown) != len(titles):
+        raise ValueError(f'图像有 {len(shown)} 张，标题却有 {len(titles)} 个：要一样多')
+    columns = min(whole_number('columns', columns, 1), len(shown))
+    rows = -(-len(shown) // columns)
     fig, axes = plt.subplots(figsize=(1.1 * columns, 1.35 * rows), layout='constrained')
     mosaic = Mosaic(axes, rows, columns, title_height=0.2, title_size=10, gap=0.22)
-    for index, (image, title) in enumerate(zip(images, titles, strict=True)):
-        mosaic.draw(index, image[0].float().cpu().numpy(), title, cmap='gray')
+    for index, (image, title) in enumerate(zip(shown, titles, strict=True)):
+        mosaic.draw(index, image, title, cmap='gray')
     return stamp(fig, provenance)
 
 
 def filters(weight: Tensor, provenance: str = '', columns: int = 16) -> Figure:
-    """画单通道卷积核 (K, 1, h, w)；全图一个对称色标，0 为白。"""
-    kernels = weight.detach().float().cpu()[:, 0].numpy()
+    """画第一层的卷积核，一行 ``columns`` 个；全图一个对称色标。
+
+    单通道的 (K, 1, h, w) 用红蓝色标，0 为白；三通道的 (K, 3, h, w) 三个通道各作红、绿、
+    蓝，0 为中灰。别的形状抛出 ValueError。
+    """
+    _require(
+        weight,
+        4,
+        '卷积核应是 (K, 1, h, w) 或 (K, 3, h, w)',
+        '请给出第一个卷积层的 weight',
+    )
+    kernels = weight.detach().float().cpu().movedim(1, -1).numpy()
+    columns = whole_number('columns', columns, 1)
     rows = -(-len(kernels) // columns)
     fig, axes = plt.subplots(
         figsize=(0.55 * columns, 0.6 * rows + 0.5), layout='constrained'
     )
     mosaic = Mosaic(axes, rows, columns)
     norm = _symmetric(kernels)
-    for index, kernel in enumerate(kernels):
+    if kernels.shape[-1] == 3:
+        for index, kernel in enumerate(norm(kernels).data):
+            mosaic.draw(index, kernel)
+        axes.set_title(f'权重的红、绿、蓝：0 为中灰，范围 ±{norm.vmax:.2g}', fontsize=9)
+        return stamp(fig, provenance)
+    for index, kernel in enumerate(kernels[..., 0]):
         image = mosaic.draw(index, kernel, cmap='RdBu_r', norm=norm)
     fig.colorbar(image, ax=axes, shrink=0.8, label='权重')
     return stamp(fig, provenance)
@@ -50,13 +73,16 @@ def feature_maps(
 ) -> Figure:
     """每层一行画特征图；最左是输入。每层一个色标，范围写在行尾的色条上。
 
-    形状：image (1, 1, S, S)，maps 的每一项 (1, C, H, W)，画前 ``channels`` 个通道。
+    形状：image (1, 1, S, S) 或彩色的 (1, 3, S, S)，maps 的每一项 (1, C, H, W)，画前
+    ``channels`` 个通道。不是这样，或一层也没有时抛出 ValueError。
     """
+    channels = whole_number('channels', channels, 1)
+    _require_maps(image, maps)
     fig, grid = plt.subplots(
         len(maps), 1, figsize=(9, 1.25 * len(maps) + 0.4), squeeze=False,
         layout='constrained',
     )  # fmt: skip
-    picture = image[0, 0].float().cpu().numpy()
+    [picture] = pictures(image)
     for axes, (name, values) in zip(grid.flat, maps.items(), strict=True):
         mosaic = Mosaic(axes, 1, channels + 1, ONE_LINE)
         mosaic.draw(0, picture, '输入', cmap='gray')
@@ -68,6 +94,57 @@ def feature_maps(
         bar = fig.colorbar(drawn, ax=axes, shrink=0.9, pad=0.01)
         bar.ax.tick_params(labelsize=7)
     return stamp(fig, provenance)
+
+
+def pictures(images: Tensor) -> list[np.ndarray]:
+    """每张图像交给 imshow 的数组：灰度的 (H, W)，彩色的 (H, W, 3)。
+
+    images (N, 1, H, W)、(N, 3, H, W) 或 (N, H, W)。灰度图由 imshow 从各自的最暗拉到最亮；
+    彩色的 uint8 与 0～1 的浮点数原样，其余（例如归一化过的）从各自的最小拉到最大。
+    """
+    if isinstance(images, Tensor) and images.dim() == 3:
+        images = images.unsqueeze(1)
+    _require(images, 4, '图像应是 (N, 1, H, W)、(N, 3, H, W) 或 (N, H, W)', '一张图像请用 '
+             'image.unsqueeze(0)，通道排在最后的请用 images.permute(0, 3, 1, 2)')  # fmt: skip
+    arrays = images.detach().cpu()
+    if images.shape[1] == 1:
+        return list(arrays[:, 0].float().numpy())
+    return [_in_colour(one) for one in arrays]
+
+
+def _in_colour(image: Tensor) -> np.ndarray:
+    """image (3, H, W) → 0～1 的 (H, W, 3)。"""
+    values = image.float() / 255 if image.dtype == torch.uint8 else image.float()
+    low, high = values.aminmax()
+    if low < 0 or high > 1:
+        values = (values - low) / (high - low).clamp(min=1e-8)
+    return values.permute(1, 2, 0).numpy()
+
+
+def _require(values: Tensor, dims: int, expected: str, remedy: str) -> None:
+    """不是 ``dims`` 维、1 或 3 个通道的张量，或是空的，抛出 ValueError。"""
+    if not isinstance(values, Tensor):
+        raise ValueError(
+            f'{expected} 的张量，现在是 {type(values).__name__}：请用 torch.as_tensor 转换'
+        )
+    if values.dim() != dims or values.shape[1] not in (1, 3):
+        raise ValueError(f'{expected}，现在是 {tuple(values.shape)}：{remedy}')
+    if values.numel() == 0:
+        raise ValueError(f'{expected}，现在是空的 {tuple(values.shape)}：至少要有一个')
+
+
+def _require_maps(image: Tensor, maps: dict[str, Tensor]) -> None:
+    """一张图像，与至少一层它的特征图；否则抛出 ValueError。"""
+    if not maps:
+        raise ValueError('一层特征图也没有：maps 是层名 → (1, C, H, W) 的字典')
+    wanted = {'输入图像': image} | maps
+    for name, values in wanted.items():
+        shape = tuple(np.shape(values))
+        if len(shape) != 4 or shape[0] != 1 or 0 in shape:
+            raise ValueError(
+                f'{name} 应是一张图像的 (1, C, H, W)，现在是 {shape}：'
+                '一批里请只取一张，例如 X[:1]；没有高和宽的层画不出特征图'
+            )
 
 
 def _symmetric(values: np.ndarray) -> TwoSlopeNorm:

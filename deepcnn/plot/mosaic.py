@@ -28,10 +28,13 @@ class Mosaic:
     def draw(
         self, index: int, image: np.ndarray, title: str = '', **colours: object
     ) -> AxesImage:
-        """在第 ``index`` 格画 (H, W) 的图，不方的图居中；``colours`` 交给 imshow。"""
+        """在第 ``index`` 格画 (H, W) 或彩色的 (H, W, 3) 的图，不方的图居中。
+
+        ``colours`` 交给 imshow。
+        """
         row, column = divmod(index, self.columns)
         x, y = column * self.pitch[0], row * self.pitch[1]
-        height, width = (side / max(image.shape) for side in image.shape)
+        height, width = (side / max(image.shape[:2]) for side in image.shape[:2])
         left, top = x + (1 - width) / 2, y + (1 - height) / 2
         extent = (left, left + width, top + height, top)
         if title:

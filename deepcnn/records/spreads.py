@@ -28,6 +28,7 @@ class Spread:
 
 def spread(values: Sequence[float]) -> Spread:
     """各种子的结果 → 平均与散布；一个数也没有时抛出 ValueError。"""
+    values = [float(one) for one in values]  # 也可以是 NumPy 的数组
     if not values:
         raise ValueError('至少要有一个种子的结果，现在一个也没有')
     return Spread(mean(values), stdev(values) if len(values) > 1 else None)

@@ -6,8 +6,8 @@ from contextlib import AbstractContextManager, contextmanager
 import torch
 from torch import Tensor, nn
 
-from deepcnn.data.batches import test_batches
-from deepcnn.data.dataset import Dataset
+from deepcnn.data.batches import prepare
+from deepcnn.data.dataset import Dataset, require_like
 from deepcnn.training.hardware import autocast, to_layout
 from deepcnn.training.memory_errors import is_out_of_memory
 from deepcnn.training.recipe import Recipe
@@ -33,15 +33,26 @@ def evaluating(net: nn.Module) -> AbstractContextManager:
 
 
 def predict(net: nn.Module, data: Dataset, recipe: Recipe) -> Tensor:
-    """返回测试集每张图像的预测类别，int64 (N,)；网络的模式不变。
+    """返回测试集每张图像的预测类别，int64 (N,)；网络的模式不变。"""
+    return predict_images(net, data.test.images, data, recipe)
 
-    每批 500 张；内存不够时减半再试，直到与训练的批量一样小。
+
+def predict_images(
+    net: nn.Module, images: Tensor, data: Dataset, recipe: Recipe
+) -> Tensor:
+    """返回任意一批图像的预测类别，int64 (N,)，与 ``images`` 在同一个设备上。
+
+    ``images`` 是 uint8 (N, C, H, W)，一张照片用 ``photo.unsqueeze(0)``；按训练时的边长与
+    ``data`` 的均值、标准差准备。形状、类型或通道数不对时抛出 ValueError。
+
+    每批 500 张；内存不够时减半再试，直到与训练的批量一样小。网络的模式不变。
     """
+    require_like(images, data)
     count = TEST_BATCH
     with evaluating(net):
         while True:
             try:
-                return predict_by(count, net, data, recipe)
+                return predict_by(count, net, images, data, recipe)
             except RuntimeError as error:
                 if not is_out_of_memory(error) or count <= recipe.batch_size:
                     raise
@@ -49,14 +60,17 @@ def predict(net: nn.Module, data: Dataset, recipe: Recipe) -> Tensor:
 
 
 @torch.inference_mode()
-def predict_by(count: int, net: nn.Module, data: Dataset, recipe: Recipe) -> Tensor:
+def predict_by(
+    count: int, net: nn.Module, images: Tensor, data: Dataset, recipe: Recipe
+) -> Tensor:
     """按网络现在的模式，每批 ``count`` 张。"""
-    device = data.test.images.device
+    device = next((one.device for one in net.parameters()), images.device)
     predictions = []
-    for X, _ in test_batches(data, recipe.image_size, count):
+    for part in images.split(count):
+        X = prepare(part.to(device), recipe.image_size, data)
         with autocast(recipe, device):
             predictions.append(net(to_layout(X, recipe)).argmax(1))
-    return torch.cat(predictions)
+    return torch.cat(predictions).to(images.device)
 
 
 def evaluate(net: nn.Module, data: Dataset, recipe: Recipe) -> float:

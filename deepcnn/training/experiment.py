@@ -48,7 +48,7 @@ def run_variants(
 ) -> list[Trial]:
     """逐个训练，每种做法先打印一行名字；正在录制时存下记录。
 
-    一种做法也没有、重名，或图像对其中一个网络太小，都在训练之前抛出 ValueError。
+    一种做法也没有、重名，或图像对其中一个网络太小、通道数不对，都在训练之前抛出 ValueError。
     """
     if not variants:
         raise ValueError('至少要给一种做法：variants 是 Variant 的列表')
@@ -57,7 +57,7 @@ def run_variants(
     if repeated:
         raise ValueError(f'做法的名字要互不相同，重复的是 {"、".join(repeated)}')
     for variant in variants:
-        require_image_size(variant)
+        require_fitting(variant, data)
     trials = []
     for variant in variants:
         print(f'—— {variant.label} ——')
@@ -86,8 +86,9 @@ def run_variant(variant: Variant, data: Dataset, profile: str | None = None) -> 
     return trial
 
 
-def require_image_size(variant: Variant) -> None:
-    """图像小于网络的下限时抛出 ValueError；不是 Network 的网络没有写明下限，不查。"""
-    check = getattr(variant.build(), 'require_side', None)
-    if check:
-        check(variant.recipe.image_size, variant.label)
+def require_fitting(variant: Variant, data: Dataset) -> None:
+    """图像小于网络的下限、通道数不对时抛出 ValueError；不是 Network 的没有写明，不查。"""
+    net = variant.build()
+    if hasattr(net, 'require_side'):
+        net.require_side(variant.recipe.image_size, variant.label)
+        net.require_channels(len(data.mean))

@@ -32,7 +32,7 @@ def grid(recipe: Recipe, **choices: Sequence) -> list[Recipe]:
     for name, values in choices.items():
         if name not in known:
             raise ValueError(f'配方里没有 {name!r} 这一项：可以用 {"、".join(known)}')
-        if not values:
+        if len(values) == 0:  # 也可以是 NumPy 的数组
             raise ValueError(f'{name} 至少要有一个值')
     combinations = product(*choices.values())
     return [

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from deepcnn.data.batches import plan_epoch, train_batches
 from deepcnn.data.dataset import Dataset
+from deepcnn.given_numbers import whole_number
 from deepcnn.records.runs import Run
 from deepcnn.training.checkpoint import Checkpoint
 from deepcnn.training.cpu_speedups import faster_small_maps, keep_freed_memory
@@ -97,6 +98,7 @@ def fit(
     TrainingDiverged；内存不够时抛出 RuntimeError，写明可以减小什么；小批量大于训练集，
     或归一化层的每个通道只有一个数时抛出 ValueError。
     """
+    seed = whole_number('seed', seed)
     steps = len(data.train) // recipe.batch_size
     if steps == 0:
         raise ValueError(

@@ -3,6 +3,7 @@
 import torch
 from torch import nn
 
+from deepcnn.given_numbers import whole_number
 from deepcnn.training.recipe import Recipe
 
 
@@ -32,7 +33,7 @@ def make_schedule(
     """
     if recipe.schedule == 'constant':
         return torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0)
-    total_steps = recipe.epochs * steps
+    total_steps = recipe.epochs * whole_number('steps', steps, 1)
     return torch.optim.lr_scheduler.OneCycleLR(
         optimizer,
         max_lr=recipe.lr,

@@ -94,3 +94,16 @@ def test_grid_shows_the_true_class_and_leaves_the_rest_empty() -> None:
     [shown] = fig.axes[0].images
     assert (shown.get_array() == images[0, 0].numpy()).all()
     assert not any(axes.images for axes in fig.axes[1:])
+
+
+def test_grid_shows_colours() -> None:
+    images = torch.randint(0, 256, (2, 3, 8, 8), dtype=torch.uint8)
+    fig = disagreement_grid(
+        images, torch.tensor([6, 0]), ANSWERS, {'甲': torch.tensor([1])},
+        FASHION_CLASSES, columns=1,
+    )  # fmt: skip
+    [shown] = fig.axes[0].images
+    assert torch.equal(
+        torch.tensor(shown.get_array() * 255).round(),
+        images[1].permute(1, 2, 0).float(),
+    )

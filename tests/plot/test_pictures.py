@@ -1,5 +1,6 @@
 """图像、特征图、卷积核与曲线怎样画；图里每个字都有字形。"""
 
+import re
 import warnings
 from pathlib import Path
 
@@ -14,8 +15,8 @@ from matplotlib.ft2font import FT2Font
 from torch import nn
 
 from deepcnn import plot
+from deepcnn.plot.chinese_font import FONT
 from deepcnn.plot.mosaic import Mosaic
-from deepcnn.plot.style import FONT
 from deepcnn.records.runs import History, Run
 
 CHAPTERS = Path(__file__).resolve().parents[2] / 'chapters'
@@ -138,3 +139,112 @@ def test_an_interrupted_seed_does_not_shorten_the_curves() -> None:
         assert [len(line.get_xdata()) for line in (mean, *seeds)] == [5, 5, 1]
         assert mean.get_ydata()[-1] == pytest.approx(last)
     plt.close(figure)
+
+
+COLOUR = torch.randint(0, 256, (2, 3, 8, 6), generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize(
+    'images',
+    [
+        COLOUR.to(torch.uint8),
+        COLOUR / 255,
+        (COLOUR / 255).double().requires_grad_(),
+    ],
+    ids=['uint8', 'float', 'double'],
+)
+def test_colour_images_are_shown_in_colour(images: torch.Tensor) -> None:
+    fig = plot.show_images(images, ['一', '二'])
+    for drawn, expected in zip(fig.axes[0].images, COLOUR, strict=True):
+        shown = np.asarray(drawn.get_array(), dtype=float)
+        assert shown == pytest.approx(expected.permute(1, 2, 0).numpy() / 255, abs=1e-6)
+        left, right, bottom, top = drawn.get_extent()
+        assert (right - left) / (bottom - top) == pytest.approx(6 / 8)
+
+
+def test_normalised_colours_are_stretched_together() -> None:
+    """三个通道一起拉伸：各拉各的，颜色就变了。"""
+    images = torch.tensor([-1.0, 0.0, 3.0]).view(1, 3, 1, 1).expand(1, 3, 4, 4)
+    [picture] = plot.images.pictures(images)
+    assert picture[0, 0] == pytest.approx([0, 0.25, 1])
+    [flat] = plot.images.pictures(torch.full((1, 3, 2, 2), -5.0))
+    assert (flat == 0).all()
+
+
+def test_grey_images_may_leave_out_the_channel() -> None:
+    images = torch.rand(3, 5, 4)
+    for given in (images, images.unsqueeze(1), (255 * images).to(torch.uint8)):
+        drawn = plot.show_images(given, 'abc').axes[0].images
+        expected = given.reshape(3, 5, 4).float().numpy()
+        for one, image in zip(drawn, expected, strict=True):
+            assert np.array_equal(one.get_array(), image)
+
+
+@pytest.mark.parametrize(
+    ('images', 'titles', 'message'),
+    [
+        (torch.rand(0, 1, 8, 8), [], r'空的 \(0, 1, 8, 8\)：至少要有一个'),
+        (torch.rand(2, 1, 0, 8), 'ab', r'空的 \(2, 1, 0, 8\)'),
+        (torch.rand(2, 8, 8, 3), 'ab', r'\(2, 8, 8, 3\)：.*permute\(0, 3, 1, 2\)'),
+        (torch.rand(2, 4, 8, 8), 'ab', r'现在是 \(2, 4, 8, 8\)'),
+        (torch.rand(8, 8), 'a', r'\(8, 8\)：一张图像请用 image.unsqueeze\(0\)'),
+        (torch.rand(3, 8, 8), ['一张彩色'], '图像有 3 张，标题却有 1 个'),
+        (np.zeros((2, 1, 8, 8)), 'ab', 'ndarray：请用 torch.as_tensor'),
+        ([torch.rand(1, 8, 8)], 'a', 'list：请用 torch.as_tensor'),
+    ],
+    ids=str,
+)
+def test_other_images_are_refused_in_one_line(
+    images: object, titles: str, message: str
+) -> None:
+    with pytest.raises(ValueError, match=message) as told:
+        plot.show_images(images, titles)
+    assert '\n' not in str(told.value)
+
+
+def test_first_layers_of_three_channels_are_drawn_in_colour() -> None:
+    weight = torch.zeros(2, 3, 1, 1)
+    weight[0, 0], weight[1, 2] = 2.0, -1.0  # 只有红；蓝是负的
+    fig = plot.filters(weight)
+    red, blue = (np.asarray(image.get_array())[0, 0] for image in fig.axes[0].images)
+    assert red == pytest.approx([1, 0.5, 0.5]) and blue == pytest.approx(
+        [0.5, 0.5, 0.25]
+    )
+    assert fig.axes[0].get_title() == '权重的红、绿、蓝：0 为中灰，范围 ±2'
+    plot.filters(torch.zeros(2, 3, 3, 3)).draw_without_rendering()
+
+
+@pytest.mark.parametrize('shape', [(4, 64, 3, 3), (10, 5), (0, 1, 3, 3), (4, 2, 3, 3)])
+def test_other_kernels_are_refused(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=f'卷积核应是.*{re.escape(str(shape))}'):
+        plot.filters(torch.rand(shape))
+
+
+def test_feature_maps_show_a_colour_input() -> None:
+    X = COLOUR[:1] / 255
+    fig = plot.feature_maps(X, {'a': torch.randn(1, 4, 5, 5)})
+    shown = np.asarray(fig.axes[0].images[0].get_array())
+    assert shown == pytest.approx(X[0].permute(1, 2, 0).numpy())
+
+
+@pytest.mark.parametrize(
+    ('image', 'maps', 'message'),
+    [
+        (torch.rand(1, 1, 8, 8), {}, '一层特征图也没有'),
+        (torch.rand(1, 1, 8, 8), {'fc': torch.rand(1, 10)}, r'fc 应是.*\(1, 10\)'),
+        (torch.rand(1, 1, 8, 8), {'a': torch.rand(2, 4, 5, 5)}, r'a 应是.*X\[:1\]'),
+        (
+            torch.rand(1, 8, 8),
+            {'a': torch.rand(1, 4, 5, 5)},
+            r'输入图像 应是.*\(1, 8, 8\)',
+        ),
+        (torch.rand(1, 2, 8, 8), {'a': torch.rand(1, 4, 5, 5)}, r'\(1, 2, 8, 8\)'),
+        (torch.rand(1, 1, 8, 8), {'a': torch.rand(1, 0, 5, 5)}, r'a 应是'),
+    ],
+    ids=str,
+)
+def test_other_feature_maps_are_refused(
+    image: torch.Tensor, maps: dict[str, torch.Tensor], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        plot.feature_maps(image, maps)

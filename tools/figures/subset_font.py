@@ -1,4 +1,4 @@
-"""从 Noto Sans CJK SC 取出常用汉字，生成随书字体 deepcnn/fonts/NotoSansSC-subset.otf。
+"""从 Noto Sans CJK SC 取出常用汉字，生成随书字体 deepcnn/plot/fonts/NotoSansSC-subset.otf。
 
 只在要换字体时运行；需要 fonttools 与 Debian 的 fonts-noto-cjk。
 字符集：ASCII、常用标点与符号、GB 2312 一级汉字（3755 个）。
@@ -16,7 +16,7 @@ sys.path.insert(0, str(ROOT / 'tools'))
 from command_line import Command, run  # noqa: E402
 
 SOURCE = Path('/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc')
-TARGET = ROOT / 'deepcnn/fonts/NotoSansSC-subset.otf'
+TARGET = ROOT / 'deepcnn/plot/fonts/NotoSansSC-subset.otf'
 FAMILY = 'Noto Sans CJK SC'
 SYMBOLS = (
     '·×÷±≈≤≥→←↑↓−…—‖√∑∂²³₀₁₂⌊⌋⌈⌉μσβγθλ％℃①②③④⑤⑥＋、。《》「」『』（）：；，！？“”‘’～￥'
