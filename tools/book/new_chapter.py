@@ -61,9 +61,8 @@ def skeleton(name: str) -> NotebookNode:
     text = text.replace('LABEL', name.replace('_', '-')).replace('NAME', name)
     first, *rest = CODE.split(text)  # 文字，标签，代码，文字……
     cells = [new_markdown_cell(first.strip('\n'))]
-    count = 0
-    for tag, code, prose in zip(*[iter(rest)] * 3, strict=True):
-        count += 1
+    parts = zip(*[iter(rest)] * 3, strict=True)
+    for count, (tag, code, prose) in enumerate(parts, 1):
         cells.append(code_cell(tag, code, count))
         if prose.strip():
             cells.append(new_markdown_cell(prose.strip('\n')))
@@ -91,7 +90,9 @@ def registered(contents: str, name: str, before: str) -> str:
 
 def main(arguments: list[str]) -> int:
     command = Command(__doc__)
-    command.add_argument('name', metavar='名字', help='例如 mobilenet')
+    command.add_argument(
+        'name', metavar='名字', nargs='?', default='', help='例如 mobilenet'
+    )
     name = command.parse_args(arguments).name
     toc = ROOT / '_toc.yml'
     try:
