@@ -125,7 +125,7 @@ def test_layer_table_looks_in_evaluation_mode_and_puts_it_back() -> None:
     layer_table(net, 3, detail=True)
     assert net.training and net[1].training
     assert torch.equal(net[1].running_mean, mean) and net[1].num_batches_tracked == 0
-    assert not any(module._forward_hooks for module in net.modules())
+    assert not any(m._forward_hooks or m._forward_pre_hooks for m in net.modules())
     assert all(parameter.grad is None for parameter in net.parameters())
 
 
