@@ -41,17 +41,27 @@ const read = shown => {
   const widths = [...shown.querySelectorAll('img')].map(one => one.naturalWidth);
   return {text: copy.textContent, formulas, widths};
 };
+// 在眼前、还没有画出来的文字单元
+const unread = () => [...document.querySelectorAll('.jp-MarkdownCell')].some(cell => {
+  const box = cell.getBoundingClientRect();
+  return box.bottom > 0 && box.top < innerHeight
+    && !cell.querySelector('.jp-RenderedMarkdown')?.innerHTML;
+});
 (async () => {
   const found = new Map();
   const pane = document.querySelector('.jp-WindowedPanel-outer');
-  for (let top = 0; top <= pane.scrollHeight; top += pane.clientHeight / 2) {
-    pane.scrollTop = top;
-    await pause(150);
-    for (const cell of document.querySelectorAll('.jp-MarkdownCell')) {
-      const shown = cell.querySelector('.jp-RenderedMarkdown');
-      const place = cell.closest('[data-windowed-list-index]');
-      if (shown && shown.textContent.trim() + shown.innerHTML.match('<img') && place)
-        found.set(place.dataset.windowedListIndex, read(shown));
+  for (let before = -1; before < found.size;) {  // 头一遍时，单元的高度还在变
+    before = found.size;
+    for (let top = 0; top <= pane.scrollHeight; top += pane.clientHeight / 2) {
+      pane.scrollTop = top;
+      await pause(100);
+      for (let wait = 0; wait < 50 && unread(); wait++) await pause(50);
+      for (const cell of document.querySelectorAll('.jp-MarkdownCell')) {
+        const shown = cell.querySelector('.jp-RenderedMarkdown');
+        const place = cell.closest('[data-windowed-list-index]');
+        if (shown?.innerHTML && place)
+          found.set(place.dataset.windowedListIndex, read(shown));
+      }
     }
   }
   done([...found.values()]);
@@ -113,7 +123,7 @@ def lab_url(
 def look(browser: WebDriver, url: str) -> list[dict]:
     """各文字单元画出的文字（不含公式与代码）、公式的个数、图的宽度。"""
     browser.get(url)
-    browser.set_script_timeout(120)
+    browser.set_script_timeout(300)
     WebDriverWait(browser, 90).until(
         lambda one: (
             one.execute_script(
