@@ -11,7 +11,7 @@ COMMANDS := help book test notebook lint record compare bench pack models mutant
   numbers formulas site.zip pdf site-report links clean
 
 .DEFAULT_GOAL := help
-.PHONY: $(COMMANDS) repository
+.PHONY: $(COMMANDS) repository new-chapter
 
 define python_found
 @command -v $(firstword $(BOOK)) >/dev/null || \
@@ -22,7 +22,13 @@ $(COMMANDS):
 	$(python_found)
 	@$(BOOK) $@
 
-# URL 只认命令行上的：环境里的同名变量与本书无关。
+# URL 与 NAME 只认命令行上的：环境里的同名变量与本书无关。
+given = $(if $(findstring command,$(origin $1)),'$1=$($1)')
+
 repository:
 	$(python_found)
-	@$(BOOK) $@ $(if $(findstring command,$(origin URL)),'URL=$(URL)')
+	@$(BOOK) $@ $(call given,URL)
+
+new-chapter:
+	$(python_found)
+	@$(BOOK) $@ $(call given,NAME)

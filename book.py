@@ -254,7 +254,7 @@ def build(arguments: list[str]) -> None:
 def test(arguments: list[str]) -> None:
     variables = test_variables()
     build([])
-    python = prepare('test')
+    python = prepare('notebook')  # 笔记本也在真的 JupyterLab 里打开来看
     execute(python, 'tools/book/export_models.py', '--check')
     execute(python, '-m', 'ruff', 'check', '.')
     execute(
@@ -349,6 +349,15 @@ def lab_options() -> list[str]:
     return options
 
 
+def new_chapter(arguments: list[str]) -> None:
+    """写出骨架，生成它的模型文件，再按网站补齐编号：后面各章的编号也随之改变。"""
+    python = prepare('test')
+    execute(python, 'tools/book/new_chapter.py', *arguments)
+    execute(python, 'tools/book/export_models.py')
+    build([])
+    execute(python, 'tools/book/fill_plain.py')
+
+
 def clean(arguments: list[str]) -> None:
     for pattern in GENERATED:
         for path in ROOT.glob(pattern):
@@ -420,6 +429,9 @@ COMMANDS = {
         tool('tools/book/export_models.py', 'test'),
         '从各章的 export 单元生成 deepcnn/models/',
     ),
+    'new-chapter': Command(
+        new_chapter, '写出新的一章的骨架：NAME=英文名（见 docs/authoring.md）', True
+    ),
     'mutants': Command(
         tool('tools/measure/mutants.py', 'test'),
         '改坏 deepcnn 的代码，看测试发不发现',
@@ -464,14 +476,14 @@ COMMANDS = {
 def read_line(line: list[str]) -> list[str]:
     """记下「变量=值」（变量是大写的），返回其余的参数。
 
-    URL 只认命令行：环境里的同名变量与本书无关，它的值是参数。
+    URL 与 NAME 只认命令行：环境里的同名变量与本书无关，它们的值是参数。
     """
     arguments = []
     for word in line:
         name, equals, value = word.partition('=')
         if not equals or not re.fullmatch('[A-Z][A-Z0-9_]*', name):
             arguments.append(word)
-        elif name == 'URL':
+        elif name in ('URL', 'NAME'):
             arguments.append(value)
         else:
             os.environ[name] = value

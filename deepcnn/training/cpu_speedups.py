@@ -89,7 +89,6 @@ def is_worth_it(layer: nn.Conv2d, X: Tensor) -> bool:
     return (
         0 < positions <= MOST_POSITIONS
         and len(X) >= FEWEST_IMAGES * positions**2
-        and min(*rows, *columns) >= 0
         and max(rows) + X.shape[2] <= layer.kernel_size[0]
         and max(columns) + X.shape[3] <= layer.kernel_size[1]
     )

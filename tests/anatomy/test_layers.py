@@ -1,8 +1,11 @@
-"""层表与特征图：每个数可以手算，记下的是当时的副本，网络与原来一样。"""
+"""层表：每个数可以手算，各行之和等于整个网络的，不论网络怎样写；特征图是当时的副本。"""
+
+from collections.abc import Callable
 
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from deepcnn.anatomy.layers import (
     LayerRow,
@@ -11,6 +14,7 @@ from deepcnn.anatomy.layers import (
     count_parameters,
     layer_table,
 )
+from deepcnn.models import create, names
 from deepcnn.models.network import Network
 
 
@@ -121,8 +125,224 @@ def test_layer_table_looks_in_evaluation_mode_and_puts_it_back() -> None:
     layer_table(net, 3, detail=True)
     assert net.training and net[1].training
     assert torch.equal(net[1].running_mean, mean) and net[1].num_batches_tracked == 0
-    assert not any(module._forward_hooks for module in net.modules())
+    assert not any(m._forward_hooks or m._forward_pre_hooks for m in net.modules())
     assert all(parameter.grad is None for parameter in net.parameters())
+
+
+def test_a_stage_without_parameters_is_listed() -> None:
+    stages = nn.Sequential(
+        nn.Sequential(nn.MaxPool2d(2), nn.ReLU()), nn.Conv2d(4, 3, 1)
+    )
+    net = Network('pooled', nn.Conv2d(1, 4, 1), stages, nn.Flatten(), 8)
+    rows = layer_table(net, 8).rows
+    assert [(row.name, row.parameters) for row in rows[:3]] == [
+        ('stem', 8), ('stages.0', 0), ('stages.1', 15),
+    ]  # fmt: skip
+
+
+def test_hand_counted_macs_of_nin() -> None:
+    first_conv = 11 * 11 * 1 * 96 * 54 * 54
+    pixelwise = 2 * 96 * 96 * 54 * 54
+    assert layer_table(create('nin'), 224).rows[0].macs == first_conv + pixelwise
+
+
+class Gram(nn.Module):
+    def forward(self, X: Tensor) -> Tensor:
+        rows = X.flatten(1)
+        return rows.T @ rows
+
+
+def test_work_without_parameters_is_listed() -> None:
+    net = nn.Sequential(nn.Conv2d(1, 3, 1, bias=False), Gram())
+    last = layer_table(net, 2, detail=True).rows[-1]
+    assert last == LayerRow('1（Gram）', (12,), 0, 12 * 12)
+
+
+# ---- 各行之和 -------------------------------------------------------------------
+
+devices = pytest.mark.parametrize('device', ['cpu', 'meta'])
+
+
+class Written(nn.Module):
+    """``run(self, X)`` 是 forward，``layers`` 是它的层。"""
+
+    def __init__(self, run: Callable, **layers: nn.Module) -> None:
+        super().__init__()
+        self.run = run
+        for name, layer in layers.items():
+            setattr(self, name, layer)
+
+    def forward(self, X: Tensor) -> object:
+        return self.run(self, X)
+
+
+def shared_in_two_places() -> nn.Module:
+    first = nn.Sequential(nn.Conv2d(1, 1, 3, padding=1))
+    second = nn.Sequential(first[0], nn.Conv2d(1, 2, 1))
+    return Written(lambda self, X: self.b(self.a(self.a(X))), a=first, b=second)
+
+
+def tied() -> nn.Module:
+    net = nn.Sequential(nn.Linear(8, 8), nn.Linear(8, 8))
+    net[1].weight = net[0].weight
+    return net
+
+
+def attention() -> nn.Module:
+    def run(self: nn.Module, X: Tensor) -> Tensor:
+        Y = self.enter(X[:, 0])
+        return self.mix(Y, Y, Y)[0]
+
+    mix = nn.MultiheadAttention(16, 4, batch_first=True)
+    return Written(run, enter=nn.Linear(8, 16), mix=mix)
+
+
+def with_a_parameter_of_its_own() -> nn.Module:
+    net = Written(lambda self, X: X[:, 0] @ self.weight)
+    net.weight = nn.Parameter(torch.ones(8, 4))
+    return net
+
+
+# 名字 → (造网络, 参数个数, 一张 1×8×8 图像的乘加)，乘加由手算
+NETS: dict[str, tuple[Callable[[], nn.Module], int, int]] = {
+    'GroupNorm and PReLU': (
+        lambda: nn.Sequential(nn.Conv2d(1, 8, 3), nn.GroupNorm(2, 8), nn.PReLU(8)),
+        80 + 16 + 8, 36 * 9 * 8,
+    ),
+    'ConvTranspose2d': (
+        lambda: nn.Sequential(nn.ConvTranspose2d(1, 3, 3, stride=2)), 30, 64 * 27,
+    ),
+    'Conv1d and Conv3d': (
+        lambda: nn.Sequential(
+            nn.Flatten(1, 2), nn.Conv1d(8, 2, 3), nn.Unflatten(1, (1, 2, 1)),
+            nn.Conv3d(1, 2, (1, 1, 3)),
+        ),
+        50 + 8, 6 * 48 + 2 * 4 * 6,
+    ),
+    'groups and dilation': (
+        lambda: nn.Sequential(
+            nn.Conv2d(1, 4, 1), nn.Conv2d(4, 8, 3, groups=4, dilation=2)
+        ),
+        8 + 80, 64 * 4 + 16 * 8 * 9,
+    ),
+    'Linear on three dimensions': (
+        lambda: nn.Sequential(nn.Flatten(1, 2), nn.Linear(8, 5)), 45, 8 * 8 * 5,
+    ),
+    'Linear on four dimensions': (lambda: nn.Linear(8, 5), 45, 8 * 8 * 5),
+    'Bilinear': (
+        lambda: Written(lambda self, X: self.b(X, X), b=nn.Bilinear(8, 8, 2)), 130, None,
+    ),
+    'MultiheadAttention': (
+        attention, 144 + 3 * (256 + 16) + 272,
+        64 * 16 + 4 * 8 * 256 + 2 * 4 * 64 * 4,
+    ),
+    'TransformerEncoderLayer': (
+        lambda: Written(
+            lambda self, X: self.e(X[:, 0]),
+            e=nn.TransformerEncoderLayer(8, 2, 16, batch_first=True),
+        ),
+        600, 8 * 4 * 64 + 2 * 64 * 8 + 2 * 8 * 128,
+    ),
+    'a tuple': (
+        lambda: nn.Sequential(
+            Written(lambda self, X: (X, None, {'a': self.c(X)}), c=nn.Conv2d(1, 2, 1)),
+        ),
+        4, 128,
+    ),
+    'nothing but a number': (
+        lambda: Written(
+            lambda self, X: (self.note(X), self.c(X))[1],
+            note=Written(lambda self, X: 7), c=nn.Conv2d(1, 2, 1),
+        ),
+        4, 128,
+    ),
+    'a layer called twice': (
+        lambda: Written(lambda self, X: self.c(self.c(X)), c=nn.Conv2d(1, 1, 1)), 2, 128,
+    ),
+    'a layer in two places': (shared_in_two_places, 10 + 4, 3 * 64 * 9 + 128),
+    'tied weights': (tied, 64 + 16, 2 * 8 * 64),
+    'an unused layer': (
+        lambda: Written(lambda self, X: X, unused=nn.Linear(9, 9)), 90, 0,
+    ),
+    'functions in forward': (with_a_parameter_of_its_own, 32, 8 * 8 * 4),
+    'functions beside layers': (
+        lambda: Written(
+            lambda self, X: self.c(X) + torch.einsum('nchw,ncvw->nchv', X, X),
+            c=nn.Conv2d(1, 1, 1),
+        ),
+        2, 64 + 8 * 8 * 8,
+    ),
+    'a layer without its call': (
+        lambda: Written(lambda self, X: self.c.forward(X), c=nn.Conv2d(1, 2, 1)), 4, 128,
+    ),
+    'no parameter at all': (nn.ReLU, 0, 0),
+    'half precision': (lambda: nn.Conv2d(1, 2, 3).bfloat16(), 20, 36 * 18),
+    'frozen': (lambda: nn.Conv2d(1, 2, 3).requires_grad_(False), 20, 36 * 18),
+}  # fmt: skip
+
+
+def counted(net: nn.Module, images: Tensor) -> float:
+    """PyTorch 自己的数法，整个网络一次；在 meta 上没有合在一起的算子。"""
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        net.train()(images)
+    return counter.get_total_flops() / 2
+
+
+@devices
+@pytest.mark.parametrize('name', NETS)
+def test_rows_add_up_to_the_network(name: str, device: str) -> None:
+    build, parameters, macs = NETS[name]
+    with torch.device(device):
+        net = build()
+    table = layer_table(net, 8, detail=True)
+    assert table.parameters == count_parameters(net) == parameters
+    assert all(row.parameters >= 0 and row.macs >= 0 for row in table.rows)
+    if macs is not None:
+        assert table.macs == macs
+    kind = next(net.parameters(), torch.empty(0)).dtype
+    with torch.device('meta'):
+        meta = build()
+    images = torch.zeros(1, 1, 8, 8, device='meta', dtype=kind)
+    assert table.macs == counted(meta, images)
+
+
+@pytest.mark.parametrize('detail', [False, True])
+@pytest.mark.parametrize('name', names())
+def test_every_network_of_the_book_adds_up(name: str, detail: bool) -> None:
+    with torch.device('meta'):
+        net = create(name, image_size=224)
+    table = layer_table(net, 224, detail=detail)
+    assert table.parameters == count_parameters(net)
+    assert table.macs == counted(net, torch.zeros(1, 1, 224, 224, device='meta'))
+
+
+def test_the_table_on_the_processor_is_the_one_on_meta() -> None:
+    net = create('googlenet')
+    on_cpu = layer_table(net, 96, detail=True)
+    assert layer_table(net.to('meta'), 96, detail=True) == on_cpu
+
+
+def test_a_learned_layer_outside_the_stages_has_a_row() -> None:
+    net = create('nin')
+    plain = layer_table(net, 96)
+    net.extra = nn.Linear(3, 4)
+    table = layer_table(net, 96)
+    assert table.rows[-1].name == '其余' and table.rows[:-1] == plain.rows
+    assert table.parameters == count_parameters(net)
+
+
+def test_a_network_without_stages_says_how_to_list_it() -> None:
+    with pytest.raises(ValueError, match='Sequential 没有分成.*detail=True'):
+        layer_table(nn.Sequential(nn.Conv2d(1, 2, 1)), 8)
+
+
+def test_attention_is_as_fast_afterwards_as_before() -> None:
+    fast = torch.backends.mha.get_fastpath_enabled()
+    for setting in (True, False):
+        torch.backends.mha.set_fastpath_enabled(setting)
+        layer_table(attention(), 8, detail=True)
+        assert torch.backends.mha.get_fastpath_enabled() is setting
+    torch.backends.mha.set_fastpath_enabled(fast)
 
 
 # ---- 特征图 --------------------------------------------------------------------
@@ -139,10 +359,13 @@ def test_captured_maps_are_copies_before_anything_in_place() -> None:
     assert maps['1'].any()
 
 
-def test_captured_maps_are_plain_single_precision_on_the_cpu() -> None:
-    net = nn.Sequential(nn.Conv2d(1, 4, 3)).double()
+@pytest.mark.parametrize('dtype', [torch.float32, torch.float64, torch.bfloat16])
+def test_captured_maps_are_plain_single_precision_on_the_cpu(
+    dtype: torch.dtype,
+) -> None:
+    net = nn.Sequential(nn.Conv2d(1, 4, 3)).to(dtype)
     with capture(net, '0') as maps:
-        net(torch.randn(1, 1, 6, 6).double())
+        net(torch.randn(1, 1, 6, 6, dtype=dtype))
     assert maps['0'].dtype == torch.float32
     assert maps['0'].device.type == 'cpu'
     assert not maps['0'].requires_grad
@@ -153,6 +376,10 @@ def test_hooks_are_taken_off_even_after_an_error() -> None:
     with pytest.raises(RuntimeError, match='中断'), capture(net, '0'):
         raise RuntimeError('中断')
     assert not net[0]._forward_hooks
+    with capture(net, '0') as maps:
+        pass
+    net(torch.zeros(1, 1, 6, 6))
+    assert not maps
 
 
 def test_the_first_tensor_of_several_outputs_is_captured() -> None:
@@ -184,6 +411,7 @@ def test_outputs_in_dictionaries_are_found_and_none_is_refused() -> None:
         capture(net, '0'),
     ):
         net(value)
+    assert not net[0]._forward_hooks
 
 
 def test_unknown_modules_are_named_beside_the_legal_ones() -> None:
@@ -195,13 +423,9 @@ def test_unknown_modules_are_named_beside_the_legal_ones() -> None:
         pass
 
 
-class Gram(nn.Module):
-    def forward(self, X: Tensor) -> Tensor:
-        rows = X.flatten(1)
-        return rows.T @ rows
-
-
-def test_work_without_parameters_is_listed() -> None:
-    net = nn.Sequential(nn.Conv2d(1, 3, 1, bias=False), Gram())
-    last = layer_table(net, 2, detail=True).rows[-1]
-    assert last == LayerRow('1（Gram）', (12,), 0, 12 * 12)
+def test_captured_maps_are_not_the_input_changed_later() -> None:
+    net = nn.Sequential(nn.Identity(), nn.ReLU(inplace=True))
+    X = torch.tensor([-1.0, 1.0])
+    with capture(net, '0') as maps:
+        net(X)
+    assert maps['0'].tolist() == [-1, 1]

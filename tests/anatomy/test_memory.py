@@ -155,6 +155,39 @@ def test_the_network_is_restored_even_after_an_error() -> None:
     assert not any('forward' in vars(block) for block in blocks)
 
 
+def test_recomputing_may_be_nested() -> None:
+    """里层离开时回到外层的办法，外层离开时回到类里的。"""
+    block, X = DenseBlock(4, 64, 32), random_images(1, 64, 8)
+    alone = {}
+    for strategy in STRATEGIES:
+        with recomputing(block, strategy):
+            alone[strategy] = saved_bytes(block, X)
+    for outer in STRATEGIES:
+        with recomputing(block, outer):
+            with recomputing(block, 'block'), recomputing(block, 'none'):
+                pass
+            assert saved_bytes(block, X) == alone[outer]
+        assert 'forward' not in vars(block)
+
+
+def test_a_forward_of_ones_own_comes_back() -> None:
+    block = DenseBlock(2, 4, 4)
+    own = block.forward = lambda X: X
+    with recomputing(block, 'convolution'):
+        assert block.forward is not own
+    assert vars(block)['forward'] is own
+
+
+@pytest.mark.parametrize('norm', [nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d])
+def test_statistics_of_every_batch_norm_are_frozen(norm: type[nn.Module]) -> None:
+    layer = norm(2)
+    X = torch.randn(4, 2, *(1, 1, 1)[: {'1': 0, '2': 2, '3': 3}[norm.__name__[-2]]])
+    with frozen_statistics(layer):
+        layer(X)
+    assert torch.equal(layer.running_mean, torch.zeros(2))
+    assert layer.num_batches_tracked == 0 and layer.momentum == 0.1
+
+
 def test_unknown_strategy_or_network_without_dense_blocks_is_refused() -> None:
     with (
         pytest.raises(ValueError, match='none、convolution、concatenation、block'),

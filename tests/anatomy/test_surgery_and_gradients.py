@@ -60,6 +60,35 @@ def test_bad_dropout_rates_are_refused(rate: float) -> None:
         set_dropout(small(), rate)
 
 
+@pytest.mark.parametrize('training', [True, False])
+def test_setting_dropout_leaves_every_mode_as_it_was(training: bool) -> None:
+    """评价方式的网络不许因此丢弃起来；别种丢弃层与共用的一层也要改到。"""
+    shared = nn.Dropout(0.5, inplace=True)
+    net = nn.Sequential(nn.Dropout2d(0.3), shared, nn.ReLU(), shared, nn.AlphaDropout())
+    net.train(training)
+    net[0].train(not training)
+    modes = [module.training for module in net.modules()]
+    assert set_dropout(net, 0.9) is net
+    assert [module.training for module in net.modules()] == modes
+    assert [net[i].p for i in (0, 1, 3, 4)] == [0.9] * 4
+    assert net[1] is net[3] is shared and shared.inplace
+    X = torch.ones(2, 3, 4, 4)
+    assert torch.equal(set_dropout(net.eval(), 0.9)(X.clone()), X)
+
+
+def test_dropout_of_a_network_without_any_is_refused() -> None:
+    with pytest.raises(ValueError, match='没有丢弃层：只有 ReLU、Sequential'):
+        set_dropout(nn.Sequential(nn.ReLU()), 0.5)
+
+
+def test_a_shared_layer_is_replaced_wherever_it_stands() -> None:
+    shared = nn.ReLU().eval()
+    net = nn.Sequential(shared, nn.Sequential(shared), shared)
+    replace_modules(net, nn.ReLU, nn.Sigmoid)
+    assert not any(isinstance(module, nn.ReLU) for module in net.modules())
+    assert net[0] is net[1][0] is net[2] and not net[0].training
+
+
 # ---- 梯度 ---------------------------------------------------------------------
 
 
@@ -142,3 +171,21 @@ def test_gradients_are_those_of_the_mean_loss_in_the_mode_of_the_network() -> No
     for name in once:
         torch.testing.assert_close(once[name], twice[name])
         assert once[name].min() >= 0
+
+
+def test_a_layer_in_two_places_is_replaced_in_both_by_one() -> None:
+    shared = nn.ReLU()
+    net = nn.Sequential(shared, nn.Linear(2, 2), shared, nn.ReLU())
+    replace_modules(net, nn.ReLU, nn.Sigmoid)
+    assert [type(layer) for layer in net] == [
+        nn.Sigmoid, nn.Linear, nn.Sigmoid, nn.Sigmoid,
+    ]  # fmt: skip
+    assert net[0] is net[2] is not net[3]
+
+
+def test_every_kind_of_dropout_is_set_and_a_network_without_is_refused() -> None:
+    net = nn.Sequential(nn.Conv2d(1, 4, 3), nn.Dropout2d(0.2), nn.Dropout(0.5))
+    set_dropout(net, 0.25)
+    assert [layer.p for layer in net[1:]] == [0.25, 0.25]
+    with pytest.raises(ValueError, match='没有丢弃层：只有 ReLU、Sequential'):
+        set_dropout(nn.Sequential(nn.ReLU()), 0.5)

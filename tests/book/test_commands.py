@@ -72,7 +72,9 @@ def builds(commands: list[list[str]]) -> int:
 
 def test_make_knows_the_same_commands() -> None:
     listed = re.search(r'^COMMANDS := ((?:.*\\\n)*.*)$', MAKEFILE, re.M)[1]
-    assert {*listed.replace('\\\n', ' ').split(), 'repository'} == set(book.COMMANDS)
+    assert {*listed.replace('\\\n', ' ').split(), 'repository', 'new-chapter'} == set(
+        book.COMMANDS
+    )
 
 
 def make_says(*line: str) -> list[str]:

@@ -9,6 +9,7 @@ import ast
 import re
 from collections.abc import Iterator
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from statistics import median
 
@@ -20,34 +21,36 @@ from markdown_it import MarkdownIt
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 from nbformat import NotebookNode
 
+from deepcnn.models.lineup import LINEUP
+
 ROOT = Path(__file__).resolve().parents[2]
 
 CHAPTERS = ROOT / 'chapters'
 HAN = re.compile('[\u4e00-\u9fff]')
 
-# {章: 允许不比较输出的单元名}。训练结果随档位和设备而变，其余应当可重现。
-# 章名是相对 chapters/ 的路径，不带扩展名。
-NETWORK_CELLS = {'install', 'profile', 'data', 'train', 'curve', 'results', 'compare'}
+# 每个笔记本里都可以有的：印出设备、档位与用时。
+EVERYWHERE = {'announce'}
+# {章: 另外允许不比较输出的单元名}；没有列出的章一个也没有。训练结果随档位和设备而变，
+# 其余应当可重现。章名是相对 chapters/ 的路径，不带扩展名。
+NETWORK_CELLS = {'profile', 'data', 'train', 'curve', 'results', 'compare'}
 WHITELIST = {
-    'introduction': {'install', 'profile', 'data', 'train', 'compare', 'verdict'},
-    'toolbox': {'install', 'profile', 'data', 'train', 'curve', 'compare'},
+    'introduction': {'profile', 'data', 'train', 'compare', 'verdict'},
+    'toolbox': {'profile', 'data', 'train', 'curve', 'compare'},
     'alexnet': NETWORK_CELLS,
     'vgg': NETWORK_CELLS,
     'nin': NETWORK_CELLS | {'filters'},  # quick 档的卷积核少一半，图矮一些
     'googlenet': NETWORK_CELLS,
     'resnet': NETWORK_CELLS,
     'densenet': NETWORK_CELLS,
-    'summary': {'install', 'data'},
+    'summary': {'data'},
     'exercises/tuning': {
         'data', 'profile', 'search', 'effect', 'finalists', 'results', 'winner',
         'test', 'six',
     },
     'exercises/nin_without_1x1': {'profile', 'train', 'results', 'compare', 'start'},
     'exercises/inception_successors': {'profile', 'train', 'results', 'compare'},
-    'exercises/parameter_sizes': set(),
     'exercises/fewer_parameters': {'train', 'equal', 'verdict', 'needed'},
     'exercises/memory': {'time', 'cuda'},
-    'exercises/densenet_table': set(),
     'experiments/activation': {
         'data', 'gradients', 'saturation', 'units', 'train', 'profile', 'results',
         'compare', 'after', 'time',
@@ -168,7 +171,7 @@ def chapters_of_the_contents() -> set[str]:
 def test_contents_and_folder_agree() -> None:
     files = {chapter_name(path) for path in (*NOTEBOOKS, *chapter_files('.md'))}
     assert files == chapters_of_the_contents()
-    assert set(map(chapter_name, NOTEBOOKS)) == set(WHITELIST)
+    assert set(WHITELIST) <= set(map(chapter_name, NOTEBOOKS))
 
 
 @every_notebook
@@ -281,7 +284,7 @@ def test_only_whitelisted_cells_escape_comparison(path: Path) -> None:
         for cell in read_notebook(path).cells
         if tags(cell) & UNCOMPARED_TAGS
     }
-    assert escaped <= WHITELIST[chapter_name(path)]
+    assert escaped <= EVERYWHERE | WHITELIST.get(chapter_name(path), set())
     comments = [
         where(cell)
         for cell in code_cells(path)
@@ -317,6 +320,23 @@ def test_training_is_followed_by_assertions(path: Path) -> None:
 
 
 @every_notebook
+def test_training_notebooks_first_say_what_they_need(path: Path) -> None:
+    """第一屏写明需要什么；导入各库的单元印出设备、档位与用时，别的笔记本不印。"""
+    cells = read_notebook(path).cells
+    kinds = [cell.cell_type for cell in cells[:3]]
+    announcing = [cell for cell in cells if cell.metadata.get('name') == 'announce']
+    if not any('train' in tags(cell) for cell in cells):
+        assert announcing == []
+        return
+    assert kinds == ['markdown', 'code', 'code'] and announcing == [cells[2]]
+    assert '**运行**：需要' in cells[0].source
+    last = cells[2].source.splitlines()[-1]
+    assert last == f'announce_training({chapter_name(path)!r})'
+    [output] = cells[2].outputs
+    assert output.text.count('\n') == 3 and '档' in output.text
+
+
+@every_notebook
 def test_check_cells_assert_something(path: Path) -> None:
     for cell in code_cells(path):
         if 'check' in tags(cell):
@@ -326,8 +346,21 @@ def test_check_cells_assert_something(path: Path) -> None:
             assert not tags(cell) & UNCOMPARED_TAGS, where(cell)
 
 
+# 导出了配方的章要训练；只导出块的不必。
+TRAINED = [
+    name
+    for name in NETWORKS
+    if hasattr(import_module(f'deepcnn.models.{name}'), 'RECIPES')
+]
+
+
+def test_the_chapters_that_train_are_those_of_the_lineup() -> None:
+    recipes = [import_module(f'deepcnn.models.{name}').RECIPES for name in TRAINED]
+    assert recipes == [entry.recipes for entry in LINEUP.values()]
+
+
 def test_every_network_chapter_trains_and_exports() -> None:
-    for name in NETWORKS:
+    for name in TRAINED:
         used = set().union(
             *(tags(cell) for cell in code_cells(CHAPTERS / f'{name}.ipynb'))
         )
@@ -380,7 +413,7 @@ def bound(source: str) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize('name', NETWORKS)
+@pytest.mark.parametrize('name', TRAINED)
 def test_every_network_must_learn_in_its_chapter(name: str) -> None:
     """每章真的训练一遍，训练之后的断言就是「学得会」的测试，不许变松。"""
     cells = code_cells(CHAPTERS / f'{name}.ipynb')

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,9 @@ import torch
 from small_data import load_digits_dataset
 from torch import nn
 
-from deepcnn.data.dataset import Dataset, ImageSet
-from deepcnn.records.runs import History, Run
-from deepcnn.training import checkpoint, loop
+from deepcnn.data.dataset import Dataset
+from deepcnn.records.runs import History, Run, load_history
+from deepcnn.training import checkpoint, loop, seeds
 from deepcnn.training.checkpoint import TRAINING_CODE, Checkpoint, checkpoint_for
 from deepcnn.training.loop import fit
 from deepcnn.training.recipe import Recipe
@@ -159,14 +160,20 @@ def test_another_process_goes_on_where_one_was_killed(
 
 
 def test_finished_seed_is_read_back_and_announced(
-    digits: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    digits: Dataset,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     recording = Recording(tmp_path / 'results', tmp_path / 'checkpoints')
     recipe = replace(RECIPE, seeds=(0, 1))
     net, first = train(small_net, digits, recipe, 'quick', CPU, recording)
-    again, second = train(small_net, digits, recipe, 'quick', CPU, recording)
+    with monkeypatch.context() as patched:
+        patched.setattr(seeds, 'fit', lambda *_: pytest.fail('又训练了一遍'))
+        again, second = train(small_net, digits, recipe, 'quick', CPU, recording)
     assert capsys.readouterr().out.count('读回') == 2
-    assert first == second
+    assert first == second == load_history('Sequential', recording.results)
+    assert len(list(recording.checkpoints.glob('Sequential-*.pt'))) == 2
     assert same(dict(net.state_dict()), dict(again.state_dict()))
     longer = replace(recipe, epochs=4)
     _, third = train(small_net, digits, longer, 'quick', CPU, recording)
@@ -223,7 +230,9 @@ def test_a_damaged_checkpoint_is_noticed_and_training_starts_again(
 def test_a_full_disk_leaves_the_earlier_checkpoint(
     saved: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    one = Checkpoint(tmp_path / 'one.pt')
+    one = Checkpoint(tmp_path / 'deep' / 'one.pt')
+    assert one.load() is None  # 也没有什么可说的
+    one.path.parent.mkdir()
     one.path.write_bytes(saved)
 
     def full(state: dict, path: Path) -> None:
@@ -233,44 +242,81 @@ def test_a_full_disk_leaves_the_earlier_checkpoint(
     monkeypatch.setattr(torch, 'save', full)
     with pytest.raises(OSError, match='No space'):
         one.save(one.load())
-    assert [path.name for path in tmp_path.iterdir()] == ['one.pt']
+    assert [path.name for path in one.path.parent.iterdir()] == ['one.pt']
     assert one.path.read_bytes() == saved
+
+
+def test_a_checkpoint_is_replaced_not_written_over(tmp_path: Path) -> None:
+    """写新的一半时进程被杀死，旧的还完整：它的那一份文件从不改写。"""
+    one, earlier = Checkpoint(tmp_path / 'one.pt'), tmp_path / 'earlier.pt'
+    one.save({'epoch': torch.tensor(1)})
+    os.link(one.path, earlier)
+    one.save({'epoch': torch.tensor(2)})
+    assert one.load() == {'epoch': 2}
+    assert Checkpoint(earlier).load() == {'epoch': 1}
+
+
+class Harmful:
+    """读回时执行命令的对象。"""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple:
+        return Path.touch, (self.path,)
+
+
+def test_a_checkpoint_cannot_run_code(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one = Checkpoint(tmp_path / 'one.pt')
+    one.save({'run': Harmful(tmp_path / 'touched')})
+    assert one.load() is None
+    assert '读不了' in capsys.readouterr().out
+    assert not (tmp_path / 'touched').exists()
 
 
 # ---- 断点属于谁 ---------------------------------------------------------------
 
 
 def name_of(
-    data: Dataset, net: nn.Module | None = None, recipe: Recipe = RECIPE, seed: int = 0
+    data: Dataset,
+    net: nn.Module | None = None,
+    recipe: Recipe = RECIPE,
+    seed: int = 0,
+    device: torch.device = CPU,
 ) -> str:
     net = net or small_net()
-    return checkpoint_for(Path(), net, data, recipe, seed, CPU).path.name
+    return checkpoint_for(Path(), net, data, recipe, seed, device).path.name
 
 
-def with_images(
-    data: Dataset, change: Callable[[torch.Tensor], torch.Tensor]
+def changed(
+    data: Dataset, part: str, what: str, change: Callable[[torch.Tensor], torch.Tensor]
 ) -> Dataset:
-    return replace(data, train=ImageSet(change(data.train.images), data.train.labels))
+    """只改一部分（``train`` 或 ``test``）的 ``images`` 或 ``labels``。"""
+    images = getattr(data, part)
+    return replace(
+        data, **{part: replace(images, **{what: change(getattr(images, what))})}
+    )
 
 
-def with_labels(
-    data: Dataset, change: Callable[[torch.Tensor], torch.Tensor]
-) -> Dataset:
-    return replace(data, test=ImageSet(data.test.images, change(data.test.labels)))
-
-
-def one_pixel(images: torch.Tensor) -> torch.Tensor:
-    images = images.clone()
-    images[3, 0, 4, 4] ^= 1
-    return images
+def last_one(values: torch.Tensor) -> torch.Tensor:
+    """改掉最后一个像素，或最后一个标签。"""
+    values = values.clone()
+    values.view(-1)[-1] = (values.view(-1)[-1] + 1) % 10
+    return values
 
 
 DATA_CHANGES = {
-    'inverted pixels': lambda data: with_images(data, lambda X: 255 - X),
-    'one pixel': lambda data: with_images(data, one_pixel),
-    'another order': lambda data: with_images(data, lambda X: X.flip(0)),
-    'another shape': lambda data: with_images(data, lambda X: X.view(-1, 1, 4, 16)),
-    'labels': lambda data: with_labels(data, lambda y: y.flip(0)),
+    **{
+        f'one of {part}.{what}': partial(changed, part=part, what=what, change=last_one)
+        for part in ('train', 'test')
+        for what in ('images', 'labels')
+    },
+    'another order': lambda data: changed(data, 'train', 'images', lambda X: X.flip(0)),
+    'another shape': lambda data: changed(
+        data, 'train', 'images', lambda X: X.view(-1, 1, 4, 16)
+    ),
     'mean': lambda data: replace(data, mean=(0.4,)),
     'std': lambda data: replace(data, std=(0.4,)),
     'name': lambda data: replace(data, name='数字'),
@@ -301,22 +347,53 @@ def test_checkpoint_belongs_to_the_code_that_computed_it(
     assert name_of(digits) != before
 
 
+def test_the_code_that_computes_a_training_is_listed() -> None:
+    """``loop`` 所用的、能改变结果的每个文件；只管显示与存盘的不在内。"""
+    assert {path.stem for path in TRAINING_CODE} == {
+        'batches', 'cpu_speedups', 'evaluation', 'hardware', 'loop', 'optimization',
+    }  # fmt: skip
+
+
 def test_comments_and_docstrings_of_the_training_code_do_not_count() -> None:
     before = 'def f(x):\n    """甲。"""\n    return x  # 一\n'
     after = 'def f(x):\n    """乙。"""\n\n    return (x)\n'
     assert checkpoint.syntax_of(before) == checkpoint.syntax_of(after)
     assert checkpoint.syntax_of(after) != checkpoint.syntax_of(after + 'f = 1\n')
+    text = 'x = "数据"'  # 不是文档字符串的文字照样算
+    assert checkpoint.syntax_of(text) != checkpoint.syntax_of('x = "证据"')
 
 
-def test_checkpoint_belongs_to_recipe_seed_precision_and_versions(
+@pytest.mark.parametrize(
+    'change',
+    [
+        {'lr': 0.04}, {'epochs': 4}, {'batch_size': 4}, {'image_size': 6},
+        {'optimizer': 'sgd'}, {'schedule': 'constant'}, {'weight_decay': 0.0},
+        {'momentum': 0.8}, {'clip': None}, {'label_smoothing': 0.2}, {'flip': False},
+        {'shift': 2}, {'erasing': 0.1}, {'precision': 'bf16'},
+        {'channels_last': False},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_another_recipe_has_another_checkpoint(digits: Dataset, change: dict) -> None:
+    assert name_of(digits, recipe=replace(RECIPE, **change)) != name_of(digits)
+
+
+def test_the_list_of_seeds_does_not_matter_but_the_seed_does(digits: Dataset) -> None:
+    """多加一个种子，做完的种子不必重训。"""
+    assert name_of(digits, recipe=replace(RECIPE, seeds=(0, 1))) == name_of(digits)
+    assert name_of(digits, seed=1).partition('-')[2].startswith('1-')
+    digests = {name_of(digits, seed=seed).rpartition('-')[2] for seed in (0, 1)}
+    assert len(digests) == 2
+
+
+def test_checkpoint_belongs_to_device_precision_versions_and_first_weights(
     digits: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    names = [
-        name_of(digits),
-        name_of(digits, seed=1),
-        name_of(digits, recipe=replace(RECIPE, momentum=0.8)),
-        name_of(digits, recipe=replace(RECIPE, clip=None)),
-    ]
+    names = [name_of(digits), name_of(digits, device=torch.device('cuda'))]
+    for name in ('5.weight', '1.running_mean'):  # 缓冲区也算
+        net = small_net()
+        net.state_dict()[name].view(-1)[0] += 1
+        names.append(name_of(digits, net))
     automatic = replace(RECIPE, precision='auto')
     for precision in ('fp32', 'bf16'):  # 文件夹搬到另一种机器上
         monkeypatch.setattr(checkpoint, 'resolve_precision', lambda *_, p=precision: p)
@@ -361,3 +438,25 @@ def test_a_run_written_by_the_loop_is_a_run(saved: bytes, tmp_path: Path) -> Non
     run = Run(**Checkpoint(path).load()['run'])
     assert len(run.test_accuracy) == 1 and run.seconds > 0
     assert loop.Run is Run
+
+
+def test_random_numbers_of_the_training_gpu_alone_are_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """断点可以在显卡块数不同的机器上接着做：只存训练用的那一块的状态。"""
+    kept = {}
+    gpu = torch.device('cuda', 1)
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
+    monkeypatch.setattr(torch.cuda, 'get_rng_state', lambda one: f'{one} 的状态')
+    monkeypatch.setattr(
+        torch.cuda, 'set_rng_state', lambda state, one: kept.update({one: state})
+    )
+    monkeypatch.setattr(loop.Session, 'device', property(lambda self: gpu))
+    net = small_net()
+    optimizer = loop.make_optimizer(net, RECIPE, CPU)
+    schedule = loop.make_schedule(optimizer, RECIPE, 3)
+    session = loop.Session(net, optimizer, schedule, Run(0))
+    state = session.state()
+    assert state['random']['cuda'] == 'cuda:1 的状态'
+    session.restore(state)
+    assert kept == {gpu: 'cuda:1 的状态'}

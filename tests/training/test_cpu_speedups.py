@@ -1,7 +1,12 @@
 """CPU 上的两处加速：结果与 PyTorch 的相同，只在该用的地方用，用完恢复。"""
 
 import ctypes
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -19,6 +24,7 @@ from deepcnn.training.cpu_speedups import (
 )
 
 CPU, GPU = torch.device('cpu'), torch.device('cuda')
+ROOT = Path(__file__).parents[2]
 LARGE = 64 * 2**20  # 字节；超过 glibc 的上限，平时总是 mmap
 
 
@@ -85,6 +91,13 @@ def test_gradients_are_those_of_pytorch(
         torch.testing.assert_close(a, b)
 
 
+class Louder(nn.Conv2d):
+    """做的是另一件事的子类。"""
+
+    def forward(self, X: Tensor) -> Tensor:
+        return 2 * super().forward(X)
+
+
 @pytest.mark.parametrize(
     'build',
     [
@@ -93,8 +106,9 @@ def test_gradients_are_those_of_pytorch(
         lambda: nn.Conv2d(4, 4, 3, padding='same'),
         lambda: nn.Conv2d(4, 4, 3, padding=1, padding_mode='reflect'),
         lambda: nn.Conv2d(4, 4, 1),
+        lambda: Louder(4, 4, 3, padding=1),
     ],
-    ids=['分组', '膨胀', 'same', '镜像填充', '1×1'],
+    ids=['分组', '膨胀', 'same', '镜像填充', '1×1', '子类'],
 )
 def test_other_convolutions_are_left_alone(
     build: Callable[[], nn.Module], small_map_shapes: list
@@ -161,6 +175,25 @@ def test_gradients_with_autocast_are_those_of_pytorch(
         torch.testing.assert_close(a, b, rtol=0.02, atol=0.02 * b.abs().max().item())
 
 
+def test_the_joined_weights_have_the_precision_of_the_layer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """拼的时候就是低精度的，不先拼出一份大一倍的。"""
+    used = []
+
+    def spy(X: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        used.append(weight.dtype)
+        return nn.functional.linear(X, weight, bias)
+
+    monkeypatch.setattr(cpu_speedups, 'F', SimpleNamespace(linear=spy))
+    net, X = nn.Conv2d(3, 8, 3, padding=1), torch.randn(128, 3, 2, 2)
+    with faster_small_maps(net):
+        net(X)
+        with torch.autocast('cpu', dtype=torch.bfloat16):
+            net(X)
+    assert used == [torch.float32, torch.bfloat16]
+
+
 @pytest.mark.parametrize(
     ('capability', 'measured'), [('AVX2', True), ('AVX512', True), ('DEFAULT', False)]
 )
@@ -213,6 +246,7 @@ def test_a_small_batch_is_not_worth_it(size: int, fewest: int) -> None:
     layer = nn.Conv2d(4, 4, 3, padding=1)
     assert is_worth_it(layer, torch.zeros(fewest, 4, size, size))
     assert not is_worth_it(layer, torch.zeros(fewest - 1, 4, size, size))
+    assert not is_worth_it(layer, torch.zeros(fewest, 4, size, size, device='meta'))
 
 
 def test_many_positions_are_not_worth_it() -> None:
@@ -315,6 +349,48 @@ def test_large_tensors_come_from_the_heap_only_inside() -> None:
     with keep_freed_memory(CPU):
         assert not is_mapped()
     assert is_mapped()
+
+
+# 在新的进程里量占着的物理内存：这里的堆已经被别的测试用碎了
+IN_PROCESS = """
+import resource, torch
+from deepcnn.training.cpu_speedups import keep_freed_memory
+
+MIB = 2**20
+CPU = torch.device('cpu')
+
+def resident():
+    pages = open('/proc/self/statm').read().split()[1]
+    return int(pages) * resource.getpagesize() / MIB
+
+def left_after(count, mib):
+    before = resident()
+    tensors = [torch.ones(mib * MIB, dtype=torch.uint8) for _ in range(count)]
+    assert resident() > before + 0.8 * count * mib
+    del tensors
+    return resident() - before
+
+torch.ones(10)
+before = resident()
+with keep_freed_memory(CPU):
+    print(left_after(2, 64))
+print(resident() - before, left_after(1, 64), left_after(1, 24), left_after(8, 24))
+"""
+
+
+@pytest.mark.usefixtures('usual_settings_afterwards')
+def test_freed_memory_stays_inside_and_afterwards_is_as_usual() -> None:
+    """在里面用过的都留着，出来时都还；此后大块与堆顶的一大片照还，一个中等的块不还。"""
+    done = subprocess.run(
+        [sys.executable, '-c', IN_PROCESS], cwd=ROOT, capture_output=True,
+        encoding='utf-8', env={**os.environ, 'PYTHONPATH': str(ROOT)},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    inside, returned, large, medium, several = map(float, done.stdout.split())
+    assert inside > 2 * 64 - 2
+    assert returned < 8 and large < 8  # MiB
+    assert medium > 22
+    assert several < 2 * 24
 
 
 @pytest.mark.usefixtures('usual_settings_afterwards')

@@ -16,7 +16,7 @@ from torch import nn
 from torch.nn.utils import parametrizations
 
 from deepcnn.models import create
-from deepcnn.training.fingerprint import contents_of
+from deepcnn.training.fingerprint import contents_of, tensor_text
 
 ROOT = Path(__file__).parents[2]
 
@@ -94,6 +94,7 @@ CHANGES = {
         '    return nn.Sequential(loud',
     ),
     'the order of layers': ('(Louder(), nn.Flatten()', '(nn.Flatten(), Louder()'),
+    'the order of parameters': ('def merge(self, X, Y):', 'def merge(self, Y, X):'),
     'a layer used twice': ('(Louder(), nn', '(*2 * [Louder()], nn'),
 }
 
@@ -362,6 +363,27 @@ HIDDEN = {
             net.weight.register_hook(lambda gradient: gradient * 1)
             return net
         """,
+    'key of a dict': """
+        def build():
+            net = nn.Flatten()
+            net.sizes = {1: 'small'}
+            return net
+        """,
+    'value of a dict': """
+        def build():
+            net = nn.Flatten()
+            net.sizes = {'small': 1}
+            return net
+        """,
+    'attribute of a function': """
+        def scaled(X):
+            return X * scaled.by
+        scaled.by = 1
+        class Net(nn.Module):
+            def forward(self, X):
+                return scaled(X)
+        build = Net
+        """,
     'condition': """
         class Net(nn.Module):
             def forward(self, X):
@@ -472,6 +494,24 @@ def test_one_weight_shows() -> None:
     with torch.no_grad():
         next(net.parameters()).flatten()[7] += 1e-6
     assert contents_of(net) != before
+
+
+def test_the_kind_of_a_tensor_shows_even_when_its_bytes_are_the_same() -> None:
+    zeros = torch.zeros(4)
+    assert tensor_text(zeros) != tensor_text(zeros.to(torch.int32))
+    assert tensor_text(zeros) != tensor_text(zeros.view(2, 2))
+
+
+def test_a_tensor_without_content_is_described() -> None:
+    nets = [nn.Linear(2, size, device='meta') for size in (3, 3, 4)]
+    texts = [contents_of(net) for net in nets]
+    assert texts[0] == texts[1] != texts[2]
+
+
+def test_how_arguments_are_gathered_shows() -> None:
+    one, other = nn.Flatten(), nn.Flatten()
+    one.forward, other.forward = lambda *X: X, lambda **X: X
+    assert contents_of(one) != contents_of(other)
 
 
 def test_earlier_hooks_and_the_mode_do_not_show() -> None:

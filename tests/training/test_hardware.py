@@ -1,4 +1,4 @@
-"""设备与档位：名字不认识或机器上没有时，说出可以用哪些。"""
+"""设备与档位：按说好的先后取；名字不认识或机器上没有时，说出可以用哪些。"""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +9,12 @@ from small_data import load_digits_dataset
 from torch import nn
 
 from deepcnn.training import hardware
-from deepcnn.training.hardware import choose_device, choose_profile, describe_device
+from deepcnn.training.hardware import (
+    choose_device,
+    choose_profile,
+    describe_device,
+    has_fast_bf16,
+)
 from deepcnn.training.recipe import Recipe
 from deepcnn.training.seeds import train, train_seeds
 
@@ -29,21 +34,51 @@ def test_profile_and_device_name_the_legal_values(
         choose_profile()
     with pytest.raises(ValueError, match='cuda、mps、cpu'):
         choose_device('tpu')
-    monkeypatch.delenv('DEEPCNN_PROFILE')
-    expected = 'gpu' if torch.cuda.is_available() else 'laptop'
-    assert choose_profile() == expected
+
+
+def machine(monkeypatch: pytest.MonkeyPatch, cuda: int, mps: bool) -> None:
+    """假装有 ``cuda`` 块显卡，有没有 Apple 的 GPU。"""
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: cuda > 0)
+    monkeypatch.setattr(torch.cuda, 'device_count', lambda: cuda)
+    monkeypatch.setattr(torch.backends.mps, 'is_available', lambda: mps)
+    for name in ('DEEPCNN_DEVICE', 'DEEPCNN_PROFILE'):
+        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture
 def two_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
-    monkeypatch.setattr(torch.cuda, 'device_count', lambda: 2)
+    machine(monkeypatch, 2, False)
 
 
 @pytest.fixture
 def no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
-    monkeypatch.setattr(torch.backends.mps, 'is_available', lambda: False)
+    machine(monkeypatch, 0, False)
+
+
+@pytest.mark.parametrize(
+    ('cuda', 'mps', 'device', 'profile'),
+    [
+        (2, True, 'cuda', 'gpu'),
+        (0, True, 'mps', 'laptop'),
+        (0, False, 'cpu', 'laptop'),
+    ],
+)
+def test_auto_takes_the_best_device(
+    monkeypatch: pytest.MonkeyPatch, cuda: int, mps: bool, device: str, profile: str
+) -> None:
+    machine(monkeypatch, cuda, mps)
+    assert choose_device() == choose_device('auto') == torch.device(device)
+    assert choose_profile() == profile
+
+
+def test_the_argument_beats_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine(monkeypatch, 2, False)
+    monkeypatch.setenv('DEEPCNN_DEVICE', 'cpu')
+    monkeypatch.setenv('DEEPCNN_PROFILE', 'quick')
+    assert choose_device() == torch.device('cpu')
+    assert choose_profile() == 'quick'
+    assert choose_device('cuda:1') == torch.device('cuda', 1)
+    assert choose_profile('gpu') == 'gpu'
 
 
 @pytest.mark.parametrize(
@@ -61,14 +96,13 @@ def no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_devices_may_have_a_number(
     two_gpus: None, monkeypatch: pytest.MonkeyPatch, name: object, device: torch.device
 ) -> None:
-    monkeypatch.delenv('DEEPCNN_DEVICE', raising=False)
     assert choose_device(name) == device
     if isinstance(name, str):
         monkeypatch.setenv('DEEPCNN_DEVICE', name)
         assert choose_device() == device
 
 
-@pytest.mark.parametrize('name', ['cuda:2', 'cuda:10', 'mps:1', 'cpu:1'])
+@pytest.mark.parametrize('name', ['cuda:2', 'cuda:10', 'mps', 'mps:0', 'mps:1', 'cpu:1'])
 def test_a_number_that_is_not_there_is_refused(two_gpus: None, name: str) -> None:
     with pytest.raises(ValueError, match=f'没有可用的 {name}：请改用 auto 或 cpu'):
         choose_device(name)
@@ -132,3 +166,18 @@ def test_processor_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = Recipe(8, 2, 1e-2, 64, train_images=256, test_images=100)
     train(lambda: net, load_digits_dataset(), recipe, 'quick', 'cpu')
     assert asked.count('/proc/cpuinfo') <= 1  # 别的系统没有这个文件
+
+
+def test_emulated_bf16_is_not_fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        torch.cuda, 'is_bf16_supported', lambda including_emulation: including_emulation
+    )
+    assert not has_fast_bf16(torch.device('cuda'))
+    assert not has_fast_bf16(torch.device('mps'))
+
+
+def test_the_processor_is_called_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = 'processor : 0\nmodel : 17\nmodel name\t: Fast: 9000 \nflags : fpu\n'
+    monkeypatch.setattr(hardware, '_cpuinfo', lambda: text)
+    monkeypatch.setattr(torch, 'get_num_threads', lambda: 3)
+    assert describe_device(torch.device('cpu')) == 'CPU（Fast: 9000，3 线程）'

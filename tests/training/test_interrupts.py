@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
@@ -109,6 +110,41 @@ def test_wherever_it_is_pressed_network_and_record_agree(
             assert again.train_loss == whole.train_loss
             assert again.test_accuracy == whole.test_accuracy
     assert finished == {1, 2}
+
+
+@pytest.mark.parametrize('resumed', [False, True])
+def test_ctrl_c_in_the_second_epoch_goes_back_to_the_first_bit_by_bit(
+    digits: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, resumed: bool
+) -> None:
+    """这一轮已经走了一步；接着做的训练再被打断，也退回断点里的权重。"""
+    checkpoint = Checkpoint(tmp_path / 'one.pt')
+    first: list[dict] = []
+    with monkeypatch.context() as patched:
+        patched.setattr(
+            Checkpoint, 'save', lambda self, state: first.append(deepcopy(state))
+        )
+        fit(small_net(), digits, SHORT, 0, CPU, checkpoint)
+    for _ in range(1 + resumed):
+        net = small_net()
+        with monkeypatch.context() as patched:
+            patched.setattr(loop, 'train_step', stopping_in_the_second_epoch())
+            run = fit(net, digits, SHORT, 0, CPU, checkpoint)
+        assert len(run.test_accuracy) == len(run.train_loss) == 1
+        for name, tensor in net.state_dict().items():
+            assert torch.equal(tensor, first[0]['weights'][name]), name
+
+
+def stopping_in_the_second_epoch() -> Callable:
+    """第二轮的第二步像按了 Ctrl-C 一样中断。"""
+    real, steps = loop.train_step, []
+
+    def step(session: Session, *rest: object) -> object:
+        steps.append(len(session.run.train_loss))
+        if steps.count(1) == 2:
+            raise KeyboardInterrupt
+        return real(session, *rest)
+
+    return step
 
 
 def interrupt_at(call: int) -> Callable[..., float]:

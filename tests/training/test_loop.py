@@ -98,13 +98,31 @@ def test_throughput_counts_only_the_images_that_were_trained(
     digits: Dataset, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """99 张、每批 50 张：每轮只训练 50 张。轮末那行与记录要一致。"""
-    recipe = replace(SHORT, batch_size=50, train_images=99, epochs=1)
+    recipe = replace(SHORT, batch_size=50, train_images=99)
     _, history = train(linear_net, digits, recipe, 'quick', CPU)
-    history.runs = [Run(0, [1.0], [0.5], [0.5], [0.5], 1.0)]
-    assert history.images_per_second == 100
+    run = Run(0, [9.0, 1.5], [0.1, 0.25], [0.1, 0.75], [0.5, 0.25], 1.0)
+    history.runs = [run]
+    assert history.images_per_second == 50 / 0.375
     capsys.readouterr()
-    report_epoch(history.runs[0], 0, recipe, digits.first(99, 10))
-    assert capsys.readouterr().out.endswith('  100 张/秒\n')
+    report_epoch(run, 1, recipe, digits.first(99, 10))
+    assert capsys.readouterr().out.split() == [
+        '手写数字', 'digits', '第', '2/2', '轮', '损失', '1.500', '训练准确率', '0.250',
+        '测试准确率', '0.750', '200', '张/秒',
+    ]  # fmt: skip
+
+
+def test_loss_and_accuracy_of_an_epoch_are_the_means_over_its_steps(
+    digits: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """四步的损失是 1、2、3、6，每批 8 张里对 0、2、4、8 张；剩下 3 张不算。"""
+    values = iter([(1.0, 0), (2.0, 2), (3.0, 4), (6.0, 8)])
+    monkeypatch.setattr(
+        loop, 'train_step', lambda *_: tuple(map(torch.tensor, next(values)))
+    )
+    recipe = replace(SHORT, epochs=1, batch_size=8)
+    run = fit(linear_net(), digits.first(35, 10), recipe, 0, CPU)
+    assert run.train_loss == [3.0]
+    assert run.train_accuracy == [14 / 32]
 
 
 def test_nothing_reads_the_device_inside_an_epoch(

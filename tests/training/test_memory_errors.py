@@ -145,3 +145,15 @@ def test_evaluation_never_needs_less_than_the_training_batch(digits: Dataset) ->
         predict(net, digits.first(64, 297), replace(SHORT, batch_size=32))
     assert net.counts[-1] == 32
     assert all(module.training for module in net.modules())
+
+
+def test_other_errors_of_the_data_or_the_network_come_at_once(
+    digits: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    net = SmallMemory(20, RuntimeError('形状不对'))
+    with pytest.raises(RuntimeError, match='^形状不对$'):
+        predict(net, digits.first(64, 297), replace(SHORT, batch_size=32))
+    assert net.counts == [297]
+    monkeypatch.setattr(Dataset, 'to', failing(RuntimeError('设备坏了')))
+    with pytest.raises(RuntimeError, match='^设备坏了$'):
+        train(linear_net, digits, SHORT, 'quick', CPU)

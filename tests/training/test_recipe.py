@@ -1,4 +1,4 @@
-"""配方：不合法的值指出是哪一项、怎样改；NumPy 的数也接受，存成 Python 自己的。"""
+"""配方：每一项的界限都管用，不合法的值指出是哪一项、怎样改；默认值是书里写的那些。"""
 
 import json
 import math
@@ -15,18 +15,45 @@ LEGAL = {'image_size': 28, 'epochs': 1, 'lr': 0.1}
 
 
 @pytest.mark.parametrize(
+    ('name', 'legal', 'illegal'),
+    [
+        ('image_size', (1, 28), (0, -1, 1.5, True, None)),
+        ('epochs', (1,), (0, 0.5, True)),
+        ('lr', (1e-6, 3), (0, -1.0, True, '1')),
+        ('batch_size', (1,), (0, 2.0, True)),
+        ('train_images', (1, None), (0, 1.0, True)),
+        ('test_images', (1, None), (0, -3, True)),
+        ('weight_decay', (0, 0.5), (-0.1, False)),
+        ('momentum', (0, 0.9, 1), (-0.1, 1.1, True)),
+        ('clip', (0.1, None), (0, -1, True)),
+        ('label_smoothing', (0, 1), (-0.1, 1.1, None)),
+        ('erasing', (0, 1), (-0.1, 1.1, True)),
+        ('shift', (0, 4), (-1, 0.5, True)),
+        ('flip', (True, False), ('no', 0, 1, None)),
+        ('channels_last', (True, False), ('False', 1)),
+        ('seeds', ((0,), [3, 1]), ((), 0, (True,), (0.0,), '01')),
+        ('optimizer', ('adamw', 'sgd'), ('Adam', None, ['sgd'])),
+        ('schedule', ('onecycle', 'constant'), ('', None)),
+        ('precision', ('auto', 'fp32', 'bf16'), ('fp16', 32)),
+    ],
+)
+def test_every_setting_has_its_limits(name: str, legal: tuple, illegal: tuple) -> None:
+    for value in legal:
+        kept = getattr(Recipe(**LEGAL | {name: value}), name)
+        assert kept == (tuple(value) if isinstance(value, list) else value)
+    for value in illegal:
+        with pytest.raises(ValueError, match=name):
+            Recipe(**LEGAL | {name: value})
+
+
+@pytest.mark.parametrize(
     ('wrong', 'named'),
     [
-        ({'lr': -1}, 'lr'),
-        ({'epochs': 0}, 'epochs'),
-        ({'weight_decay': -0.1}, 'weight_decay'),
         ({'optimizer': 'adam'}, 'adamw'),
         ({'schedule': 'cosine'}, 'onecycle'),
         ({'precision': 'fp8'}, 'bf16'),
         ({'precision': None}, 'bf16'),
         ({'optimizer': ['sgd']}, 'adamw'),
-        ({'train_images': 0}, 'train_images'),
-        ({'seeds': ()}, 'seeds'),
         ({'lr': math.nan}, 'lr 要是大于 0 的有限数'),
         ({'lr': math.inf}, 'lr 要是大于 0 的有限数'),
         ({'lr': 10**400}, 'lr 要是大于 0 的有限数'),
@@ -118,3 +145,13 @@ def test_a_recipe_comes_back_from_its_dictionary() -> None:
     recipe = Recipe(28, 2, 0.1, optimizer='sgd', momentum=0.5, seeds=(3, 1))
     assert Recipe(**json.loads(json.dumps(recipe.to_dict()))) == recipe
     assert recipe.to_dict().keys() == {field.name for field in fields(Recipe)}
+
+
+def test_defaults_are_those_the_book_states() -> None:
+    assert Recipe(28, 1, 0.1).to_dict() == {
+        'image_size': 28, 'epochs': 1, 'lr': 0.1, 'batch_size': 128,
+        'train_images': None, 'test_images': None, 'optimizer': 'adamw',
+        'schedule': 'onecycle', 'weight_decay': 0.01, 'momentum': 0.9, 'clip': 1.0,
+        'label_smoothing': 0.0, 'flip': True, 'shift': 0, 'erasing': 0.0,
+        'precision': 'auto', 'channels_last': True, 'seeds': [0],
+    }  # fmt: skip

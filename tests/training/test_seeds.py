@@ -16,6 +16,7 @@ from torch import nn
 
 from deepcnn.data.dataset import Dataset
 from deepcnn.models import create
+from deepcnn.training.evaluation import evaluate
 from deepcnn.training.recipe import Recipe
 from deepcnn.training.seeds import train, train_seeds
 
@@ -66,6 +67,52 @@ def test_other_seed_gives_another_curve(digits: Dataset) -> None:
     _, history = train(small_net, digits, recipe, 'quick', CPU)
     assert history.seeds == [0, 1]
     assert history.runs[0].train_loss != history.runs[1].train_loss
+
+
+def test_seeds_are_trained_in_the_order_of_the_recipe(digits: Dataset) -> None:
+    """每个种子与单独训练它相同；``train`` 返回第一个的网络。"""
+    recipe = replace(SHORT, epochs=1, seeds=(5, 0, 3))
+    first, history = train(small_net, digits, recipe, 'quick', CPU)
+    nets, again = train_seeds(small_net, digits, recipe, 'quick', CPU)
+    assert history.seeds == again.seeds == [5, 0, 3]
+    assert same_weights(first, nets[0])
+    data = digits.first(256, 100)
+    for net, run in zip(nets, again.runs, strict=True):
+        assert run.test_accuracy[-1] == evaluate(net, data, recipe)
+        alone = replace(recipe, seeds=(run.seed,))
+        net_alone, one = train(small_net, digits, alone, 'quick', CPU)
+        assert one.runs[0].train_loss == run.train_loss
+        assert same_weights(net_alone, net)
+
+
+def same_weights(one: nn.Module, other: nn.Module) -> bool:
+    pairs = zip(one.state_dict().values(), other.state_dict().values(), strict=True)
+    return all(torch.equal(tensor, twin) for tensor, twin in pairs)
+
+
+def test_the_seed_fixes_first_weights_and_dropout(digits: Dataset) -> None:
+    """build() 用掉多少随机数，都不影响此后的丢弃法。"""
+
+    def wasteful() -> nn.Module:
+        net = small_net()
+        torch.rand(3)
+        return net
+
+    recipe = replace(SHORT, epochs=1)
+    torch.manual_seed(99)
+    one, _ = train(small_net, digits, recipe, 'quick', CPU)
+    torch.manual_seed(100)
+    other, _ = train(wasteful, digits, recipe, 'quick', CPU)
+    assert same_weights(one, other)
+
+
+def test_history_says_what_was_trained(digits: Dataset) -> None:
+    recipe = replace(SHORT, epochs=1, train_images=64, test_images=30, precision='fp32')
+    _, history = train(small_net, digits, recipe, 'quick', CPU)
+    assert (history.train_images, history.test_images) == (64, 30)
+    assert (history.image_size, history.epochs, history.batch_size) == (8, 1, 64)
+    assert history.precision == 'fp32' and history.recipe == recipe.to_dict()
+    assert len(history.runs[0].train_loss) == 1
 
 
 def test_history_names_the_data_the_device_and_the_seed(digits: Dataset) -> None:

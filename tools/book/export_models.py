@@ -10,11 +10,13 @@ import nbformat
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / 'tools'))
 
+from book_contents import exporting_chapters  # noqa: E402
 from command_line import Command, run  # noqa: E402
 
 CHAPTERS = ROOT / 'chapters'
 MODELS = ROOT / 'deepcnn' / 'models'
-NETWORKS = ('alexnet', 'vgg', 'nin', 'googlenet', 'resnet', 'densenet')
+NETWORKS = exporting_chapters()
+GENERATED = '由 chapters/'  # 生成的文件的第一行以它开头
 ALLOWED = (
     ast.Import, ast.ImportFrom, ast.Assign, ast.AnnAssign, ast.FunctionDef, ast.ClassDef,
 )  # fmt: skip
@@ -53,7 +55,7 @@ def require_definitions(source: str, notebook: Path) -> None:
 def model_source(network: str) -> str:
     """返回 deepcnn/models/<network>.py 应有的全文。"""
     header = (
-        f'"""由 chapters/{network}.ipynb 的 export 单元生成。\n\n'
+        f'"""{GENERATED}{network}.ipynb 的 export 单元生成。\n\n'
         '不要手改：改那一章，再运行 make models。\n"""'
     )
     text = '\n\n\n'.join([header, *exported_cells(CHAPTERS / f'{network}.ipynb')])
@@ -72,6 +74,17 @@ def sorted_and_formatted(text: str, network: str) -> str:
     return done.stdout
 
 
+def require_no_orphans() -> None:
+    """从前生成、如今没有哪一章导出的文件，别处还会导入它：抛出 ExportError。"""
+    for path in sorted(MODELS.glob('*.py')):
+        is_generated = path.read_text(encoding='utf-8').startswith(f'"""{GENERATED}')
+        if is_generated and path.stem not in NETWORKS:
+            raise ExportError(
+                f'没有哪一章导出 deepcnn/models/{path.name}：'
+                '请把那一章写进 _toc.yml、补上 export 标签，或删去这个文件'
+            )
+
+
 def main(arguments: list[str]) -> int:
     command = Command(__doc__)
     command.add_argument(
@@ -79,6 +92,7 @@ def main(arguments: list[str]) -> int:
     )
     is_check = command.parse_args(arguments).check
     try:
+        require_no_orphans()
         sources = {name: model_source(name) for name in NETWORKS}
     except (ExportError, FileNotFoundError, SyntaxError) as error:
         print(f'导出失败：{error}', file=sys.stderr)

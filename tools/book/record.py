@@ -19,34 +19,16 @@ from nbformat import NotebookNode
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / 'tools')]
 
+from book_contents import recording_order  # noqa: E402
 from command_line import Command, run  # noqa: E402
 
 from deepcnn.explore.widgets import WIDGET_VIEW  # noqa: E402
 from deepcnn.records import load_history  # noqa: E402
+from deepcnn.records.pages import record_names  # noqa: E402
 from deepcnn.training import choose_device, choose_profile  # noqa: E402
 
 CHAPTERS = ROOT / 'chapters'
-# 先网络，后导言、小结与练习（它们要读各网络的结果），最后是实验（只读自己的）。
-ORDER = (
-    'alexnet', 'vgg', 'nin', 'googlenet', 'resnet', 'densenet',
-    'introduction', 'toolbox', 'summary',
-    'exercises/tuning', 'exercises/nin_without_1x1',
-    'exercises/inception_successors',
-    'exercises/parameter_sizes', 'exercises/fewer_parameters',
-    'exercises/memory', 'exercises/densenet_table',
-    'experiments/activation', 'experiments/regularization',
-    'experiments/degradation', 'experiments/add_or_concatenate',
-)  # fmt: skip
-RESULT_NAMES = {
-    'vgg': 'vgg11',
-    'resnet': 'resnet18',
-    'toolbox': 'lenet',
-    # 一个实验有几份记录，设备与种子都相同，图注取第一份
-    'experiments/activation': 'experiments/alexnet-relu-he',
-    'experiments/regularization': 'experiments/alexnet-neither',
-    'experiments/degradation': 'experiments/plain-8',
-    'experiments/add_or_concatenate': 'experiments/densenet-concatenate',
-}  # 与章名不同的
+ORDER = recording_order()
 # 输出图的图注；不导入网站的扩展：录制的机器上没有排版的那些包。
 OUTPUT_CAPTION = re.compile(r'<a id="fig-[\w-]+"></a>\*\*图 ')
 
@@ -132,7 +114,8 @@ def record(chapter: str) -> None:
     execute(notebook, path.parent)
     tidy(notebook)
     if any(cell.metadata.get('trained') for cell in notebook.cells):
-        network = RESULT_NAMES.get(chapter, chapter)
+        # 一个实验有几份记录，设备与种子都相同，图注取第一份
+        network = record_names(chapter)[0]
         write_provenance(notebook, load_history(network).provenance)
     partial = path.with_suffix('.part')
     nbformat.write(notebook, partial)

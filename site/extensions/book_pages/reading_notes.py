@@ -14,47 +14,12 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 
-from deepcnn.records.titles import NETWORKS
+from deepcnn.records.pages import record_names
 
 HAN_PER_MINUTE = 400
 CODE_LINES_PER_MINUTE = 20
 # 汉字比这还少的页（文献总表）不是用来通读的。
 LEAST_HAN = 200
-
-COMPARED = tuple(f'comparison/{network}' for network in NETWORKS)  # 六网对比
-
-
-def variants(network: str, names: str) -> tuple[str, ...]:
-    """对照实验的记录：每种做法一份。"""
-    return tuple(f'experiments/{network}-{name}' for name in names.split())
-
-
-# 各页的训练结果存在 results/ 的哪些文件里；没有列出的，与页同名。
-RECORDS = {
-    'toolbox': ('lenet',),
-    'vgg': ('vgg11',),
-    'resnet': ('resnet18',),
-    'summary': NETWORKS + COMPARED,
-    'experiments/activation': variants(
-        'alexnet', 'relu-he relu-xavier sigmoid-he sigmoid-xavier sigmoid-faster'
-    ),
-    'experiments/regularization': variants(
-        'alexnet', 'neither dropout augmentation both pooled'
-    ),
-    'experiments/degradation': variants('plain', '8 20 56')
-    + variants('residual', '8 20 56'),
-    'experiments/add_or_concatenate': variants(
-        'densenet', 'concatenate add-parameters add-macs'
-    ),
-    'exercises/nin_without_1x1': variants('nin', 'two one linear'),
-    'exercises/inception_successors': variants(
-        'inception', 'original bn factorized residual'
-    ),
-    'exercises/fewer_parameters': (
-        'comparison/resnet18', 'comparison/densenet', 'experiments/resnet18-half',
-        'experiments/resnet18-narrow',
-    ),
-}
 
 UNREAD = (nodes.comment, nodes.raw, nodes.math, nodes.math_block)
 
@@ -122,8 +87,7 @@ def combine(records: list[dict[str, Any]]) -> Recording:
 def record_files(source: Path, document: str) -> list[Path]:
     """这一页的训练结果应当在哪些文件里。"""
     page, results = document.removeprefix('chapters/'), source / 'results'
-    names = RECORDS.get(page, (page,))
-    return [results / f'{name}.json' for name in names]
+    return [results / f'{name}.json' for name in record_names(page)]
 
 
 def recorded_training(source: Path, document: str) -> Recording | None:

@@ -1,4 +1,4 @@
-"""层表、特征图与画图函数。"""
+"""图像、特征图、卷积核与曲线怎样画；图里每个字都有字形。"""
 
 import re
 import warnings
@@ -15,52 +15,12 @@ from matplotlib.ft2font import FT2Font
 from torch import nn
 
 from deepcnn import plot
-from deepcnn.anatomy.layers import capture, layer_table
-from deepcnn.models.nin import nin
-from deepcnn.models.resnet import resnet18
 from deepcnn.plot.chinese_font import FONT
 from deepcnn.plot.mosaic import Mosaic
+from deepcnn.records.runs import History, Run
 
 CHAPTERS = Path(__file__).resolve().parents[2] / 'chapters'
 matplotlib.use('Agg')
-
-
-def test_capture_takes_its_hooks_off() -> None:
-    net = resnet18().eval()
-    X = torch.randn(1, 1, 32, 32)
-    with capture(net, 'stem', 'stages.3') as maps:
-        net(X)
-    assert maps['stem'].shape == (1, 64, 8, 8)
-    assert torch.equal(maps['stem'], net.stem(X))
-    assert not any(module._forward_hooks for module in net.modules())
-    maps.clear()
-    net(X)
-    assert not maps
-
-
-def test_capture_names_the_known_modules() -> None:
-    with pytest.raises(ValueError, match='stages.0'), capture(nin(), 'stage1'):
-        pass
-
-
-def test_layer_table_restores_the_network() -> None:
-    net = resnet18().train()
-    before = {key: value.clone() for key, value in net.state_dict().items()}
-    table = layer_table(net, 32)
-    assert net.training
-    assert all(
-        torch.equal(value, before[key]) for key, value in net.state_dict().items()
-    )
-    assert '合计' in table._repr_markdown_()
-    assert f'{table.parameters:,}' in repr(table)
-    assert not any(module._forward_hooks for module in net.modules())
-
-
-def test_hand_counted_macs() -> None:
-    table = layer_table(nin(), 224)
-    first_conv = 11 * 11 * 1 * 96 * 54 * 54
-    pixelwise = 2 * 96 * 96 * 54 * 54
-    assert table.rows[0].macs == first_conv + pixelwise
 
 
 def test_chinese_labels_have_glyphs() -> None:
@@ -152,6 +112,33 @@ def test_mosaic_keeps_the_shape_of_a_picture_and_its_orientation() -> None:
 def test_wrong_number_of_titles_is_refused() -> None:
     with pytest.raises(ValueError, match='标题'):
         plot.show_images(torch.rand(2, 1, 8, 8), ['一个'])
+
+
+def test_an_interrupted_seed_does_not_shorten_the_curves() -> None:
+    """种子 0 训练了 5 轮，种子 1 在第 2 轮里被打断。"""
+    whole = Run(0, [1.0] * 5, [0.8] * 5, [0.9] * 5, [1.0] * 5, 5.0)
+    runs = [whole, Run(1, [2.0], [0.2], [0.1], [1.0], 1.0)]
+    history = History(
+        'net',
+        'quick',
+        'digits',
+        64,
+        32,
+        8,
+        5,
+        16,
+        'fp32',
+        'CPU',
+        '2',
+        {'lr': 0.1},
+        runs,
+    )
+    figure = plot.training_curves(history)
+    for axes, last in zip(figure.axes, (1.0, 0.8), strict=True):
+        mean, *seeds = axes.get_lines()[:3]
+        assert [len(line.get_xdata()) for line in (mean, *seeds)] == [5, 5, 1]
+        assert mean.get_ydata()[-1] == pytest.approx(last)
+    plt.close(figure)
 
 
 COLOUR = torch.randint(0, 256, (2, 3, 8, 6), generator=torch.Generator().manual_seed(0))

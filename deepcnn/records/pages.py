@@ -1,0 +1,113 @@
+"""各页的训练记录是哪几份，录制时训练了多久。
+
+页名是相对 chapters/ 的路径，不带扩展名：``nin``、``exercises/tuning``。
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from deepcnn.records.benchmark import Report, load_report
+from deepcnn.records.store import read_json, results_folder
+from deepcnn.records.titles import NETWORKS
+
+COMPARED = tuple(f'comparison/{network}' for network in NETWORKS)  # 六网对比
+
+
+def variants(network: str, names: str) -> tuple[str, ...]:
+    """对照实验的记录：每种做法一份。"""
+    return tuple(f'experiments/{network}-{name}' for name in names.split())
+
+
+# 各页的训练结果存在 results/ 的哪些文件里；没有列出的，与页同名。
+RECORDS = {
+    'toolbox': ('lenet',),
+    'vgg': ('vgg11',),
+    'resnet': ('resnet18',),
+    'summary': NETWORKS + COMPARED,
+    'experiments/activation': variants(
+        'alexnet', 'relu-he relu-xavier sigmoid-he sigmoid-xavier sigmoid-faster'
+    ),
+    'experiments/regularization': variants(
+        'alexnet', 'neither dropout augmentation both pooled'
+    ),
+    'experiments/degradation': variants('plain', '8 20 56')
+    + variants('residual', '8 20 56'),
+    'experiments/add_or_concatenate': variants(
+        'densenet', 'concatenate add-parameters add-macs'
+    ),
+    'exercises/nin_without_1x1': variants('nin', 'two one linear'),
+    'exercises/inception_successors': variants(
+        'inception', 'original bn factorized residual'
+    ),
+    'exercises/fewer_parameters': (
+        'comparison/resnet18', 'comparison/densenet', 'experiments/resnet18-half',
+        'experiments/resnet18-narrow',
+    ),
+}  # fmt: skip
+
+
+def record_names(page: str) -> tuple[str, ...]:
+    """这一页的训练结果在 ``results/`` 的哪些文件里，不带扩展名。"""
+    return RECORDS.get(page, (page,))
+
+
+@dataclass(frozen=True)
+class TrainingTime:
+    """一页的训练在录制的机器上用了多久，几份记录的加在一起。
+
+    ``profile``、``precision`` 没有写明（挑选超参数的各次尝试）时是空的。
+    ``seconds_without_bf16`` 是没有 bf16 指令的 CPU 上只算训练的秒数，由「性能」一章的
+    速度估计；本来就没有用 bf16，或那里没有测过这个网络时是 None。
+    """
+
+    seconds: float
+    device: str
+    profile: str
+    precision: str
+    seconds_without_bf16: float | None
+
+
+def training_time(page: str, folder: Path | None = None) -> TrainingTime | None:
+    """``page`` 录制时的用时；缺了一份记录（例如包里没有装）时返回 None。
+
+    ``comparison/`` 里的由 make compare 录下，这一页只读它们，不算在内。
+    """
+    folder = folder or results_folder()
+    paths = [
+        folder / f'{name}.json'
+        for name in record_names(page)
+        if not name.startswith('comparison/')
+    ]
+    if not all(path.is_file() for path in paths):
+        return None
+    records: list[dict] = []
+    for path in paths:
+        content = read_json(path)
+        records += content if isinstance(content, list) else [content]
+
+    def values(name: str) -> str:
+        return '、'.join(dict.fromkeys(r[name] for r in records if name in r))
+
+    speeds = load_report(folder / 'bench-cpu-fp32.json')
+    slow = [seconds_without_bf16(record, speeds) for record in records]
+    return TrainingTime(
+        sum(map(recorded_seconds, records)),
+        values('device'),
+        values('profile'),
+        values('precision'),
+        None if None in slow else sum(slow),
+    )
+
+
+def recorded_seconds(record: dict) -> float:
+    """一份训练记录各个种子的总秒数，或超参数的一次尝试的秒数。"""
+    return sum(run['seconds'] for run in record.get('runs', [record]))
+
+
+def seconds_without_bf16(record: dict, speeds: Report | None) -> float | None:
+    """同样的轮数与图像，照 ``speeds`` 里测得的速度训练要几秒。"""
+    measured = speeds.comparisons.get(record.get('network')) if speeds else None
+    if record.get('precision') != 'bf16' or not (measured and measured.engine):
+        return None
+    images = record['epochs'] * record['train_images'] * len(record['runs'])
+    return images / measured.engine.rate

@@ -1,0 +1,53 @@
+"""笔记本开头的几行：在哪里训练，用哪一档，大约多久，数据在哪里。"""
+
+import torch
+
+from deepcnn.records.pages import TrainingTime, training_time
+from deepcnn.training.hardware import (
+    PROFILES,
+    choose_device,
+    choose_profile,
+    describe_device,
+    has_fast_bf16,
+)
+
+
+def announce_training(page: str) -> None:
+    """印出设备与档位、训练的用时、数据在哪里，各一行。
+
+    ``page`` 是这个笔记本在 chapters/ 里的名字，例如 ``alexnet``。用时都是录制时量得的，
+    或由它推算；没有录过的档位照实说没有。档位或设备不认识时抛出 ValueError。
+    """
+    device, profile = choose_device(), choose_profile()
+    legal = '、'.join(PROFILES)
+    print(
+        f'{describe_device(device)}，{profile} 档'
+        f'（要换，先设环境变量 DEEPCNN_PROFILE 为 {legal} 之一，再从头运行）'
+    )
+    print(f'训练的用时：{expected_time(training_time(page), device)}')
+    print('数据：随包附带，在 deepcnn/data/files/，不用下载')
+
+
+def expected_time(recorded: TrainingTime | None, device: torch.device) -> str:
+    """录制时用了多久；CPU 没有 bf16 指令的话，估计多久；别的档位有没有录过。"""
+    if recorded is None:
+        return '没有录过'
+    conditions = '，'.join(filter(None, (recorded.device, recorded.precision)))
+    profile = f'{recorded.profile} 档' if recorded.profile else ''
+    parts = [f'{profile}录制时用了 {minutes(recorded.seconds)}（{conditions}）']
+    if recorded.seconds_without_bf16:
+        lacks = device.type == 'cpu' and not has_fast_bf16(device)
+        who = '这个 CPU 没有 bf16 指令' if lacks else '没有 bf16 指令的 CPU'
+        parts.append(
+            f'{who}，照「性能」一章的速度约 {minutes(recorded.seconds_without_bf16)}，'
+            '每轮的测试另算'
+        )
+    if recorded.profile:
+        others = [one for one in PROFILES if one != recorded.profile]
+        parts.append(f'{"、".join(others)} 档没有录过')
+    return '；'.join(parts)
+
+
+def minutes(seconds: float) -> str:
+    """取整的分钟；不到一分钟的照秒说。"""
+    return f'{seconds:.0f} 秒' if seconds < 60 else f'{seconds / 60:.0f} 分钟'
