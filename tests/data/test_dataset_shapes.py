@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from deepcnn.data import Dataset, ImageSet
+from deepcnn.data import Dataset, ImageSet, prepare
 
 
 def dataset(std: tuple[float, ...] = (0.1,)) -> Dataset:
@@ -69,3 +69,13 @@ def test_images_have_four_dimensions(shape: tuple[int, ...]) -> None:
 def test_images_are_bytes(dtype: torch.dtype) -> None:
     with pytest.raises(ValueError, match='图像应是 uint8'):
         ImageSet(torch.zeros(4, 1, 2, 2, dtype=dtype), torch.zeros(4).long())
+
+
+@pytest.mark.parametrize('channels', [1, 3])
+def test_batches_of_other_channels_are_not_prepared(channels: int) -> None:
+    """一个均值也能减三个通道：不查的话，多出的通道悄悄用别的颜色的均值。"""
+    data = Dataset('两色', *[ImageSet(torch.zeros(2, 2, 4, 4, dtype=torch.uint8),
+                   torch.zeros(2).long())] * 2, ('甲',), (0.5,) * 2, (0.2,) * 2)  # fmt: skip
+    images = torch.zeros(2, channels, 4, 4, dtype=torch.uint8)
+    with pytest.raises(ValueError, match=f'图像有 {channels} 个通道，两色 却有 2 个'):
+        prepare(images, 4, data)

@@ -71,7 +71,7 @@ def test_channels_classes_and_size_are_respected(name: str) -> None:
             net(other)
     else:
         assert net(other).shape == (2, 5)
-    with pytest.raises(RuntimeError):  # 三个通道的图像不合用
+    with pytest.raises(ValueError, match='in_channels=3'):  # 三个通道的图像不合用
         net(torch.empty(2, 3, size, size, device='meta'))
 
 
