@@ -331,7 +331,7 @@ def test_progress_is_kept_and_can_be_cleared(chromium: WebDriver, site: str) -> 
     assert '接着读：解答：调节超参数' in line.text
     marks = chromium.find_elements(By.CSS_SELECTOR, '.bd-links a:has(.read-mark)')
     [mark] = marks
-        assert re.fullmatch(r'\d+\. 练习✓', mark.text)
+    assert re.fullmatch(r'\d+\. 练习✓', mark.text)
     line.find_element(By.TAG_NAME, 'button').click()
     assert '已读' not in line.text
     assert not chromium.find_elements(By.CLASS_NAME, 'read-mark')
