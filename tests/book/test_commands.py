@@ -93,6 +93,8 @@ needs_make = pytest.mark.skipif(not shutil.which('make'), reason='没有 make')
 def test_make_only_calls_the_script() -> None:
     [line] = make_says('test', 'OFFLINE=1', 'PYTHON=python3.12')
     assert line == 'python3.12 book.py test'
+    [line] = make_says('new-chapter', 'NAME=a b', 'PYTHON=python3.12')
+    assert line == "python3.12 book.py new-chapter 'NAME=a b'"
 
 
 def test_help_lists_every_command_and_variable(
@@ -346,6 +348,22 @@ def test_the_address_of_the_repository(
     monkeypatch.setenv('URL', 'https://example.com/elsewhere')
     assert book.main(['repository', *line]) == 0
     assert ran[-1] == ['tools/book/repository.py', *given]
+
+
+def test_a_new_chapter_is_written_exported_built_and_numbered(
+    ran: list, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv('NAME', 'computer')  # WSL 的环境里有它，是机器的名字
+    assert book.main(['new-chapter', 'NAME=mobilenet']) == 0
+    assert builds(ran) == 1
+    assert [line for line in ran if line[0].startswith('tools/book/')] == [
+        ['tools/book/new_chapter.py', 'mobilenet'],
+        ['tools/book/export_models.py'],
+        ['tools/book/fill_plain.py'],
+    ]
+    ran.clear()
+    assert book.main(['new-chapter']) == 0
+    assert ['tools/book/new_chapter.py'] in ran
 
 
 @pytest.mark.parametrize(('user', 'allowed'), [(0, True), (1000, False), (None, False)])

@@ -330,7 +330,8 @@ def test_progress_is_kept_and_can_be_cleared(chromium: WebDriver, site: str) -> 
     assert f'已读 1 / {len(chapters)} 章' in line.text
     assert '接着读：解答：调节超参数' in line.text
     marks = chromium.find_elements(By.CSS_SELECTOR, '.bd-links a:has(.read-mark)')
-    assert [mark.text for mark in marks] == ['16. 练习✓']
+    [mark] = marks
+    assert re.fullmatch(r'\d+\. 练习✓', mark.text)
     line.find_element(By.TAG_NAME, 'button').click()
     assert '已读' not in line.text
     assert not chromium.find_elements(By.CLASS_NAME, 'read-mark')

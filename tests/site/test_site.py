@@ -111,7 +111,7 @@ def toc_documents() -> list[str]:
 def test_every_document_of_the_contents_has_a_page() -> None:
     names = {page.name for page in pages()}
     documents = toc_documents()
-    assert len(documents) == len(set(documents)) == 27
+    assert len(documents) == len(set(documents)) >= 27
     assert {f'{document}.html' for document in documents} <= names
 
 

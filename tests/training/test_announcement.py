@@ -1,0 +1,54 @@
+"""笔记本开头的几行：设备、档位、用时、数据。"""
+
+import pytest
+import torch
+
+from deepcnn.records.pages import TrainingTime
+from deepcnn.training import announce_training, announcement
+from deepcnn.training.announcement import expected_time, minutes
+
+RECORDED = TrainingTime(883, 'CPU（甲，2 线程）', 'laptop', 'bf16', 3255)
+CPU = torch.device('cpu')
+
+
+def test_three_lines_name_device_profile_time_and_data(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv('DEEPCNN_PROFILE', 'quick')
+    monkeypatch.setenv('DEEPCNN_DEVICE', 'cpu')
+    announce_training('alexnet')
+    first, second, third = capsys.readouterr().out.splitlines()
+    assert first.startswith('CPU（') and 'quick 档（要换' in first
+    assert 'laptop 档录制时用了' in second and 'quick、gpu 档没有录过' in second
+    assert 'deepcnn/data/files/' in third
+
+
+@pytest.mark.parametrize(
+    ('has_bf16', 'who'),
+    [(True, '没有 bf16 指令的 CPU'), (False, '这个 CPU 没有 bf16 指令')],
+)
+def test_a_slower_cpu_is_told_its_own_time(
+    has_bf16: bool, who: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(announcement, 'has_fast_bf16', lambda device: has_bf16)
+    said = expected_time(RECORDED, CPU)
+    assert said.startswith('laptop 档录制时用了 15 分钟（CPU（甲，2 线程），bf16）')
+    assert f'{who}，照「性能」一章的速度约 54 分钟' in said
+
+
+def test_what_is_not_recorded_is_not_guessed() -> None:
+    assert expected_time(None, CPU) == '没有录过'
+    attempts = TrainingTime(1000, 'CPU', '', '', None)
+    assert expected_time(attempts, CPU) == '录制时用了 17 分钟（CPU）'
+
+
+def test_minutes() -> None:
+    assert [minutes(s) for s in (7.2, 59, 60, 883)] == [
+        '7 秒', '59 秒', '1 分钟', '15 分钟',
+    ]  # fmt: skip
+
+
+def test_an_unknown_profile_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv('DEEPCNN_PROFILE', 'fast')
+    with pytest.raises(ValueError, match='quick、laptop、gpu'):
+        announce_training('alexnet')
