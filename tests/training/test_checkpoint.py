@@ -228,10 +228,14 @@ def test_a_damaged_checkpoint_is_noticed_and_training_starts_again(
 
 
 def test_a_full_disk_leaves_the_earlier_checkpoint(
-    saved: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    saved: bytes,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     one = Checkpoint(tmp_path / 'deep' / 'one.pt')
-    assert one.load() is None  # 也没有什么可说的
+    assert one.load() is None
+    assert capsys.readouterr().out == ''  # 第一次训练，没有什么可说的
     one.path.parent.mkdir()
     one.path.write_bytes(saved)
 

@@ -60,6 +60,8 @@ def gradients(net: nn.Module, X: Tensor) -> list[Tensor]:
         ((1, 3), (0, 1), 1, 2, True),
         (3, 0, 3, 3, True),  # 没有填充：图与核一样大，只有一个输出位置
         ((3, 5), (0, 2), 3, 2, True),
+        (3, 1, 1, 3, False),  # 有一边恰好大一格
+        (3, 1, 3, 1, False),
         (3, 1, 2, 5, False),
         (3, 1, 4, 1, False),
         (3, 1, 3, 3, False),
@@ -102,20 +104,20 @@ class Louder(nn.Conv2d):
     'build',
     [
         lambda: nn.Conv2d(4, 4, 3, padding=1, groups=2),
-        lambda: nn.Conv2d(4, 4, 3, padding=2, dilation=2),
+        lambda: nn.Conv2d(4, 4, 3, stride=2, padding=2, dilation=2),
         lambda: nn.Conv2d(4, 4, 3, padding='same'),
-        lambda: nn.Conv2d(4, 4, 3, padding=1, padding_mode='reflect'),
+        lambda: nn.Conv2d(4, 4, 3, padding=1, padding_mode='replicate'),
         lambda: nn.Conv2d(4, 4, 1),
         lambda: Louder(4, 4, 3, padding=1),
     ],
-    ids=['分组', '膨胀', 'same', '镜像填充', '1×1', '子类'],
+    ids=['分组', '膨胀', 'same', '复制填充', '1×1', '子类'],
 )
 def test_other_convolutions_are_left_alone(
     build: Callable[[], nn.Module], small_map_shapes: list
 ) -> None:
     net = build()
     with faster_small_maps(net):
-        gradients(net, torch.randn(128, 4, 2, 2))
+        gradients(net, torch.randn(128, 4, 1, 1))
     assert not small_map_shapes
 
 
@@ -272,12 +274,9 @@ def test_a_map_too_small_for_its_kernel_fails_as_in_pytorch() -> None:
     assert str(found.value) == str(usual.value)
 
 
-@pytest.mark.parametrize('build', [densenet, resnet18])
-def test_compiler_sees_one_graph(
-    build: Callable[[], nn.Module], small_map_shapes: list
-) -> None:
+def test_compiler_sees_one_graph(small_map_shapes: list) -> None:
     torch._dynamo.reset()
-    net = build()
+    net = resnet18()
     with faster_small_maps(net):
         seen = torch._dynamo.explain(net)(torch.zeros(128, 1, 32, 32))
     assert (seen.graph_count, seen.graph_break_count) == (1, 0)
