@@ -54,8 +54,7 @@ class Network(nn.Module):
             )
 
     def forward(self, X: Tensor) -> Tensor:
-        if not torch.compiler.is_compiling():
-            self.require_channels(X.shape[1])
+        self.require_channels(X.shape[1])
         height, width = X.shape[-2:]
         require_image_size(self.name, min(height, width), self.smallest_input)
         if self.image_size and (height, width) != (self.image_size, self.image_size):

@@ -43,6 +43,7 @@ STYLES: dict[str, Callable[[], None]] = {
 @pytest.fixture(autouse=True)
 def usual_style() -> Iterator[None]:
     with plt.rc_context():
+        plt.rcdefaults()
         yield
 
 
