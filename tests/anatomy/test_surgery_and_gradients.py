@@ -147,6 +147,8 @@ def test_histogram_of_an_absent_layer_lists_the_present_ones() -> None:
 @pytest.mark.parametrize('training', [True, False])
 def test_a_new_layer_has_the_mode_of_the_old_one(training: bool) -> None:
     net = small().train(training)
+    replace_modules(net, nn.Dropout, lambda: nn.Dropout(0.2))
+    assert net[3].p == 0.2 and net[3].training is training
     set_dropout(net, 0.9)
     assert net[3].training is training
     X = torch.randn(4, 1, 8, 8)
