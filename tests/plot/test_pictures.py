@@ -192,7 +192,6 @@ def test_grey_images_may_leave_out_the_channel() -> None:
         (np.zeros((2, 1, 8, 8)), 'ab', 'ndarray：请用 torch.as_tensor'),
         ([torch.rand(1, 8, 8)], 'a', 'list：请用 torch.as_tensor'),
     ],
-    ids=str,
 )
 def test_other_images_are_refused_in_one_line(
     images: object, titles: str, message: str
@@ -241,7 +240,6 @@ def test_feature_maps_show_a_colour_input() -> None:
         (torch.rand(1, 2, 8, 8), {'a': torch.rand(1, 4, 5, 5)}, r'\(1, 2, 8, 8\)'),
         (torch.rand(1, 1, 8, 8), {'a': torch.rand(1, 0, 5, 5)}, r'a 应是'),
     ],
-    ids=str,
 )
 def test_other_feature_maps_are_refused(
     image: torch.Tensor, maps: dict[str, torch.Tensor], message: str
