@@ -13,25 +13,26 @@ from deepcnn.training.hardware import (
 
 
 def announce_training(page: str) -> None:
-    """印出设备与档位、训练的用时、数据在哪里，各一行。
+    """印出设备与档位、训练的用时、数据在哪里；每行都短，网页上不必横向滚动。
 
     ``page`` 是这个笔记本在 chapters/ 里的名字，例如 ``alexnet``。用时都是录制时量得的，
     或由它推算；没有录过的档位照实说没有。档位或设备不认识时抛出 ValueError。
     """
     device, profile = choose_device(), choose_profile()
-    legal = '、'.join(PROFILES)
+    legal = '|'.join(PROFILES)
+    print(f'{describe_device(device)}，{profile} 档')
+    print(f'换档位：设环境变量 DEEPCNN_PROFILE={legal}，再从头运行')
     print(
-        f'{describe_device(device)}，{profile} 档'
-        f'（要换，先设环境变量 DEEPCNN_PROFILE 为 {legal} 之一，再从头运行）'
+        *(f'用时：{line}' for line in expected_time(training_time(page), device)),
+        sep='\n',
     )
-    print(f'训练的用时：{expected_time(training_time(page), device)}')
     print('数据：随包附带，在 deepcnn/data/files/，不用下载')
 
 
-def expected_time(recorded: TrainingTime | None, device: torch.device) -> str:
+def expected_time(recorded: TrainingTime | None, device: torch.device) -> list[str]:
     """录制时用了多久；CPU 没有 bf16 指令的话，估计多久；别的档位有没有录过。"""
     if recorded is None:
-        return '没有录过'
+        return ['没有录过']
     conditions = '，'.join(filter(None, (recorded.device, recorded.precision)))
     profile = f'{recorded.profile} 档' if recorded.profile else ''
     parts = [f'{profile}录制时用了 {minutes(recorded.seconds)}（{conditions}）']
@@ -39,13 +40,12 @@ def expected_time(recorded: TrainingTime | None, device: torch.device) -> str:
         lacks = device.type == 'cpu' and not has_fast_bf16(device)
         who = '这个 CPU 没有 bf16 指令' if lacks else '没有 bf16 指令的 CPU'
         parts.append(
-            f'{who}，照「性能」一章的速度约 {minutes(recorded.seconds_without_bf16)}，'
-            '每轮的测试另算'
+            f'{who}，照「性能」一章约 {minutes(recorded.seconds_without_bf16)}，测试另算'
         )
     if recorded.profile:
         others = [one for one in PROFILES if one != recorded.profile]
         parts.append(f'{"、".join(others)} 档没有录过')
-    return '；'.join(parts)
+    return parts
 
 
 def minutes(seconds: float) -> str:
