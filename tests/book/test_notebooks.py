@@ -333,7 +333,11 @@ def test_training_notebooks_first_say_what_they_need(path: Path) -> None:
     last = cells[2].source.splitlines()[-1]
     assert last == f'announce_training({chapter_name(path)!r})'
     [output] = cells[2].outputs
-    assert output.text.count('\n') == 3 and '档' in output.text
+    lines = output.text.splitlines()
+    assert lines[0].endswith('档') and lines[-1].startswith('数据：')
+    assert any(line.startswith('用时：') for line in lines)
+    widths = [sum(1 + (ord(letter) > 0x2E7F) for letter in line) for line in lines]
+    assert max(widths) <= 72  # 半角字符；再宽，网页上就要横向滚动
 
 
 @every_notebook
