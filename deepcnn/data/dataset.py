@@ -134,7 +134,7 @@ class Dataset:
 
         挑选超参数只看验证集。均值与标准差不变。张数不合法时抛出 ValueError。
         """
-        validation_images = whole_number('validation_images', validation_images)
+        validation_images = whole_number('validation_images', validation_images, None)
         train, validation = self.train.split(len(self.train) - validation_images)
         name = f'{self.name}（留出 {validation_images:,} 张验证）'
         return replace(self, name=name, train=train, test=validation)

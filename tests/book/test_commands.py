@@ -93,7 +93,9 @@ needs_make = pytest.mark.skipif(not shutil.which('make'), reason='没有 make')
 def test_make_only_calls_the_script() -> None:
     [line] = make_says('test', 'OFFLINE=1', 'PYTHON=python3.12')
     assert line == 'python3.12 book.py test'
-    [line] = make_says('new-chapter', 'NAME=a b', 'PYTHON=python3.12')
+    [line] = make_says(
+        'new-chapter', 'NAME=a b', 'OFFLINE=1', 'PYTHON=python3.12'
+    )
     assert line == "python3.12 book.py new-chapter 'NAME=a b'"
 
 
