@@ -27,7 +27,7 @@ from torch import nn
 import torch.nn.functional as F
 
 SCALE = 1.0
-STEPS = {'warm': [1, 2], 'names': {'a', 'b', 'c'}}
+STEPS = {'warm': [1, 2], 'names': {'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'}}
 
 def scaled(X, by=1.0, *, shift=0):
     """按比例放大。"""
@@ -41,6 +41,7 @@ class Residual(nn.Module):
         super().__init__()
         self.conv = nn.Conv2d(1, 1, 3, padding=1)
         self.rate = 0.5
+        self.steps = STEPS
 
     @property
     def slope(self):
