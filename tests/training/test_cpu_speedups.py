@@ -25,7 +25,7 @@ from deepcnn.training.cpu_speedups import (
 
 CPU, GPU = torch.device('cpu'), torch.device('cuda')
 ROOT = Path(__file__).parents[2]
-LARGE = 64 * 2**20  # 字节；超过 glibc 的上限，平时总是 mmap
+LARGE = 2**30  # 字节；大过堆里可能空着的任何一片，平时总是 mmap。不写它，就不占物理内存
 
 
 # ---- 很小的图 -----------------------------------------------------------------
