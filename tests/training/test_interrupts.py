@@ -68,6 +68,7 @@ class PressedAt:
         return self
 
     def __enter__(self) -> 'PressedAt':
+        sys._getframe().f_trace_opcodes = True  # Python 3.12 在 settrace 之前就要知道
         sys.settrace(self)
         return self
 
