@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from deepcnn.records.store import RESULTS, ROOT
+from deepcnn.records.provenance import code_version, library_versions
+from deepcnn.records.store import RESULTS, ROOT, write_json
+from deepcnn.training.hardware import choose_device, choose_profile, describe_device
 
 CHECKPOINTS = ROOT / '.runs'
 
@@ -35,3 +37,15 @@ def stop_recording() -> None:
 def current_recording() -> Recording | None:
     """正在进行的录制；没有时返回 None。"""
     return _current[0] if _current else None
+
+
+def keep_record(name: str, content: dict) -> None:
+    """正在录制时，连同档位、设备与版本存成 results/<name>.json；平时不写文件。"""
+    if recording := current_recording():
+        conditions = {
+            'profile': choose_profile(),
+            'device': describe_device(choose_device()),
+            'versions': library_versions(),
+            'commit': code_version(),
+        }
+        write_json(recording.results / f'{name}.json', conditions | content)

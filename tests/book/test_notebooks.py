@@ -34,7 +34,7 @@ EVERYWHERE = {'announce'}
 # 其余应当可重现。章名是相对 chapters/ 的路径，不带扩展名。
 NETWORK_CELLS = {'profile', 'data', 'train', 'curve', 'results', 'compare'}
 WHITELIST = {
-    'introduction': {'profile', 'data', 'train', 'compare', 'verdict'},
+    'introduction': {'settings', 'train', 'verdict'},
     'toolbox': {'profile', 'data', 'train', 'curve', 'compare'},
     'alexnet': NETWORK_CELLS,
     'vgg': NETWORK_CELLS,
