@@ -19,7 +19,7 @@ from deepcnn.training.seeds import train, train_seeds
 __all__ = [
     'Recipe', 'TrainingDiverged', 'Variant', 'announce_training', 'choose_device',
     'choose_profile', 'describe_device', 'evaluate', 'evaluating', 'fit', 'grid',
-    'hold_out_validation', 'keep_attempts', 'keep_record', 'make_optimizer', 'make_schedule', 'predict',
-    'predict_images', 'recipe_of', 'run_variants', 'search', 'train', 'train_epoch', 'train_seeds',
-    'train_step',
+    'hold_out_validation', 'keep_attempts', 'keep_record', 'make_optimizer',
+    'make_schedule', 'predict', 'predict_images', 'recipe_of', 'run_variants', 'search',
+    'train', 'train_epoch', 'train_seeds', 'train_step',
 ]  # fmt: skip
