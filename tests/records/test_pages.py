@@ -68,4 +68,4 @@ def test_without_bf16_the_measured_speed_is_used(tmp_path: Path) -> None:
 
 def test_a_missing_record_means_unknown(tmp_path: Path) -> None:
     assert training_time('vgg', tmp_path) is None
-    assert training_time('introduction') is None
+    assert training_time('exercises/memory') is None
