@@ -4,9 +4,10 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from itertools import product
+from itertools import pairwise, product
+from math import hypot
 from pathlib import Path
-from statistics import median
+from statistics import mean, median, stdev
 
 import nbformat
 import pytest
@@ -28,7 +29,7 @@ from deepcnn.records.attempts import load_attempts
 from deepcnn.records.benchmark import FULL_TRAIN_SET, load_report
 from deepcnn.records.comparison import Record, load_records
 from deepcnn.records.runs import History, load_history
-from deepcnn.records.store import RESULTS
+from deepcnn.records.store import RESULTS, read_json
 from deepcnn.records.trials import load_trial, results_table, verdicts
 
 CHAPTERS = Path(__file__).resolve().parents[2] / 'chapters'
@@ -235,6 +236,61 @@ def test_every_epoch_printed_is_recorded(chapter: str) -> None:
         )
     ]
     assert printed == recorded
+
+
+# ---- 引言：三种方法，六种训练量 ----
+
+COUNTS = [300, 1_000, 3_000, 10_000, 30_000, 60_000]
+RAW, MADE, LEARNED = '原始像素', '手工特征', '学得的特征'
+
+
+def introduction() -> dict:
+    return read_json(RESULTS / 'introduction.json')
+
+
+def test_settings_of_the_introduction_are_chosen_on_held_out_images() -> None:
+    """从小到大，下一个没有高出 0.2 个百分点就停；只有 60,000 张的步数一直试到了头。"""
+    record, table = introduction(), printed_by('introduction', 'settings')
+    assert record['recipe']['train_images'] == COUNTS
+    exhausted = []
+    for name, row in record['recipe']['settings'].items():
+        for count, setting, tried in zip(
+            COUNTS, row, record['held_out'][name], strict=True
+        ):
+            gains = [b - a for a, b in pairwise(tried.values())]
+            stopped = gains[-1] < 0.002
+            assert min(gains[:-1] if stopped else gains, default=1) >= 0.002
+            assert float(list(tried)[-2 if stopped else -1]) == setting
+            exhausted += [] if stopped else [(name, count, setting)]
+        assert f'| {name} | {" | ".join(f"{one:g}" for one in row)} |' in table
+    assert exhausted == [(LEARNED, 60_000, 8_000)]
+
+
+def test_scores_of_the_introduction_are_those_recorded() -> None:
+    record, table = introduction(), printed_by('introduction', 'train')
+    assert record['recipe']['seeds'] == [0, 1, 2, 3, 4]
+    assert list(record['test_accuracy']) == [RAW, MADE, LEARNED]
+    for name, groups in record['test_accuracy'].items():
+        assert [len(group) for group in groups] == [5] * len(COUNTS)
+        cells = [
+            mean_and_sd([100 * one for one in group], 1).replace(' ±', '% ±') + '%'
+            for group in groups
+        ]
+        assert f'| {name} | {" | ".join(cells)} |' in table
+
+
+def test_verdicts_of_the_introduction_are_recomputed() -> None:
+    """差别超过 2√(s₁²+s₂²) 才写「分得出」。"""
+    scores = introduction()['test_accuracy']
+    lines = [x for x in printed_by('introduction', 'verdict').splitlines() if '张' in x]
+    for which, (line, count) in enumerate(zip(lines, COUNTS, strict=True)):
+        cells = [f'{count:,} 张']
+        for a, b in ((MADE, RAW), (LEARNED, MADE)):
+            one, other = ([100 * v for v in scores[k][which]] for k in (a, b))
+            gap, wobble = mean(one) - mean(other), hypot(stdev(one), stdev(other))
+            verdict = '分得出' if abs(gap) > 2 * wobble else '分不出'
+            cells.append(f'{gap:+.1f} ± {wobble:.1f}，{verdict}')
+        assert line == f'| {" | ".join(cells)} |'
 
 
 # ---- 对照实验与训练过的练习 ----
