@@ -292,6 +292,27 @@ def test_verdicts_of_the_introduction_are_recomputed() -> None:
             cells.append(f'{gap:+.1f} ± {wobble:.1f}，{verdict}')
         assert line == f'| {" | ".join(cells)} |'
 
+def test_text_of_the_introduction_tells_what_was_recorded() -> None:
+    record = introduction()
+    means = {
+        name: [100 * mean(group) for group in groups]
+        for name, groups in record['test_accuracy'].items()
+    }
+    made = [a - b for a, b in zip(means[MADE], means[RAW], strict=True)]
+    rise = {name: values[-1] - values[3] for name, values in means.items()}
+    steps = record['held_out'][LEARNED][-1]
+    lead = f'{means[LEARNED][-1] - means[MADE][-1]:.1f} 个百分点'
+    page = (CHAPTERS / 'introduction.ipynb').read_text(encoding='utf-8')
+    for told in (
+        f'手工特征都高 {min(made):.1f} 到 {max(made):.1f} 个百分点，都分得出',
+        f'到 60,000 张是 {lead}',
+        f'60,000 张时，学得的高 {lead}',
+        f'手工特征只涨 {rise[MADE]:.1f} 个百分点',
+        f'学得的特征涨 {rise[LEARNED]:.1f} 个百分点，翻了一倍',
+        f'8,000 步在留出图像上比 4,000 步还高 {100 * (steps["8000"] - steps["4000"]):.1f}',
+    ):
+        assert told in page, told
+
 
 # ---- 对照实验与训练过的练习 ----
 
