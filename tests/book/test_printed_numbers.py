@@ -272,10 +272,7 @@ def test_scores_of_the_introduction_are_those_recorded() -> None:
     assert list(record['test_accuracy']) == [RAW, MADE, LEARNED]
     for name, groups in record['test_accuracy'].items():
         assert [len(group) for group in groups] == [5] * len(COUNTS)
-        cells = [
-            mean_and_sd([100 * one for one in group], 1).replace(' ±', '% ±') + '%'
-            for group in groups
-        ]
+        cells = [f'{mean(group):.1%} ± {stdev(group):.1%}' for group in groups]
         assert f'| {name} | {" | ".join(cells)} |' in table
 
 
