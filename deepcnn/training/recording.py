@@ -1,19 +1,22 @@
-"""一次录制：训练的记录与断点写到哪里。平时没有录制，训练不写任何文件。"""
+"""一次录制：训练的记录、权重与断点写到哪里。平时没有录制，训练不写任何文件。"""
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from deepcnn.records.store import RESULTS, ROOT
+from deepcnn.records.store import RESULTS, ROOT, WEIGHTS
 
 CHECKPOINTS = ROOT / '.runs'
 
 
 @dataclass(frozen=True)
 class Recording:
-    """``results`` 放记录（各章的在里面，实验的在它的子文件夹里），``checkpoints`` 放断点。"""
+    """``results`` 放记录（各章的在里面，实验的在它的子文件夹里），``checkpoints`` 放断点，
+    ``weights`` 放 full 档的六个网络的权重。
+    """
 
     results: Path = RESULTS
     checkpoints: Path = CHECKPOINTS
+    weights: Path = WEIGHTS
 
 
 _current: list[Recording] = []

@@ -188,6 +188,7 @@ def test_the_installed_package_brings_what_the_chapters_read(wheel: Path) -> Non
             f'deepcnn/results/{path.relative_to(ROOT / "results").as_posix()}'
             for path in (ROOT / 'results').glob(pattern)
         }
+    wanted |= {f'deepcnn/weights/{path.name}' for path in (ROOT / 'weights').iterdir()}
     assert len(wanted) > 60
     assert wanted <= names
 
