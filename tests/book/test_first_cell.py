@@ -69,7 +69,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ('pyproject.toml', 'README.md', 'LICENSE'):
         shutil.copy(ROOT / name, copy)
     unwanted = shutil.ignore_patterns('__pycache__', '.runs')
-    for name in ('deepcnn', 'results'):
+    for name in ('deepcnn', 'results', 'weights'):
         shutil.copytree(ROOT / name, copy / name, ignore=unwanted)
     command = [sys.executable, '-m', 'pip', 'wheel', '--quiet', '--no-index']
     command += ['--no-deps', '--no-build-isolation', '--wheel-dir', str(work), './book']

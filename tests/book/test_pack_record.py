@@ -16,6 +16,8 @@ FILES = (
     'results/exercises/tuning.json',
     'results/experiments/plain-8.json',
     'results/tuning/nin-gpu.json',
+    'weights/SHA256SUMS',
+    'weights/nin.safetensors',
 )
 
 
