@@ -12,14 +12,15 @@ from torch import nn
 
 from deepcnn.data.dataset import Dataset
 from deepcnn.models import Network, shipped, weight_facts
-from deepcnn.records.runs import load_history
+from deepcnn.records.runs import History, load_history
 from deepcnn.records.weight_facts import digests, weight_path
 from deepcnn.training import seeds, shipped_weights
 from deepcnn.training.evaluation import predict
 from deepcnn.training.recipe import Recipe
 from deepcnn.training.recording import Recording
 from deepcnn.training.seeds import train
-from deepcnn.training.weight_codec import decode
+from deepcnn.training.shipped_weights import Packed, measure
+from deepcnn.training.weight_codec import decode, encode
 
 RECIPE = Recipe(14, 2, 3e-3, 50, train_images=700, test_images=300, seeds=(3, 4))
 RANKS = (1, 2, 4, 8, 16, 32, 64)
@@ -127,7 +128,7 @@ def test_writing_weights_disturbs_nothing(digits: Dataset, tmp_path: Path) -> No
     plain, _ = train(lambda: toy(20), digits, SHORT, 'laptop', 'cpu')
     random, modes = torch.get_rng_state(), [one.training for one in plain.modules()]
     recording = recording_in(tmp_path)
-    net, _ = train(lambda: toy(20), digits, SHORT, 'full', 'cpu', recording)
+    net, history = train(lambda: toy(20), digits, SHORT, 'full', 'cpu', recording)
     assert torch.equal(torch.get_rng_state(), random)
     assert [one.training for one in net.modules()] == modes
     for (name, one), other in zip(
@@ -138,6 +139,18 @@ def test_writing_weights_disturbs_nothing(digits: Dataset, tmp_path: Path) -> No
     facts = weight_facts('nin', recording.weights)
     assert facts.rank is None and facts.low_rank == () and facts.ranks_tried == {}
     assert stored_in(recording.weights)['head.1.weight'].dtype == torch.int8
+    facts_say_which_is_which(net, digits.first(700, 300), history)
+
+
+def facts_say_which_is_which(net: nn.Module, data: Dataset, history: History) -> None:
+    """压缩成了毫不相干的权重：两个网络的预测差得很远，混淆不了。"""
+    other = toy(20)
+    packed = Packed(encode(other), (), {None: 1.0})
+    plain = replace(SHORT, precision='fp32')
+    facts = measure(net, packed, data, plain, history)
+    assert facts.first_before == tuple(predict(net, data, plain)[:40].tolist())
+    assert facts.first_before != facts.first_after
+    assert facts.accuracy_before > facts.accuracy_after + 0.1
 
 
 def test_weights_that_lose_too_much_are_not_written(

@@ -60,15 +60,15 @@ def test_every_channel_has_its_own_scale() -> None:
     W[3] *= 1e-6
     W[4] *= 1e6
     steps, scale = quantize(W)
-    assert steps.dtype == torch.int8 and scale.shape == (6,)
+    assert steps.dtype == torch.int8 and scale.shape == (6,) and scale.min() > 0
     back = dequantize(steps, scale)
     assert torch.equal(back[0], W[0])
     assert torch.allclose(back[1:3], W[1:3], rtol=1e-6, atol=0)
     assert steps.int().flatten(1).abs().amax(1).tolist() == [0, *[127] * 5]
     error = (back - W).flatten(1).abs().amax(1)
     assert (error <= W.flatten(1).abs().amax(1) / 250).all()
-    tiny = torch.full((1, 4), 1e-44)  # 比例小到下溢，也不会除以零
-    assert dequantize(*quantize(tiny)).isfinite().all()
+    _, scale = quantize(torch.full((1, 4), 1e-44))
+    assert scale.min() > 0  # 小到下溢，也不会除以零
 
 
 @pytest.mark.parametrize('wrong', [float('nan'), float('inf')])
