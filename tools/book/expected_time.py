@@ -10,6 +10,7 @@ from deepcnn.anatomy import layer_table
 from deepcnn.models.lineup import LINEUP
 from deepcnn.records.benchmark import FULL_TRAIN_SET, Report, load_report
 from deepcnn.records.pages import record_names
+from deepcnn.records.runs import FULL
 from deepcnn.records.store import RESULTS
 from deepcnn.training import Recipe
 from deepcnn.training.hardware import has_fast_bf16
@@ -19,7 +20,7 @@ SLOWER = '这个 CPU 没有 bf16 指令，训练要慢 3 到 7 倍：最好换�
 
 def expected_line(chapter: str, profile: str, device: torch.device) -> str | None:
     """录制 ``chapter`` 要说的一行；不是 CPU，或没有测过它的网络时返回 None。"""
-    network = record_names(chapter)[0]
+    network = record_names(chapter)[0].removeprefix(f'{FULL}/')
     if device.type != 'cpu' or network not in LINEUP:
         return None
     fast = has_fast_bf16(device)
