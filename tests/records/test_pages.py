@@ -50,7 +50,8 @@ def test_without_bf16_the_measured_speed_is_used(tmp_path: Path) -> None:
     """2 个种子，各 3 轮、600 张；每轮 100 张用 5 秒，就是 20 张/秒。"""
     record = {
         'network': 'nin', 'profile': 'laptop', 'device': 'CPU', 'precision': 'bf16',
-        'image_size': 28, 'epochs': 3, 'train_images': 600, 'runs': [{'seconds': 9}, {'seconds': 11}],
+        'image_size': 28, 'epochs': 3, 'train_images': 600,
+        'runs': [{'seconds': 9}, {'seconds': 11}],
     }  # fmt: skip
     write(tmp_path, 'nin', record)
     assert training_time('nin', tmp_path).seconds_without_bf16 is None
