@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from deepcnn.data.batches import test_batches
 from deepcnn.data.dataset import Dataset
-from deepcnn.records.runs import History
+from deepcnn.records.runs import FULL, History
 from deepcnn.records.titles import NETWORKS
 from deepcnn.records.weight_facts import KEY, WeightFacts, write_weights
 from deepcnn.training.evaluation import predict
@@ -35,7 +35,6 @@ from deepcnn.training.low_rank import (
 from deepcnn.training.recipe import Recipe
 from deepcnn.training.weight_codec import decode, encode
 
-PROFILE = 'full'
 ENOUGH = 0.995  # 压缩之后至少这么多预测不变
 RANKS = (16, 24, 32, 48, 64, 96, 128, 192, 256)
 CALIBRATION, HELD_OUT = 2_000, 5_000  # 训练集的前若干张求主方向，最后若干张挑秩
@@ -59,7 +58,7 @@ class Packed:
 
 def is_shipped(history: History) -> bool:
     """这次训练的网络要不要随书附带：六个网络之一，full 档。"""
-    return history.profile == PROFILE and history.network in NETWORKS
+    return history.profile == FULL and history.network in NETWORKS
 
 
 @torch.no_grad()

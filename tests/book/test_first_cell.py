@@ -183,7 +183,7 @@ def test_the_installed_package_brings_what_the_chapters_read(wheel: Path) -> Non
         for pattern in ('**/*.py', 'plot/fonts/*', 'data/files/*')
         for path in (ROOT / 'deepcnn').glob(pattern)
     }
-    for pattern in ('*.json', '[ce]*/*.json'):  # comparison、exercises、experiments
+    for pattern in ('*.json', '[cef]*/*.json'):  # comparison、exercises、experiments、full
         wanted |= {
             f'deepcnn/results/{path.relative_to(ROOT / "results").as_posix()}'
             for path in (ROOT / 'results').glob(pattern)

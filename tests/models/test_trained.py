@@ -18,7 +18,7 @@ from deepcnn.data import load_dataset
 from deepcnn.data.dataset import Dataset
 from deepcnn.models import Network, load, shipped, weight_facts
 from deepcnn.models.lineup import LINEUP
-from deepcnn.records.runs import load_history
+from deepcnn.records.runs import FULL, load_history
 from deepcnn.records.store import RESULTS, WEIGHTS
 from deepcnn.records.weight_facts import (
     KEY,
@@ -88,7 +88,10 @@ def test_the_file_is_the_one_that_was_written(
     content = weight_path(here.weights, name).read_bytes()
     lines = (here.weights / SUMS).read_text('utf-8').splitlines()
     assert f'{hashlib.sha256(content).hexdigest()}  {name}.safetensors' in lines
-    facts, record = weight_facts(name, here.weights), load_history(name, here.results)
+    facts, record = (
+        weight_facts(name, here.weights),
+        load_history(name, here.results / FULL),
+    )
     source, run = facts.source, record.runs[0]
     assert facts.network == name and source['profile'] == 'full'
     for field in ('recipe', 'commit', 'versions', 'device'):

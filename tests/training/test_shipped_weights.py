@@ -12,7 +12,7 @@ from torch import nn
 
 from deepcnn.data.dataset import Dataset
 from deepcnn.models import Network, shipped, weight_facts
-from deepcnn.records.runs import History, load_history
+from deepcnn.records.runs import FULL, History, load_history
 from deepcnn.records.weight_facts import digests, weight_path
 from deepcnn.training import seeds, shipped_weights
 from deepcnn.training.evaluation import predict
@@ -90,7 +90,7 @@ def test_a_full_recording_writes_the_weights_of_its_first_seed(
     assert facts.kept_on_training == kept.double().mean().item() >= 0.995
 
     # 来历就是同一次写出的记录
-    record = load_history('nin', recording.results)
+    record = load_history('nin', recording.results / FULL)
     source = facts.source
     for name in ('profile', 'recipe', 'commit', 'torch', 'versions', 'image_size'):
         assert source[name] == getattr(record, name), name
@@ -161,7 +161,7 @@ def test_weights_that_lose_too_much_are_not_written(
     recording = recording_in(tmp_path)
     with pytest.raises(ValueError, match='nin 压缩之后只有 .*% 的预测不变.*RANKS'):
         train(toy, digits, SHORT, 'full', 'cpu', recording)
-    assert load_history('nin', recording.results).epochs == 1
+    assert load_history('nin', recording.results / FULL).epochs == 1
     assert not recording.weights.exists()
 
 
