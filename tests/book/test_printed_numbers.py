@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 from itertools import product
 from pathlib import Path
 from statistics import median
@@ -24,12 +25,15 @@ from deepcnn.models.lineup import LINEUP
 from deepcnn.models.nin import nin
 from deepcnn.models.resnet import resnet18
 from deepcnn.models.vgg import WIDTH, vgg11
-from deepcnn.records.attempts import load_attempts
+from deepcnn.records.attempts import effect, load_attempts
 from deepcnn.records.benchmark import FULL_TRAIN_SET, load_report
 from deepcnn.records.comparison import Record, load_records
+from deepcnn.records.pages import training_time
 from deepcnn.records.runs import History, load_history
 from deepcnn.records.store import RESULTS
 from deepcnn.records.trials import load_trial, results_table, verdicts
+from deepcnn.training.announcement import minutes
+from deepcnn.training.hardware import choose_profile
 
 CHAPTERS = Path(__file__).resolve().parents[2] / 'chapters'
 # 章名 → results/ 里的名字、小结里的名字、按边长建网络。
@@ -237,6 +241,38 @@ def test_every_epoch_printed_is_recorded(chapter: str) -> None:
     assert printed == recorded
 
 
+@pytest.mark.parametrize('chapter', NETWORKS)
+def test_the_recipe_printed_is_the_one_recorded(
+    chapter: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """印出档位的单元不与重跑的比较：照记录的档位执行一次，印出的应当就是存下的。"""
+    history = load_history(NETWORKS[chapter][0])
+    monkeypatch.setenv('DEEPCNN_PROFILE', history.profile)
+    cells = nbformat.read(CHAPTERS / f'{chapter}.ipynb', as_version=4).cells
+    (cell,) = (cell for cell in cells if cell.metadata.get('name') == 'profile')
+    recipes = import_module(f'deepcnn.models.{chapter}').RECIPES
+    exec(cell.source, {'RECIPES': recipes, 'choose_profile': choose_profile})
+    assert capsys.readouterr().out == printed_by(chapter, 'profile')
+    assert history.recipe == recipes[history.profile].to_dict()
+
+
+def test_minutes_announced_are_those_recorded() -> None:
+    """各页开头印出的用时，由今天的记录再算一遍。"""
+    pages = [page.relative_to(CHAPTERS) for page in CHAPTERS.rglob('*.ipynb')]
+    texts = {
+        page.with_suffix('').as_posix(): text
+        for page in pages
+        for name, text in printed_text(page.with_suffix('').as_posix())
+        if name == 'announce'
+    }
+    assert set(NETWORKS) < set(texts)
+    for page, text in texts.items():
+        if recorded := training_time(page):
+            assert f'录制时用了 {minutes(recorded.seconds)}（{recorded.device}' in text
+            if slow := recorded.seconds_without_bf16:
+                assert f'约 {minutes(slow)}，测试另算' in text
+
+
 # ---- 对照实验与训练过的练习 ----
 
 CURVES = ('train_loss', 'running_accuracy', 'test_accuracy')
@@ -398,6 +434,33 @@ def test_every_trial_printed_is_recorded() -> None:
     assert len({one.budget for one in trials}) == 1
 
 
+def test_tables_of_the_search_are_recomputed() -> None:
+    """练习 1 里没有逐字比较的两张表：各取值的平均，前三格各种子的平均。"""
+    trials = load_attempts(RESULTS / 'exercises' / 'tuning.json')
+    first = [one for one in trials if one.recipe['seeds'] == [0]]
+    table = printed_by('exercises/tuning', 'effect')
+    for name in ('lr', 'weight_decay', 'flip'):
+        words = {False: '不做', True: '做'} if name == 'flip' else {}
+        means = effect(first, name)
+        shown = '，'.join(f'{words.get(v, v)} → {a:.1%}' for v, a in means.items())
+        gap = 100 * (max(means.values()) - min(means.values()))
+        assert f'| {shown} | {gap:.1f} |' in table
+    best = sorted(first, key=lambda one: one.accuracy, reverse=True)[:3]
+    lines = printed_by('exercises/tuning', 'results').splitlines()[2:]
+    for one, line in zip(best, lines, strict=True):
+        same = [o for o in trials if o.recipe | {'seeds': [0]} == one.recipe]
+        center = mean_and_sd([100 * o.accuracy for o in same], 2).replace(' ', '% ', 1)
+        assert line.endswith(f'| {one.accuracy:.2%} | {center}% |')
+
+
+def test_first_losses_of_nin_are_recomputed() -> None:
+    text = printed_by('exercises/nin_without_1x1', 'start')
+    for name in ('nin-two', 'nin-one', 'nin-linear'):
+        trial = load_trial(name)
+        losses = [run.train_loss[0] for run in trial.history.runs]
+        assert f'{trial.label}：第一轮 {mean_and_sd(losses, 3)}\n' in text
+
+
 def test_times_of_recomputing_are_those_printed() -> None:
     """练习 6：正文与答案里的百分数，取自存下的那张表。"""
     table = printed_by('exercises/memory', 'time')
@@ -414,6 +477,43 @@ def test_times_of_recomputing_are_those_printed() -> None:
     assert f'{min(middles):.2f} 到 {max(middles):.2f} 倍' in page
     slower = f'慢 {100 * min(middles) - 100:.0f}% 到 {100 * max(middles) - 100:.0f}%'
     assert slower in page and slower in answers
+
+
+def maps_smaller_than_kernels(net: nn.Module, size: int) -> list[str]:
+    """输入的图比卷积核还小的各层，输入边长 ``size``。"""
+    found = []
+
+    def look(layer: nn.Conv2d, inputs: tuple[torch.Tensor], output: object) -> None:
+        if inputs[0].shape[-1] < layer.kernel_size[0]:
+            found.append(next(n for n, one in net.named_modules() if one is layer))
+
+    for layer in net.modules():
+        if isinstance(layer, nn.Conv2d):
+            layer.register_forward_hook(look)
+    net.eval()(torch.empty(1, 1, size, size, device='meta'))
+    return found
+
+
+def test_networks_with_very_small_maps_are_those_named() -> None:
+    """「性能」说哪几个网络有比核还小的图、各几层：由形状重新数出。"""
+    found = {}
+    for name, one in load_report(RESULTS / 'bench-cpu-bf16.json').comparisons.items():
+        with torch.device('meta'):
+            net = LINEUP[name].build(one.image_size)
+        found[name] = maps_smaller_than_kernels(net, one.image_size)
+    assert all(name.startswith('stages.3.') for name in found['resnet18'])
+    assert all(name.startswith(('stages.2', 'stages.3')) for name in found['googlenet'])
+    assert all(name.startswith('stages.6.') for name in found['densenet'])
+    assert found['nin'] == ['head.1.0'] and not found['alexnet'] + found['vgg11']
+    page = (CHAPTERS / 'performance.md').read_text(encoding='utf-8')
+    for title, name in (
+        ('ResNet-18 的最后一个模块', 'resnet18'),
+        ('GoogLeNet 的第四、第五模块', 'googlenet'),
+        ('DenseNet 的最后一个稠密块', 'densenet'),
+        ('NiN 的最后一个块', 'nin'),
+    ):
+        assert f'{title}有 {len(found[name])} 层' in page
+    assert 'AlexNet 与 VGG 一层也没有' in page
 
 
 def test_minutes_told_in_words_are_those_recorded() -> None:
