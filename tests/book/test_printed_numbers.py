@@ -31,7 +31,7 @@ from deepcnn.records.comparison import Record, load_records
 from deepcnn.records.pages import training_time
 from deepcnn.records.runs import History, load_history
 from deepcnn.records.store import RESULTS
-from deepcnn.records.trials import load_trial, results_table, verdicts
+from deepcnn.records.trials import compare, load_trial, results_table, verdicts
 from deepcnn.training.announcement import minutes
 from deepcnn.training.hardware import choose_profile
 
@@ -421,6 +421,102 @@ def test_costs_at_equal_accuracy_are_recomputed() -> None:
         else:
             assert f'只要 {sum(by_seed) / 3:.2f} 倍' in page
             assert f'只要 {sum(by_seed) / 3:.2f} 倍' in answers
+
+
+def prose_of(page: str) -> str:
+    """一页的全部文字单元。"""
+    cells = nbformat.read(CHAPTERS / f'{page}.ipynb', as_version=4).cells
+    return '\n'.join(cell.source for cell in cells if cell.cell_type == 'markdown')
+
+
+def test_saturation_told_in_words_is_the_one_measured() -> None:
+    """AlexNet 一章说初始值放大几倍时饱和的单元占多少：取自实验里存下的表。"""
+    table = printed_by('experiments/activation', 'saturation')
+    told = prose_of('alexnet')
+    for factor in (2, 4, 8):
+        (share,) = re.findall(rf'\| He × {factor} \| [\d.]+ \| ([\d.]+%) \|', table)
+        assert re.search(rf'{factor} 倍时(?: |，饱和的单元占 ){share}', told)
+
+
+def test_directions_and_noise_told_in_words_are_those_printed() -> None:
+    """AlexNet 一章：小块的方向数，与没有梯度的权重还剩几成。"""
+    text, told = (
+        '\n'.join(text for _, text in printed_text('alexnet')),
+        prose_of('alexnet'),
+    )
+    found = dict(re.findall(r'(\d+) 像素：121 个方向里的 (\d+) 个', text))
+    original, small, large = (found[size] for size in ('28', '63', '224'))
+    assert f'原图要 {original} 个方向；放大到 63 像素，{small} 个就够' in told
+    assert f'放大到 224 像素，只要 {large} 个' in told
+    left = [int(n) for n in re.findall(r'权重衰减 [\d.]+：剩 (\d+)%', text)]
+    assert left[0] > 95 and left[-1] <= 30  # 「几乎原样留着」「才剩不到三成」
+
+
+def test_what_was_erased_is_told_as_printed() -> None:
+    """DenseNet 一章：抹去各来源之后，准确率降了多少个百分点。"""
+    text, told = printed_by('densenet', 'compare'), prose_of('densenet')
+    kept, *erased = [float(x) for x in re.findall(r'：(0\.\d+)', text)]
+    first, *others = [100 * (kept - value) for value in erased]
+    assert f'抹去输入，准确率降了 {first:.1f} 个百分点' in told
+    assert f'只降 {min(others):.1f} 到 {max(others):.1f} 个百分点' in told
+
+
+def gap_and_ratio(first: str, second: str, measure: str) -> tuple[float, float]:
+    """``first`` 减 ``second``（百分点），以及它是散布的几倍。"""
+    gap = compare(load_trial(first), load_trial(second), measure)
+    return 100 * gap.mean, gap.mean / gap.sd
+
+
+def test_comparisons_told_in_words_are_those_of_the_records() -> None:
+    told = prose_of('experiments/degradation')
+    gap, ratio = gap_and_ratio('plain-56', 'plain-8', 'train_accuracy')
+    assert f'比 8 层低 {-gap:.0f} 个百分点，是散布的两倍多' in told and -3 < ratio < -2
+    gap, ratio = gap_and_ratio('plain-56', 'plain-20', 'train_accuracy')
+    assert f'比 20 层低 {-gap:.0f} 个百分点，却略小于散布的两倍' in told
+    assert -2 < ratio < -1.5
+    gap, ratio = gap_and_ratio('residual-56', 'residual-20', 'train_accuracy')
+    assert (
+        f'比 20 层还低 {-gap:.1f} 个百分点，是散布的四倍多' in told and -5 < ratio < -4
+    )
+    assert '都相差不到散布的一半' in prose_of('experiments/add_or_concatenate')
+    for other, clear in (('parameters', False), ('macs', True)):
+        pair = 'densenet-concatenate', f'densenet-add-{other}'
+        assert abs(gap_and_ratio(*pair, 'test_accuracy')[1]) < 0.5
+        assert (gap_and_ratio(*pair, 'train_loss')[1] < -2) == clear
+    losses = [
+        gap_and_ratio(
+            f'alexnet-relu-{relu}', f'alexnet-sigmoid-{sigmoid}', 'train_loss'
+        )
+        for relu, sigmoid in (('he', 'he'), ('xavier', 'xavier'), ('xavier', 'faster'))
+    ]
+    assert max(ratio for _, ratio in losses) < -50  # 「散布的几十倍以上」
+    (lower,) = re.findall(
+        r'\| AlexNet \| NiN[^|]* \| ([\d.]+) \|',
+        dict(printed_text('summary'))['differences'],
+    )
+    assert f'比 AlexNet 低 {float(lower):.1f} 个百分点，超出' in prose_of('nin')
+
+
+def test_what_was_seen_is_told_as_printed() -> None:
+    """看图之后说的话，与同一页存下的输出相符。"""
+    numerals = '零一二三四五六七八九'
+    text, told = printed_by('nin', 'compare'), prose_of('nin')
+    (right,) = re.findall(r'九件里有 (\d) 件', text)
+    assert f'九件里有{numerals[int(right)]}件，自己的框里' in told
+    pairs = re.findall(r'^(\S+)：框内得分最高的是 (\S+)$', text, re.MULTILINE)
+    for real, said in pairs:
+        if real != said:
+            assert f'{real}，它被认作{said}' in told
+    sizes = re.findall(
+        r'^块 [1-3].*理论边长 (\d+)，实测 (\d+)', printed_by('vgg', 'compare'), re.M
+    )
+    assert len(sizes) == 4 and all(expected == found for expected, found in sizes)
+    assert '块 1 到块 3 的实测正好等于理论值' in prose_of('vgg')
+    shares = [
+        int(n) for n in re.findall(r'0 占 (\d+)%', printed_by('alexnet', 'compare'))
+    ]
+    assert min(shares) > 50 and max(shares) in shares[1:5]
+    assert '每一层都多于一半，中间的几层最多' in prose_of('alexnet')
 
 
 def test_every_trial_printed_is_recorded() -> None:
