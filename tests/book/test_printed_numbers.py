@@ -176,7 +176,7 @@ def test_claimed_differences_are_those_of_the_records() -> None:
     text = dict(printed_text('summary'))['differences']
     rows = [line.strip('| ').split(' | ') for line in text.splitlines() if '～' in line]
     assert {tuple(row[:3]) for row in rows} == expected
-    assert f'分得出高低的有 {len(expected)} 对' in text
+    assert f'判为有高低的有 {len(expected)} 对' in text
 
 
 def test_counts_of_lonely_answers_are_recomputed() -> None:
@@ -449,7 +449,7 @@ def test_directions_and_noise_told_in_words_are_those_printed() -> None:
     assert f'原图要 {original} 个方向；放大到 63 像素，{small} 个就够' in told
     assert f'放大到 224 像素，只要 {large} 个' in told
     left = [int(n) for n in re.findall(r'权重衰减 [\d.]+：剩 (\d+)%', text)]
-    assert left[0] > 95 and left[-1] <= 30  # 「几乎原样留着」「才剩不到三成」
+    assert left[0] > 95 and left[-1] == 30  # 「几乎原样留着」「只剩三成」
 
 
 def test_what_was_erased_is_told_as_printed() -> None:
