@@ -376,7 +376,7 @@ def show_help(arguments: list[str]) -> None:
         print(f'  {column(name, 12)}{command.about}')
     print('\n变量（也可以是环境变量）：')
     for name, about in VARIABLES.items():
-        print(f'  {column(name, 36)}{about}')
+        print(f'  {column(name, 40)}{about}')
 
 
 def column(text: str, width: int) -> str:
