@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
-from io import BytesIO
 from types import ModuleType
 
 from matplotlib import pyplot as plt
@@ -21,6 +20,7 @@ from deepcnn.data.dataset import Dataset
 from deepcnn.explore.channel_pages import channel_page, page_choices
 from deepcnn.explore.figures import channel_figure, cost_figure, window_figure
 from deepcnn.models.network import Network
+from deepcnn.plot.formats import as_png, shown_size
 
 WIDGET_VIEW = 'application/vnd.jupyter.widget-view+json'
 MISSING = (
@@ -57,14 +57,13 @@ class Exploration:
     def _render(self) -> tuple[bytes, str]:
         fig, summary = self._draw(self.values)
         try:
-            buffer = BytesIO()
-            fig.savefig(buffer, format='png')  # 图都用 constrained 布局，不必再裁
+            return as_png(fig), summary
         finally:
             plt.close(fig)  # 不关的话，笔记本会在单元末尾再显示一次
-        return buffer.getvalue(), summary
 
     def _build_panel(self, widgets: ModuleType) -> None:
         self.picture = widgets.Image(value=self.png, format='png')
+        self.picture.layout.width = f'{shown_size(self.png)["width"]}px'
         self.picture.layout.max_width = '100%'
         self.message = widgets.HTML()
         for name, choice in self._choices(self.values).items():
@@ -102,7 +101,7 @@ class Exploration:
                 control.options = _labelled(options)
                 control.value = kept
 
-    def _repr_mimebundle_(self, **kwargs: object) -> dict[str, object]:
+    def _repr_mimebundle_(self, **kwargs: object) -> tuple[dict, dict]:
         bundle: dict[str, object] = {
             'text/plain': self.summary,
             'image/png': b64encode(self.png).decode('ascii'),
@@ -113,7 +112,7 @@ class Exploration:
                 'version_minor': 0,
                 'model_id': self._panel.model_id,
             }
-        return bundle
+        return bundle, {'image/png': shown_size(self.png)}
 
     def __repr__(self) -> str:
         return self.summary

@@ -460,16 +460,22 @@ def test_an_assertion_that_cannot_fail_does_not_count(old: str, new: str) -> Non
 
 
 @every_notebook
-def test_figures_are_bitmaps_with_a_chinese_description(path: Path) -> None:
-    """nbval 会逐字比较 SVG，而 SVG 里有日期和随机编号，所以只存 PNG。"""
+def test_figures_are_stored_once_with_a_chinese_description(path: Path) -> None:
+    """曲线存 SVG，图像存 PNG，只存一种；SVG 里没有图像、日期与字体。"""
     descriptions = []
     for cell in filter(has_image, code_cells(path)):
         images = [
-            output for output in cell.outputs if 'image/png' in output.get('data', {})
+            (kind, value)
+            for output in cell.outputs
+            for kind, value in output.get('data', {}).items()
+            if kind.startswith('image/')
         ]
-        assert len(images) == 1, f'{where(cell)}：每个单元只放一幅 PNG'
-        kinds = {kind for output in cell.outputs for kind in output.get('data', {})}
-        assert 'image/svg+xml' not in kinds, where(cell)
+        assert len(images) == 1, f'{where(cell)}：每个单元只放一幅图，只存一种'
+        [(kind, value)] = images
+        assert kind in ('image/png', 'image/svg+xml'), where(cell)
+        if kind == 'image/svg+xml':
+            found = re.search('<image|<text|<dc:date|font-family', value)
+            assert not found, f'{where(cell)}：{found[0]}'
         alt = cell.metadata.get('mystnb', {}).get('image', {}).get('alt', '')
         assert HAN.search(alt), f'{where(cell)}：缺少 mystnb.image.alt'
         descriptions.append(alt)

@@ -151,16 +151,19 @@ def test_the_reader_may_choose_the_profile_and_the_kernel(
 
 
 def test_nbconvert_keeps_the_pictures_and_no_progress(tmp_path: Path) -> None:
-    """另一个文件夹，MPLBACKEND=Agg：图照样有，进度条不留在笔记本里。"""
-    nbformat.write(notebook_of(TRAIN, DRAW), tmp_path / '图 一.ipynb')
+    """另一个文件夹，MPLBACKEND=Agg：图照样有，曲线是 SVG，图像是 PNG；进度条不留下。"""
+    notebook = notebook_of(TRAIN, DRAW, DRAW.replace('plot([1, 2])', 'imshow([[1, 2]])'))
+    nbformat.write(notebook, tmp_path / '图 一.ipynb')
     run_python(
         '-m', 'nbconvert', '--execute', '--to', 'notebook', '--output', 'done',
         '图 一.ipynb', folder=tmp_path,
     )  # fmt: skip
     done = nbformat.read(tmp_path / 'done.ipynb', as_version=4)
-    trained, drawn = (cell.outputs for cell in done.cells)
+    trained, [curve], [picture] = (cell.outputs for cell in done.cells)
     assert [output.name for output in trained] == ['stdout']
-    assert ['image/png' in output.data for output in drawn] == [True]
+    assert set(curve.data) == {'image/svg+xml', 'text/plain'}
+    assert set(picture.data) == {'image/png', 'text/plain'}
+    assert picture.metadata['image/png'].keys() == {'width', 'height'}
 
 
 @pytest.mark.parametrize(
@@ -183,7 +186,7 @@ def test_figures_appear_whatever_the_environment_says(
     pictures = [
         output
         for output in notebook.cells[-1].outputs
-        if 'image/png' in output.get('data', {})
+        if 'image/svg+xml' in output.get('data', {})
     ]
     assert bool(pictures) == shown
 

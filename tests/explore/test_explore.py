@@ -3,6 +3,7 @@
 import base64
 import warnings
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
@@ -15,6 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from nbclient import NotebookClient
+from PIL import Image
 from small_data import load_digits_dataset
 
 from deepcnn import plot
@@ -237,9 +239,12 @@ def test_bad_window_and_network_are_refused() -> None:
 
 def test_output_carries_the_widget_and_the_same_picture() -> None:
     shown = explore_window()
-    bundle = shown._repr_mimebundle_()
+    bundle, metadata = shown._repr_mimebundle_()
     assert set(bundle) == {'text/plain', 'image/png', WIDGET_VIEW}
     assert base64.b64decode(bundle['image/png']) == shown.png
+    size = metadata['image/png']  # 加倍的 PNG 按原来的大小显示，控件里也是
+    assert Image.open(BytesIO(shown.png)).width == 2 * size['width'] == 1298
+    assert shown.picture.layout.width == '649px'
     assert bundle['text/plain'] == repr(shown)
 
 
@@ -250,7 +255,7 @@ def test_without_ipywidgets_there_is_one_line_and_the_picture(
     shown = explore_window()
     printed = capsys.readouterr().out
     assert len(printed.splitlines()) == 1 and 'pip install ipywidgets' in printed
-    bundle = shown._repr_mimebundle_()
+    bundle, _ = shown._repr_mimebundle_()
     assert set(bundle) == {'text/plain', 'image/png'}
     assert base64.b64decode(bundle['image/png']).startswith(PNG)
 
