@@ -52,7 +52,7 @@ def exciting_images(
             height, width = picture.shape[:2]
             axes.plot(
                 place[1] * width - 0.5, place[0] * height - 0.5, 'o', ms=9,
-                mfc='none', mec=MARK, mew=1.6,
+                mfc='none', mec=MARK, mew=1.6, clip_on=False,
             )  # fmt: skip
     return stamp(fig, provenance)
 

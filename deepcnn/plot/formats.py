@@ -19,9 +19,13 @@ def is_picture(fig: Figure) -> bool:
 
 
 def as_svg(fig: Figure) -> str:
-    """放大也清楚。字画成轮廓：别人的电脑上没有随书的字体。"""
+    """放大也清楚。字画成轮廓：别人的电脑上没有随书的字体。
+
+    写成一行：没有文字，空白都可以合并，而笔记本把每一行存成一个字符串。
+    """
     with matplotlib.rc_context(REPEATABLE):
-        return _saved(fig, format='svg', metadata=NO_METADATA).decode('utf-8')
+        svg = _saved(fig, format='svg', metadata=NO_METADATA)
+    return ' '.join(svg.decode('utf-8').split())
 
 
 def as_png(fig: Figure) -> bytes:

@@ -4,6 +4,7 @@ import re
 from base64 import b64decode
 from collections.abc import Callable
 from io import BytesIO
+from xml.etree import ElementTree
 
 import matplotlib
 import pytest
@@ -48,7 +49,8 @@ def test_curves_are_stored_as_svg_without_a_font() -> None:
     assert set(data) == {'image/svg+xml'} and metadata == {}
     svg = data['image/svg+xml']
     assert 'width="216pt" height="144pt"' in svg
-    assert '<text' not in svg and '<image' not in svg
+    assert '<text' not in svg and '<image' not in svg and '\n' not in svg
+    assert ElementTree.fromstring(svg.encode()).get('viewBox') == '0 0 216 144'
 
 
 def test_the_same_curve_is_stored_byte_for_byte() -> None:

@@ -14,15 +14,14 @@ from nbclient import NotebookClient
 from nbformat import NotebookNode
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT), str(ROOT / 'tools')]
+sys.path[:0] = [str(ROOT), str(ROOT / 'tools'), str(ROOT / 'tools' / 'book')]
 
-from book_contents import recording_order  # noqa: E402
 from command_line import Command, run  # noqa: E402
+from record import CHAPTERS, ORDER, store  # noqa: E402
 
 from deepcnn.explore.widgets import WIDGET_VIEW  # noqa: E402
 from deepcnn.records.pages import record_names  # noqa: E402
 
-CHAPTERS = ROOT / 'chapters'
 CURVES = 'training_curves(history)'
 UNCOMPARED = {'nbval-ignore-output', 'nbval-skip'}
 FROM_RECORD = """
@@ -95,9 +94,7 @@ def redraw(chapter: str) -> int:
     notebook = nbformat.read(path, as_version=4)
     new = executed(notebook, path.parent, record_names(chapter)[0])
     changed = exchange(notebook.cells, new)
-    partial = path.with_suffix('.part')
-    nbformat.write(notebook, partial)
-    os.replace(partial, path)
+    store(notebook, path)
     return changed
 
 
@@ -107,10 +104,9 @@ def main(arguments: list[str]) -> int:
         'chapters', metavar='章名', nargs='*',
         help='不给时重画全部；练习写作 exercises/名字，实验写作 experiments/名字',
     )  # fmt: skip
-    order = recording_order()
     chapters = command.parse_args(arguments).chapters
-    if unknown := [name for name in chapters if name not in order]:
-        legal = '、'.join(order)
+    if unknown := [name for name in chapters if name not in ORDER]:
+        legal = '、'.join(ORDER)
         print(f'没有这一章：{"、".join(unknown)}。可以用 {legal}', file=sys.stderr)
         return 2
     os.environ |= {
@@ -118,7 +114,7 @@ def main(arguments: list[str]) -> int:
         'DEEPCNN_PROGRESS': '0',
         'PYTHONPATH': str(ROOT),
     }
-    for chapter in chapters or order:
+    for chapter in chapters or ORDER:
         print(f'{chapter}：重画了 {redraw(chapter)} 幅图', flush=True)
     print('请看一遍图，再提交。')
     return 0
