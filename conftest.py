@@ -34,8 +34,9 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_itemcollected(item: pytest.Item) -> None:
     """SVG 与 PNG 一样不比较：轮廓随 matplotlib 的版本而变。图的文字说明照旧比较。"""
     notebook = item.parent
-    if hasattr(notebook, 'skip_compare'):
-        notebook.skip_compare += ('image/svg+xml',)
+    skipped = getattr(notebook, 'skip_compare', None)
+    if skipped and 'image/svg+xml' not in skipped:
+        notebook.skip_compare = (*skipped, 'image/svg+xml')
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:
