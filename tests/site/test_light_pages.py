@@ -112,8 +112,9 @@ def write_png_head(path: Path, width: int, height: int) -> None:
 def test_pictures_carry_their_size_and_the_first_goes_first(tmp_path: Path) -> None:
     for name, width in (('a', 640), ('b', 300)):
         write_png_head(tmp_path / f'{name}.png', width, 200)
+    logo = '<img src="../_static/logo.svg" />'
     page = '<img alt="甲" src="a.png" /><img src="b.png" /><img src="c.gif" />'
-    assert size_pictures(page, tmp_path) == (
+    assert size_pictures(logo + page, tmp_path) == logo + (
         '<img width="640" height="200" fetchpriority="high" alt="甲" src="a.png" />'
         '<img width="300" height="200" fetchpriority="low" src="b.png" />'
         '<img src="c.gif" />'

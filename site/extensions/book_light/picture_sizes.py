@@ -11,8 +11,10 @@ import struct
 from collections.abc import Iterator
 from pathlib import Path
 
+# 网站的标志在 _static 里，不是正文的图。
 PICTURE = re.compile(
-    r'<img (?![^>]*\b(?:width|style)=)[^>]*\bsrc="([^"]+\.(?:png|svg))"[^>]*>'
+    r'<img (?![^>]*\b(?:width|style)=)(?![^>]*_static/)'
+    r'[^>]*\bsrc="([^"]+\.(?:png|svg))"[^>]*>'
 )
 # 笔记本里写明的像素数；写成样式的高，图变窄时不会跟着变矮。
 IN_PIXELS = re.compile(r'(<img [^>]*?) style="width: \d+px; height: \d+px;"')
