@@ -1,4 +1,8 @@
-"""笔记本里的图存成什么：曲线、条形、点是 SVG，含图像的是密度加倍的 PNG。"""
+"""笔记本里的图存成什么：含图像的是密度加倍的 PNG，曲线、条形、点另有 SVG。
+
+JupyterLab 不显示别处来的笔记本里的 SVG（没有运行过的，它不信任），所以同一个输出里也放一份
+PNG；能用 SVG 的网页与界面先选 SVG。
+"""
 
 from base64 import b64encode
 from io import BytesIO
@@ -6,8 +10,10 @@ from io import BytesIO
 import matplotlib
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
+from PIL import Image  # matplotlib 自己要用，总是装着
 
 DENSITY = 2  # 每个 CSS 像素几个点
+COLOURS = 32  # 曲线的 PNG 用几种颜色：字节只有四分之一，看不出差别
 # 同一幅图每次存得一模一样：编号由内容算出，不写日期与 matplotlib 的版本。
 REPEATABLE = {'svg.hashsalt': 'deepcnn', 'svg.fonttype': 'path'}
 NO_METADATA = dict.fromkeys(('Date', 'Creator', 'Format', 'Type'))
@@ -32,6 +38,15 @@ def as_png(fig: Figure) -> bytes:
     return _saved(fig, format='png', dpi=DENSITY * fig.dpi)
 
 
+def as_small_png(fig: Figure) -> bytes:
+    """只有几种颜色的图，用调色板。"""
+    drawn = Image.open(BytesIO(as_png(fig))).convert('RGB')
+    buffer = BytesIO()
+    few = drawn.quantize(COLOURS, dither=Image.Dither.NONE)
+    few.save(buffer, 'PNG', optimize=True, dpi=(DENSITY * fig.dpi,) * 2)
+    return buffer.getvalue()
+
+
 def _saved(fig: Figure, **options: object) -> bytes:
     """没有用布局引擎的图，标题可能伸出边界，所以照内容裁；用了的不必。"""
     crop = None if fig.get_layout_engine() else 'tight'
@@ -44,10 +59,9 @@ def bundle(fig: Figure) -> tuple[dict[str, str], dict[str, dict[str, int]]]:
     """一幅图的输出与元数据，按 Jupyter 的格式；空的图什么也没有。"""
     if not fig.axes:
         return {}, {}
-    if not is_picture(fig):
-        return {'image/svg+xml': as_svg(fig)}, {}
-    png = as_png(fig)
-    data = {'image/png': b64encode(png).decode('ascii')}
+    data = {} if is_picture(fig) else {'image/svg+xml': as_svg(fig)}
+    png = as_small_png(fig) if data else as_png(fig)
+    data['image/png'] = b64encode(png).decode('ascii')
     return data, {'image/png': shown_size(png)}
 
 

@@ -155,7 +155,7 @@ def test_the_reader_may_choose_the_profile_and_the_kernel(
 
 
 def test_nbconvert_keeps_the_pictures_and_no_progress(tmp_path: Path) -> None:
-    """另一个文件夹，MPLBACKEND=Agg：图照样有，曲线是 SVG，图像是 PNG；进度条不留下。"""
+    """另一个文件夹，MPLBACKEND=Agg：图照样有，曲线另有 SVG；进度条不留下。"""
     notebook = notebook_of(TRAIN, DRAW, DRAW.replace('plot([1, 2])', 'imshow([[1, 2]])'))
     nbformat.write(notebook, tmp_path / '图 一.ipynb')
     run_python(
@@ -165,7 +165,7 @@ def test_nbconvert_keeps_the_pictures_and_no_progress(tmp_path: Path) -> None:
     done = nbformat.read(tmp_path / 'done.ipynb', as_version=4)
     trained, [curve], [picture] = (cell.outputs for cell in done.cells)
     assert [output.name for output in trained] == ['stdout']
-    assert set(curve.data) == {'image/svg+xml', 'text/plain'}
+    assert set(curve.data) == {'image/svg+xml', 'image/png', 'text/plain'}
     assert set(picture.data) == {'image/png', 'text/plain'}
     assert picture.metadata['image/png'].keys() == {'width', 'height'}
 

@@ -243,8 +243,9 @@ def test_bad_window_and_network_are_refused() -> None:
 def test_output_carries_the_widget_and_the_same_picture() -> None:
     shown = explore_window()
     bundle, metadata = shown._repr_mimebundle_()
-    assert set(bundle) == {'text/plain', 'image/svg+xml', WIDGET_VIEW}
-    assert bundle['image/svg+xml'].startswith('<?xml') and metadata == {}
+    assert set(bundle) == {'text/plain', 'image/svg+xml', 'image/png', WIDGET_VIEW}
+    assert bundle['image/svg+xml'].startswith('<?xml')
+    assert metadata['image/png']['width'] == 649
     assert shown.picture.value == shown.png
     assert Image.open(BytesIO(shown.png)).width == 1298  # 加倍，按原来的大小显示
     assert shown.picture.layout.width == '649px'
@@ -259,7 +260,7 @@ def test_without_ipywidgets_there_is_one_line_and_the_picture(
     printed = capsys.readouterr().out
     assert len(printed.splitlines()) == 1 and 'pip install ipywidgets' in printed
     bundle, _ = shown._repr_mimebundle_()
-    assert set(bundle) == {'text/plain', 'image/svg+xml'}
+    assert set(bundle) == {'text/plain', 'image/svg+xml', 'image/png'}
 
 
 def test_drawing_mistake_does_not_pass_silently() -> None:
@@ -290,7 +291,8 @@ def test_in_a_kernel_the_front_end_gets_everything() -> None:
     notebook = nbformat.v4.new_notebook(cells=cells)
     NotebookClient(notebook, timeout=300, kernel_name='python3').execute()
     (first,), (second,) = (cell.outputs for cell in notebook.cells)
-    assert set(first.data) == {'text/plain', 'image/svg+xml', WIDGET_VIEW}
+    drawn = {'image/svg+xml', 'image/png'}
+    assert set(first.data) == {'text/plain', *drawn, WIDGET_VIEW}
     assert '输出边长 7' in first.data['text/plain']
     assert '输出边长 5' in second.data['text/plain']
     state = notebook.metadata.widgets['application/vnd.jupyter.widget-state+json'][

@@ -45,8 +45,12 @@ def curve() -> Figure:
 
 
 def test_curves_are_stored_as_svg_without_a_font() -> None:
+    """旁边的 PNG 给不信任 SVG 的 JupyterLab。"""
     data, metadata = bundle(curve())
-    assert set(data) == {'image/svg+xml'} and metadata == {}
+    assert set(data) == {'image/svg+xml', 'image/png'}
+    png = Image.open(BytesIO(b64decode(data['image/png'])))
+    assert png.size == (660, 440) and png.mode == 'P' and len(png.getcolors()) <= 32
+    assert metadata['image/png'] == {'width': 330, 'height': 220}
     svg = data['image/svg+xml']
     assert 'width="216pt" height="144pt"' in svg
     assert '<text' not in svg and '<image' not in svg and '\n' not in svg
