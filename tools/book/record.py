@@ -118,6 +118,11 @@ def record(chapter: str) -> None:
         # 一个实验有几份记录，设备与种子都相同，图注取第一份
         network = record_names(chapter)[0]
         write_provenance(notebook, load_history(network).provenance)
+    store(notebook, path)
+
+
+def store(notebook: NotebookNode, path: Path) -> None:
+    """整个写好了才换下原来的文件。"""
     partial = path.with_suffix('.part')
     nbformat.write(notebook, partial)
     os.replace(partial, path)
