@@ -77,7 +77,7 @@ def covered_images(image: Tensor, data: Dataset, patch: int, stride: int) -> Ten
 
 
 def _covered(side: int, patch: int, stride: int) -> Tensor:
-    """一个方向上，各个中心盖住哪些像素，bool (个数, side)。"""
+    """一个方向上各个中心盖住哪些像素：bool，每个中心一行，每行 side 个。"""
     first = torch.arange(0, side, stride)[:, None] - patch // 2
     pixel = torch.arange(side)
     return (pixel >= first) & (pixel < first + patch)
