@@ -36,6 +36,6 @@ def pytest_report_header(config: pytest.Config) -> str | None:
         profile = os.environ['DEEPCNN_PROFILE']
         return (
             f'deepcnn: 笔记本用 {profile} 档运行；'
-            '环境变量 DEEPCNN_PROFILE 可以换成 quick、laptop、gpu'
+            '环境变量 DEEPCNN_PROFILE 可以换成 quick、laptop、full、gpu'
         )
     return None

@@ -72,7 +72,7 @@ def test_a_chapter_passes_as_a_reader_types_it() -> None:
         folder=ROOT / 'chapters', **ASCII,
     )  # fmt: skip
     assert '笔记本用 quick 档运行' in said
-    assert 'DEEPCNN_PROFILE 可以换成 quick、laptop、gpu' in said
+    assert 'DEEPCNN_PROFILE 可以换成 quick、laptop、full、gpu' in said
     assert ' passed' in said
 
 

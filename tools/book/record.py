@@ -21,6 +21,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / 'tools')]
 
 from book_contents import recording_order  # noqa: E402
 from command_line import Command, run  # noqa: E402
+from expected_time import expected_line  # noqa: E402
 
 from deepcnn.explore.widgets import WIDGET_VIEW  # noqa: E402
 from deepcnn.records import load_history  # noqa: E402
@@ -146,6 +147,8 @@ def main(arguments: list[str]) -> int:
     }
     for chapter in chapters or ORDER:
         print(f'执行 {chapter}（{profile} 档，{device.type}）…', flush=True)
+        if line := expected_line(chapter, profile, device):
+            print(line, flush=True)
         started = perf_counter()
         try:
             record(chapter)
