@@ -63,7 +63,7 @@ WHITELIST = {
     },
     'experiments/add_or_concatenate': {'train', 'profile', 'results', 'compare', 'loss'},
     'experiments/batch_normalization': {'train', 'profile', 'results', 'compare'},
-    'experiments/ladder': {'train', 'profile', 'results', 'compare'},
+    'experiments/ladder': {'train', 'profile', 'flat', 'results', 'compare'},
 }  # fmt: skip
 UNCOMPARED_TAGS = {'nbval-ignore-output', 'nbval-skip'}
 KNOWN_TAGS = UNCOMPARED_TAGS | {

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import product
 from pathlib import Path
-from statistics import median
+from statistics import median, variance
 
 import nbformat
 import pytest
@@ -27,6 +27,7 @@ from deepcnn.models.vgg import WIDTH, vgg11
 from deepcnn.records.attempts import load_attempts
 from deepcnn.records.benchmark import FULL_TRAIN_SET, load_report
 from deepcnn.records.comparison import Record, load_records
+from deepcnn.records.pages import RECORDS
 from deepcnn.records.runs import History, load_history
 from deepcnn.records.store import RESULTS
 from deepcnn.records.trials import load_trial, results_table, verdicts
@@ -252,6 +253,8 @@ class Page:
     comparisons: dict[str, tuple[str, str]]  # 单元名 → （量，「前减后」的序号）
 
 
+FOUR_CELLS = ('neither', 'shortcut', 'normalized', 'both')  # 2 × 2：批量归一化，捷径
+
 PAGES = {
     'exercises/nin_without_1x1': Page(
         ('nin-two', 'nin-one', 'nin-linear'), CURVES,
@@ -285,6 +288,9 @@ PAGES = {
         DEFAULT,
         {'compare': ('test_accuracy', '01 02'), 'loss': ('train_loss', '01 02')},
     ),
+    'experiments/batch_normalization': Page(
+        tuple(f'twenty-{name}' for name in FOUR_CELLS), DEFAULT, {},
+    ),
 }  # fmt: skip
 
 
@@ -305,6 +311,45 @@ def test_tables_of_an_experiment_are_recomputed(page: str) -> None:
         assert verdicts(pairs, measure)._repr_markdown_() in printed_by(page, cell)
     named = printed_by(page, 'profile') + printed_by(page, 'compare')
     assert trials[0].history.provenance in named
+
+
+def test_four_cells_and_their_interaction_are_recomputed() -> None:
+    """不用 Difference：由每个种子的训练准确率重算 2 × 2 的四格、两个差别与交互。"""
+    values = {
+        name: [
+            100 * accuracy for accuracy in load_trial(f'twenty-{name}').train_accuracy
+        ]
+        for name in FOUR_CELLS
+    }
+    means = {name: sum(row) / len(row) for name, row in values.items()}
+    variances = {name: variance(row) for name, row in values.items()}
+    contrasts = (
+        {'normalized': 1, 'neither': -1},
+        {'both': 1, 'shortcut': -1},
+        {'normalized': 1, 'neither': -1, 'both': -1, 'shortcut': 1},
+    )
+    printed = printed_by('experiments/batch_normalization', 'compare').splitlines()[2:]
+    for signs, line in zip(contrasts, printed, strict=True):
+        gap = sum(sign * means[name] for name, sign in signs.items())
+        wobble = sum(variances[name] for name in signs) ** 0.5
+        verdict = '分得出' if abs(gap) > 2 * wobble else '分不出'
+        assert f'{gap:+.2f} ± {wobble:.2f}，{verdict}' in line
+
+
+def test_ladder_is_recomputed() -> None:
+    """梯子的表比别的实验多两列；每一级都与下面一级比，最后一行是顶与第二级。"""
+    names = [Path(name).name for name in RECORDS['experiments/ladder']]
+    trials = [load_trial(name) for name in names]
+    assert all(trial.history.seeds == [0, 1, 2, 3, 4] for trial in trials)
+    expected = results_table(trials, ('train_accuracy', 'test_accuracy'))
+    printed = printed_by('experiments/ladder', 'results').strip().splitlines()
+    rows = expected._repr_markdown_().splitlines()
+    for row, line in zip(rows, printed, strict=True):
+        assert line.startswith(row.removesuffix('|'))
+    pairs = [*zip(trials[1:], trials[:-1], strict=True), (trials[-1], trials[1])]
+    table = verdicts(pairs, 'test_accuracy')._repr_markdown_()
+    assert printed_by('experiments/ladder', 'compare').strip() == table
+    assert trials[0].history.provenance in printed_by('experiments/ladder', 'profile')
 
 
 def networks_of_exercise_5() -> dict[str, list[float]]:
