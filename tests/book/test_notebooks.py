@@ -62,7 +62,9 @@ WHITELIST = {
         'train', 'profile', 'results', 'compare', 'kept', 'times',
     },
     'experiments/add_or_concatenate': {'train', 'profile', 'results', 'compare', 'loss'},
-    'experiments/batch_normalization': {'train', 'profile', 'results', 'compare'},
+    'experiments/batch_normalization': {
+        'train', 'profile', 'results', 'compare', 'accuracy',
+    },
     'experiments/ladder': {'train', 'profile', 'flat', 'results', 'compare'},
 }  # fmt: skip
 UNCOMPARED_TAGS = {'nbval-ignore-output', 'nbval-skip'}

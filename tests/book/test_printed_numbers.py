@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import product
 from pathlib import Path
-from statistics import median, variance
+from statistics import mean, median, variance
 
 import nbformat
 import pytest
@@ -313,27 +313,35 @@ def test_tables_of_an_experiment_are_recomputed(page: str) -> None:
     assert trials[0].history.provenance in named
 
 
-def test_four_cells_and_their_interaction_are_recomputed() -> None:
-    """不用 Difference：由每个种子的训练准确率重算 2 × 2 的四格、两个差别与交互。"""
+CONTRASTS = (  # 四格表里的两行之末、两列之末、右下角
+    {'normalized': 1, 'neither': -1},
+    {'both': 1, 'shortcut': -1},
+    {'shortcut': 1, 'neither': -1},
+    {'both': 1, 'normalized': -1},
+    {'normalized': 1, 'neither': -1, 'both': -1, 'shortcut': 1},
+)
+
+
+@pytest.mark.parametrize(
+    ('cell', 'measure', 'told'),
+    [('compare', 'train_accuracy', range(5)), ('accuracy', 'test_accuracy', (0, 1))],
+)
+def test_four_cells_are_recomputed(cell: str, measure: str, told: range) -> None:
+    """不用 Difference，由每个种子的准确率重算；``told`` 是正文写出的那几个差别。"""
+    page = 'experiments/batch_normalization'
     values = {
-        name: [
-            100 * accuracy for accuracy in load_trial(f'twenty-{name}').train_accuracy
-        ]
+        name: [100 * one for one in load_trial(f'twenty-{name}').measure(measure)]
         for name in FOUR_CELLS
     }
-    means = {name: sum(row) / len(row) for name, row in values.items()}
-    variances = {name: variance(row) for name, row in values.items()}
-    contrasts = (
-        {'normalized': 1, 'neither': -1},
-        {'both': 1, 'shortcut': -1},
-        {'normalized': 1, 'neither': -1, 'both': -1, 'shortcut': 1},
-    )
-    printed = printed_by('experiments/batch_normalization', 'compare').splitlines()[2:]
-    for signs, line in zip(contrasts, printed, strict=True):
-        gap = sum(sign * means[name] for name, sign in signs.items())
-        wobble = sum(variances[name] for name in signs) ** 0.5
+    text = (CHAPTERS / f'{page}.ipynb').read_text(encoding='utf-8')
+    first, second, third = printed_by(page, cell).strip().splitlines()[2:]
+    lines = (first, second, third, third, third)
+    for number, (signs, line) in enumerate(zip(CONTRASTS, lines, strict=True)):
+        gap = sum(sign * mean(values[name]) for name, sign in signs.items())
+        wobble = sum(variance(values[name]) for name in signs) ** 0.5
         verdict = '分得出' if abs(gap) > 2 * wobble else '分不出'
         assert f'{gap:+.2f} ± {wobble:.2f}，{verdict}' in line
+        assert number not in told or f' {gap:.2f} 个' in text
 
 
 def test_ladder_is_recomputed() -> None:
