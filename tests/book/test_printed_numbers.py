@@ -27,7 +27,6 @@ from deepcnn.models.vgg import WIDTH, vgg11
 from deepcnn.records.attempts import load_attempts
 from deepcnn.records.benchmark import FULL_TRAIN_SET, load_report
 from deepcnn.records.comparison import Record, load_records
-from deepcnn.records.pages import RECORDS
 from deepcnn.records.runs import History, load_history
 from deepcnn.records.store import RESULTS
 from deepcnn.records.trials import load_trial, results_table, verdicts
@@ -342,22 +341,6 @@ def test_four_cells_are_recomputed(cell: str, measure: str, told: range) -> None
         verdict = '分得出' if abs(gap) > 2 * wobble else '分不出'
         assert f'{gap:+.2f} ± {wobble:.2f}，{verdict}' in line
         assert number not in told or f' {gap:.2f} 个' in text
-
-
-def test_ladder_is_recomputed() -> None:
-    """梯子的表比别的实验多两列；每一级都与下面一级比，最后一行是顶与第二级。"""
-    names = [Path(name).name for name in RECORDS['experiments/ladder']]
-    trials = [load_trial(name) for name in names]
-    assert all(trial.history.seeds == [0, 1, 2, 3, 4] for trial in trials)
-    expected = results_table(trials, ('train_accuracy', 'test_accuracy'))
-    printed = printed_by('experiments/ladder', 'results').strip().splitlines()
-    rows = expected._repr_markdown_().splitlines()
-    for row, line in zip(rows, printed, strict=True):
-        assert line.startswith(row.removesuffix('|'))
-    pairs = [*zip(trials[1:], trials[:-1], strict=True), (trials[-1], trials[1])]
-    table = verdicts(pairs, 'test_accuracy')._repr_markdown_()
-    assert printed_by('experiments/ladder', 'compare').strip() == table
-    assert trials[0].history.provenance in printed_by('experiments/ladder', 'profile')
 
 
 def networks_of_exercise_5() -> dict[str, list[float]]:
