@@ -35,6 +35,9 @@ RECORDS = {
     'experiments/add_or_concatenate': variants(
         'densenet', 'concatenate add-parameters add-macs'
     ),
+    'experiments/batch_normalization': variants(
+        'twenty', 'neither shortcut normalized both'
+    ),
     'exercises/nin_without_1x1': variants('nin', 'two one linear'),
     'exercises/inception_successors': variants(
         'inception', 'original bn factorized residual'

@@ -62,6 +62,9 @@ WHITELIST = {
         'train', 'profile', 'results', 'compare', 'kept', 'times',
     },
     'experiments/add_or_concatenate': {'train', 'profile', 'results', 'compare', 'loss'},
+    'experiments/batch_normalization': {
+        'train', 'profile', 'results', 'compare', 'accuracy',
+    },
 }  # fmt: skip
 UNCOMPARED_TAGS = {'nbval-ignore-output', 'nbval-skip'}
 KNOWN_TAGS = UNCOMPARED_TAGS | {

@@ -8,7 +8,7 @@ from importlib import import_module
 from itertools import pairwise, product
 from math import hypot
 from pathlib import Path
-from statistics import mean, median, stdev
+from statistics import mean, median, stdev, variance
 
 import nbformat
 import pytest
@@ -363,6 +363,8 @@ class Page:
     comparisons: dict[str, tuple[str, str]]  # 单元名 → （量，「前减后」的序号）
 
 
+FOUR_CELLS = ('neither', 'shortcut', 'normalized', 'both')  # 2 × 2：批量归一化，捷径
+
 PAGES = {
     'exercises/nin_without_1x1': Page(
         ('nin-two', 'nin-one', 'nin-linear'), CURVES,
@@ -396,6 +398,9 @@ PAGES = {
         DEFAULT,
         {'compare': ('test_accuracy', '01 02'), 'loss': ('train_loss', '01 02')},
     ),
+    'experiments/batch_normalization': Page(
+        tuple(f'twenty-{name}' for name in FOUR_CELLS), DEFAULT, {},
+    ),
 }  # fmt: skip
 
 
@@ -416,6 +421,37 @@ def test_tables_of_an_experiment_are_recomputed(page: str) -> None:
         assert verdicts(pairs, measure)._repr_markdown_() in printed_by(page, cell)
     named = printed_by(page, 'profile') + printed_by(page, 'compare')
     assert trials[0].history.provenance in named
+
+
+CONTRASTS = (  # 四格表里的两行之末、两列之末、右下角
+    {'normalized': 1, 'neither': -1},
+    {'both': 1, 'shortcut': -1},
+    {'shortcut': 1, 'neither': -1},
+    {'both': 1, 'normalized': -1},
+    {'normalized': 1, 'neither': -1, 'both': -1, 'shortcut': 1},
+)
+
+
+@pytest.mark.parametrize(
+    ('cell', 'measure', 'told'),
+    [('compare', 'train_accuracy', range(5)), ('accuracy', 'test_accuracy', (0, 1))],
+)
+def test_four_cells_are_recomputed(cell: str, measure: str, told: range) -> None:
+    """不用 Difference，由每个种子的准确率重算；``told`` 是正文写出的那几个差别。"""
+    page = 'experiments/batch_normalization'
+    values = {
+        name: [100 * one for one in load_trial(f'twenty-{name}').measure(measure)]
+        for name in FOUR_CELLS
+    }
+    text = (CHAPTERS / f'{page}.ipynb').read_text(encoding='utf-8')
+    first, second, third = printed_by(page, cell).strip().splitlines()[2:]
+    lines = (first, second, third, third, third)
+    for number, (signs, line) in enumerate(zip(CONTRASTS, lines, strict=True)):
+        gap = sum(sign * mean(values[name]) for name, sign in signs.items())
+        wobble = sum(variance(values[name]) for name in signs) ** 0.5
+        verdict = '分得出' if abs(gap) > 2 * wobble else '分不出'
+        assert f'{gap:+.2f} ± {wobble:.2f}，{verdict}' in line
+        assert number not in told or f' {gap:.2f} 个' in text
 
 
 def networks_of_exercise_5() -> dict[str, list[float]]:
