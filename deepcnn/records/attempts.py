@@ -25,6 +25,8 @@ class Attempt:
     device: str
     versions: dict[str, str]
     commit: str | None
+    # 训练之后第一个卷积层的粗糙度，噪声是 2（neighbour_roughness）；没有量时是 None。
+    roughness: float | None = None
 
     @property
     def accuracy(self) -> float:

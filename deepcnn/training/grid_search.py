@@ -46,25 +46,27 @@ def try_recipe(
     recipe: Recipe,
     data: Dataset,
     profile: str | None = None,
+    roughness_of: Callable[[nn.Module], float] | None = None,
 ) -> Attempt:
     """训练一次；``data`` 的测试集位置上要是验证集。
 
-    配方里不止一个种子时抛出 ValueError。损失不再是有限数时不抛出异常，返回没有
-    准确率的 Attempt。
+    给了 ``roughness_of`` 时，训练之后用它量一次网络。配方里不止一个种子时抛出 ValueError。
+    损失不再是有限数时不抛出异常，返回没有准确率的 Attempt。
     """
     if len(recipe.seeds) != 1:
         raise ValueError(f'一次尝试只用一个种子，例如 (0,)，现在是 {recipe.seeds}')
     device = choose_device()
-    losses, accuracy, seconds = [], [], 0.0
+    losses, accuracy, seconds, roughness = [], [], 0.0, None
     try:
-        _, history = train_seeds(build, data, recipe, profile, device)
+        nets, history = train_seeds(build, data, recipe, profile, device)
         run = history.runs[0]
         losses, accuracy, seconds = run.train_loss, run.test_accuracy, run.seconds
+        roughness = roughness_of(nets[0]) if roughness_of else None
     except TrainingDiverged as error:
         print(f'发散：{error}')
     return Attempt(
         recipe.to_dict(), losses, accuracy, seconds,
-        describe_device(device), library_versions(), code_version(),
+        describe_device(device), library_versions(), code_version(), roughness,
     )  # fmt: skip
 
 

@@ -15,9 +15,12 @@ from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
 
+from torch import nn
+
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
+from deepcnn.anatomy import neighbour_roughness  # noqa: E402
 from deepcnn.data.fashion_mnist import DataError, load_dataset  # noqa: E402
 from deepcnn.models.lineup import LINEUP, entry  # noqa: E402
 from deepcnn.records.attempts import add_attempt, load_attempts  # noqa: E402
@@ -73,7 +76,13 @@ def tune(network: str, recipes: list[Recipe], profile: str) -> None:
             print(f'{network}：这份配方试过了，跳过')
             continue
         build = partial(chosen.build, recipe.image_size)
-        add_attempt(path, try_recipe(build, recipe, data, profile))
+        add_attempt(path, try_recipe(build, recipe, data, profile, kernel_roughness))
+
+
+def kernel_roughness(net: nn.Module) -> float:
+    """第一个卷积层的粗糙度；放大的图像里，只有权重衰减去得掉初始的噪声。"""
+    first = next(layer for layer in net.modules() if isinstance(layer, nn.Conv2d))
+    return neighbour_roughness(first.weight)
 
 
 def main(arguments: list[str] | None = None) -> int:
