@@ -23,6 +23,7 @@ RECORDS = {
     'toolbox': ('lenet',),
     'vgg': ('vgg11',),
     'resnet': ('resnet18',),
+    'densenet': ('full/densenet',),
     'summary': NETWORKS + COMPARED,
     'experiments/activation': variants(
         'alexnet', 'relu-he relu-xavier sigmoid-he sigmoid-xavier sigmoid-faster'

@@ -41,7 +41,7 @@ WHITELIST = {
     'nin': NETWORK_CELLS | {'filters'},  # quick 档的卷积核少一半，图矮一些
     'googlenet': NETWORK_CELLS,
     'resnet': NETWORK_CELLS,
-    'densenet': NETWORK_CELLS,
+    'densenet': NETWORK_CELLS | {'regress'},
     'summary': {'data'},
     'exercises/tuning': {
         'data', 'profile', 'search', 'effect', 'finalists', 'results', 'winner',
@@ -455,10 +455,14 @@ def must_learn(training: str, checking: str) -> bool:
 
 
 def called(source: str) -> list[tuple[str, str]]:
-    """最外层由调用得来的变量：[(变量, 函数)]。"""
+    """最外层（与 ``if TRAIN:`` 之下）由调用得来的变量：[(变量, 函数)]。"""
+    statements = []
+    for node in ast.parse(source).body:
+        switched = isinstance(node, ast.If) and ast.unparse(node.test) == 'TRAIN'
+        statements += node.body if switched else [node]
     return [
         (ast.unparse(node.targets[0]).strip('()'), ast.unparse(node.value.func))
-        for node in ast.parse(source).body
+        for node in statements
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call)
     ]
 
@@ -488,6 +492,8 @@ def test_every_network_must_learn_in_its_chapter(name: str) -> None:
     cells = code_cells(CHAPTERS / f'{name}.ipynb')
     index = next(i for i, cell in enumerate(cells) if 'train' in tags(cell))
     assert must_learn(cells[index].source, cells[index + 1].source)
+    if 'if TRAIN:' in cells[index].source:  # 存下来的开关是开着的
+        assert cells[index - 1].source.startswith('TRAIN = True')
 
 
 TRAINING = 'net, history = train(build, data, recipe, profile)'

@@ -29,7 +29,7 @@ from deepcnn.models.vgg import WIDTH, vgg11
 from deepcnn.records.attempts import effect, load_attempts
 from deepcnn.records.benchmark import FULL_TRAIN_SET, load_report
 from deepcnn.records.comparison import Record, load_records
-from deepcnn.records.pages import training_time
+from deepcnn.records.pages import record_names, training_time
 from deepcnn.records.runs import History, load_history
 from deepcnn.records.store import RESULTS, read_json
 from deepcnn.records.trials import compare, load_trial, results_table, verdicts
@@ -213,7 +213,7 @@ def test_summary_names_the_conditions_of_every_network() -> None:
 @pytest.mark.parametrize('chapter', NETWORKS)
 def test_results_of_the_chapter_are_those_recorded(chapter: str) -> None:
     """各章写准确率的位数不同，按它印出的位数比较。"""
-    history = load_history(NETWORKS[chapter][0])
+    history = load_history(record_names(chapter)[0])
     (text,) = (text for name, text in printed_text(chapter) if name == 'results')
     printed = re.search(r'测试准确率\D*?(\d+\.(\d+))(%?)', text)
     assert printed, f'{chapter} 的 results 单元没有印出测试准确率'
@@ -227,7 +227,7 @@ def test_results_of_the_chapter_are_those_recorded(chapter: str) -> None:
 
 @pytest.mark.parametrize('chapter', NETWORKS)
 def test_every_epoch_printed_is_recorded(chapter: str) -> None:
-    history = load_history(NETWORKS[chapter][0])
+    history = load_history(record_names(chapter)[0])
     (text,) = (text for name, text in printed_text(chapter) if name == 'train')
     printed = re.findall(
         r'损失 ([\d.]+)  训练准确率 ([\d.]+)  测试准确率 ([\d.]+)', text
@@ -321,7 +321,7 @@ def test_the_recipe_printed_is_the_one_recorded(
     chapter: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """印出档位的单元不与重跑的比较：照记录的档位执行一次，印出的应当就是存下的。"""
-    history = load_history(NETWORKS[chapter][0])
+    history = load_history(record_names(chapter)[0])
     monkeypatch.setenv('DEEPCNN_PROFILE', history.profile)
     cells = nbformat.read(CHAPTERS / f'{chapter}.ipynb', as_version=4).cells
     (cell,) = (cell for cell in cells if cell.metadata.get('name') == 'profile')
@@ -564,12 +564,16 @@ def test_directions_and_noise_told_in_words_are_those_printed() -> None:
 
 
 def test_what_was_erased_is_told_as_printed() -> None:
-    """DenseNet 一章：抹去各来源之后，准确率降了多少个百分点。"""
-    text, told = printed_by('densenet', 'compare'), prose_of('densenet')
-    kept, *erased = [float(x) for x in re.findall(r'：(0\.\d+)', text)]
-    first, *others = [100 * (kept - value) for value in erased]
-    assert f'抹去输入，准确率降了 {first:.1f} 个百分点' in told
-    assert f'只降 {min(others):.1f} 到 {max(others):.1f} 个百分点' in told
+    """DenseNet 一章：抹去各组之后准确率降了多少个百分点，由回归代替之后回到多少。"""
+    told = prose_of('densenet')
+    text = printed_by('densenet', 'compare') + printed_by('densenet', 'regress')
+    kept, *changed = [float(x) for x in re.findall(r'：(0\.\d+)', text)]
+    erased, regressed = [100 * (kept - x) for x in changed[:6]], changed[6:]
+    assert len(regressed) == 6 and max(erased) == erased[-1]
+    assert f'只降 {min(erased):.1f} 到 {max(erased):.1f} 个百分点' in told
+    assert f'输入的两半各降 {erased[0]:.1f} 与 {erased[1]:.1f} 个' in told
+    assert f'恢复到 {min(regressed)} 以上，与不动时的 {kept} 相差不到 0.3 个' in told
+    assert 100 * (kept - min(regressed)) < 0.3
 
 
 def gap_and_ratio(first: str, second: str, measure: str) -> tuple[float, float]:
