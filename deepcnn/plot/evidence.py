@@ -5,6 +5,7 @@
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -69,25 +70,16 @@ def occlusion_maps(
     图像 (N, C, H, W)，与 ``found``、``titles`` 一一对应，个数不同时抛出 ValueError。
     """
     _require_pairs(images, found, titles)
-    drops = [one.probability - one.values.numpy() for one in found]
-    fig, panels = _panels(len(found))
-    limit = _limit(drops)
-    for (left, right), picture, one, drop, title in zip(
-        panels, pictures(images), found, drops, titles, strict=True
-    ):
-        _show(left, picture, title)
-        _show_pale(
-            right, picture, f'{one.probability:.2f} → {float(one.values.min()):.2f}'
-        )
-        rows, columns = drop.shape
+    covers = []
+    for one in found:
+        rows, columns = one.values.shape
         near = -one.stride / 2  # 第一个中心在第 0 个像素上
-        extent = (
-            near, near + columns * one.stride, near + rows * one.stride, near,
-        )  # fmt: skip
-        drawn = _cover(right, drop, extent, limit)
-    label = '盖住这里，概率降低多少'
-    color_bar(fig, drawn, [one for pair in panels for one in pair], label)
-    return stamp(fig, provenance)
+        covers.append(Cover(
+            one.probability - one.values.numpy(),
+            f'{one.probability:.2f} → {float(one.values.min()):.2f}',
+            (near, near + columns * one.stride, near + rows * one.stride, near),
+        ))  # fmt: skip
+    return _beside(images, titles, covers, '盖住这里，概率降低多少', provenance)
 
 
 def class_activations(
@@ -102,19 +94,43 @@ def class_activations(
     ``titles`` 一一对应，个数不同时抛出 ValueError。
     """
     _require_pairs(images, found, titles)
-    fields = [one.resized(images.shape[-1]).numpy() for one in found]
-    fig, panels = _panels(len(found))
-    limit = _limit(fields)
-    for (left, right), picture, one, field, title in zip(
-        panels, pictures(images), found, fields, titles, strict=True
+    side = images.shape[-1]
+    covers = [
+        Cover(
+            one.resized(side).numpy(),
+            f'得分 {one.score:.1f}（{"×".join(map(str, one.values.shape))}）',
+            (-0.5, side - 0.5, side - 0.5, -0.5),
+        )
+        for one in found
+    ]
+    return _beside(images, titles, covers, '这里给这一类的分', provenance)
+
+
+@dataclass(frozen=True)
+class Cover:
+    """盖在一张图像上的：数值 (h, w)，写在上方的字，占图像的哪一块（左、右、下、上）。"""
+
+    field: np.ndarray
+    note: str
+    extent: tuple[float, float, float, float]
+
+
+def _beside(
+    images: Tensor,
+    titles: Sequence[str],
+    covers: Sequence[Cover],
+    label: str,
+    provenance: str,
+) -> Figure:
+    """每个例子两幅，左边原图，右边盖上 ``covers`` 的一项；全图一个对称的色标。"""
+    fig, panels = _panels(len(covers))
+    limit = max(max(float(np.abs(one.field).max()) for one in covers), 1e-8)
+    for (left, right), picture, one, title in zip(
+        panels, pictures(images), covers, titles, strict=True
     ):
         _show(left, picture, title)
-        size = '×'.join(map(str, one.values.shape))
-        _show_pale(right, picture, f'得分 {one.score:.1f}（{size}）')
-        height, width = field.shape
-        extent = (-0.5, width - 0.5, height - 0.5, -0.5)
-        drawn = _cover(right, field, extent, limit)
-    label = '这里给这一类的分'
+        _show_pale(right, picture, one.note)
+        drawn = _cover(right, one.field, one.extent, limit)
     color_bar(fig, drawn, [one for pair in panels for one in pair], label)
     return stamp(fig, provenance)
 
@@ -169,7 +185,3 @@ def _cover(
     )
     axes.set(xlim=limits[0], ylim=limits[1])
     return drawn
-
-
-def _limit(fields: Sequence[np.ndarray]) -> float:
-    return max(max(float(np.abs(field).max()) for field in fields), 1e-8)

@@ -51,9 +51,10 @@ def as_small_png(fig: Figure) -> bytes:
 
 
 def _drawn(fig: Figure) -> Image.Image:
-    return Image.open(
-        BytesIO(_saved(fig, format='png', dpi=DENSITY * fig.dpi))
-    ).convert('RGB')
+    """画成像素；这一份不压缩，随后还要另存。"""
+    fast = {'compress_level': 0}
+    drawn = _saved(fig, format='png', dpi=DENSITY * fig.dpi, pil_kwargs=fast)
+    return Image.open(BytesIO(drawn)).convert('RGB')
 
 
 def _encoded(fig: Figure, image: Image.Image) -> bytes:

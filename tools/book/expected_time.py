@@ -13,6 +13,7 @@ from deepcnn.records.pages import record_names
 from deepcnn.records.runs import FULL
 from deepcnn.records.store import RESULTS
 from deepcnn.training import Recipe
+from deepcnn.training.announcement import minutes
 from deepcnn.training.hardware import has_fast_bf16
 
 SLOWER = '这个 CPU 没有 bf16 指令，训练要慢 3 到 7 倍：最好换一台有的机器'
@@ -53,7 +54,5 @@ def macs(network: str, image_size: int) -> int:
 
 
 def duration(seconds: float) -> str:
-    """一小时以内照分钟说，更长的照小时说。"""
-    if seconds < 3600:
-        return f'{max(1, round(seconds / 60))} 分钟'
-    return f'{seconds / 3600:.1f} 小时'
+    """一小时以内照分钟说，至少一分钟；更长的照小时说。"""
+    return minutes(max(seconds, 60)) if seconds < 3600 else f'{seconds / 3600:.1f} 小时'

@@ -26,6 +26,7 @@ from expected_time import expected_line  # noqa: E402
 from deepcnn.explore.widgets import WIDGET_VIEW  # noqa: E402
 from deepcnn.records import load_history  # noqa: E402
 from deepcnn.records.pages import record_names  # noqa: E402
+from deepcnn.records.store import write_bytes  # noqa: E402
 from deepcnn.training import choose_device, choose_profile  # noqa: E402
 
 CHAPTERS = ROOT / 'chapters'
@@ -123,24 +124,26 @@ def record(chapter: str) -> None:
 
 def store(notebook: NotebookNode, path: Path) -> None:
     """整个写好了才换下原来的文件。"""
-    partial = path.with_suffix('.part')
-    nbformat.write(notebook, partial)
-    os.replace(partial, path)
+    write_bytes(path, f'{nbformat.writes(notebook)}\n'.encode())
+
+
+def chosen_chapters(about: str, does: str, arguments: list[str]) -> list[str]:
+    """命令行上写的章名，没有写时是全部；有不认识的时抛出 ValueError。"""
+    command = Command(about)
+    command.add_argument(
+        'chapters', metavar='章名', nargs='*',
+        help=f'不给时{does}全部；练习写作 exercises/名字，实验写作 experiments/名字',
+    )  # fmt: skip
+    chapters = command.parse_args(arguments).chapters
+    if unknown := [name for name in chapters if name not in ORDER]:
+        legal = '、'.join(ORDER)
+        raise ValueError(f'没有这一章：{"、".join(unknown)}。可以用 {legal}')
+    return chapters or list(ORDER)
 
 
 def main(arguments: list[str]) -> int:
-    command = Command(__doc__)
-    command.add_argument(
-        'chapters', metavar='章名', nargs='*',
-        help='不给时执行全部；练习写作 exercises/名字，实验写作 experiments/名字',
-    )  # fmt: skip
-    chapters = command.parse_args(arguments).chapters
-    unknown = [name for name in chapters if name not in ORDER]
-    if unknown:
-        legal = '、'.join(ORDER)
-        print(f'没有这一章：{"、".join(unknown)}。可以用 {legal}', file=sys.stderr)
-        return 2
     try:
+        chapters = chosen_chapters(__doc__, '执行', arguments)
         device, profile = choose_device(), choose_profile()
     except ValueError as error:
         print(error, file=sys.stderr)
@@ -150,7 +153,7 @@ def main(arguments: list[str]) -> int:
         'DEEPCNN_PROGRESS': '0',
         'PYTHONPATH': str(ROOT),
     }
-    for chapter in chapters or ORDER:
+    for chapter in chapters:
         print(f'执行 {chapter}（{profile} 档，{device.type}）…', flush=True)
         if line := expected_line(chapter, profile, device):
             print(line, flush=True)

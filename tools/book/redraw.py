@@ -16,8 +16,8 @@ from nbformat import NotebookNode
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / 'tools'), str(ROOT / 'tools' / 'book')]
 
-from command_line import Command, run  # noqa: E402
-from record import CHAPTERS, ORDER, store  # noqa: E402
+from command_line import run  # noqa: E402
+from record import CHAPTERS, chosen_chapters, store  # noqa: E402
 
 from deepcnn.explore.widgets import WIDGET_VIEW  # noqa: E402
 from deepcnn.records.pages import record_names  # noqa: E402
@@ -99,22 +99,17 @@ def redraw(chapter: str) -> int:
 
 
 def main(arguments: list[str]) -> int:
-    command = Command(__doc__)
-    command.add_argument(
-        'chapters', metavar='章名', nargs='*',
-        help='不给时重画全部；练习写作 exercises/名字，实验写作 experiments/名字',
-    )  # fmt: skip
-    chapters = command.parse_args(arguments).chapters
-    if unknown := [name for name in chapters if name not in ORDER]:
-        legal = '、'.join(ORDER)
-        print(f'没有这一章：{"、".join(unknown)}。可以用 {legal}', file=sys.stderr)
+    try:
+        chapters = chosen_chapters(__doc__, '重画', arguments)
+    except ValueError as error:
+        print(error, file=sys.stderr)
         return 2
     os.environ |= {
         'DEEPCNN_PROFILE': 'quick',
         'DEEPCNN_PROGRESS': '0',
         'PYTHONPATH': str(ROOT),
     }
-    for chapter in chapters or ORDER:
+    for chapter in chapters:
         print(f'{chapter}：重画了 {redraw(chapter)} 幅图', flush=True)
     print('请看一遍图，再提交。')
     return 0
