@@ -33,6 +33,8 @@ BLOCKS = [
      r'\1\n\n:::{footbibliography}\n:::'),
     # 网站另排的内容：注释里是指令，下面的一行给别的查看器。
     (r'^<!-- 网站：([\w-]+)(.*)\n((?:.*\n)*?)-->\n.+', r'```{\1}\2\n\3```'),
+    # 活页：它后面的一块由脚本接管（site/extensions/book_living）。
+    (r'^<!-- 活页：(.+?) -->\n', r'```{living} \1\n```\n\n'),
     (rf'^{SECTION}\n(?=#|```\{{include\}})', r'(\1)=\n'),
     (rf'^{FIGURE}{PICTURE}\n\n{CAPTION}',
      r':::{figure-md} \1\n![\3](/\2)\n\n\6\n:::'),
@@ -52,7 +54,7 @@ CITATION = re.compile(r'\[(\[[^][]+，\d{4}\]|[^][]+（\d{4}）)\]\((https?://[^
 CITATIONS = re.compile(f'(?:{CITATION.pattern})+')
 # 换过之后还留着的，是写走了样的：缺一个空行，或多了一个。
 BROKEN = re.compile(
-    r'<a id=|<img |</?details|^\*\*[图表] [\d.]+\*\*　|\\tag\{|<!-- 网站'
+    r'<a id=|<img |</?details|^\*\*[图表] [\d.]+\*\*　|\\tag\{|<!-- (?:网站|活页)'
     r'|^> \*\*(?:勘误|注意)\*\*',
     re.M,
 )

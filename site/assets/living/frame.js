@@ -1,0 +1,116 @@
+/* 活页的框架：部件何时开始、数据从哪里来、状态怎样写进网址。部件各在自己的文件里。
+ *
+ * 部件是 <living-名字> 的类，继承 LivingElement，写一个方法 build(panel, state)。元素快要
+ * 进入视野时才调用它；成功之后原来的图（.living__still）让位给 panel，失败时图留着，读者看到
+ * 一行话和「再试一次」。数据是一个脚本，调用 Living.put(名字, 值)，所以从磁盘打开也能读。 */
+(() => {
+  const NEAR = '600px' // 离视野还有大约一屏时开始
+  const arrived = new Map() // 名字 -> 值
+  const waiting = new Map() // 名字 -> Promise
+
+  function put(name, value) {
+    arrived.set(name, value)
+  }
+
+  /* 取一份数据：living/data/<名字>.js；失败之后可以再取。 */
+  function data(name) {
+    if (arrived.has(name)) return Promise.resolve(arrived.get(name))
+    if (!waiting.has(name)) {
+      waiting.set(name, fetchScript(name).finally(() => waiting.delete(name)))
+    }
+    return waiting.get(name)
+  }
+
+  function fetchScript(name) {
+    return new Promise((resolve, reject) => {
+      const script = document.createElement('script')
+      script.src = address(`data/${name}.js`)
+      script.onload = () => {
+        script.remove()
+        if (arrived.has(name)) resolve(arrived.get(name))
+        else reject(new Error(`数据 ${name} 是空的：请重新载入这一页`))
+      }
+      script.onerror = () => {
+        script.remove()
+        reject(new Error(`没有取到数据 ${name}：请检查网络，或重新下载整个网站`))
+      }
+      document.head.append(script)
+    })
+  }
+
+  const root = document.documentElement.dataset.content_root || './'
+  const address = (path) => new URL(`${root}_static/living/${path}`, location.href).href
+
+  /* 造一个元素：make('button', {type: 'button', onclick}, '文字', 另一个元素)。
+   * 以 on 开头的是事件，名字里有连字符的与 role、for 之类是属性，其余是 DOM 的字段。 */
+  function make(tag, fields = {}, ...children) {
+    const element = fill(document.createElement(tag), fields)
+    element.append(...children)
+    return element
+  }
+
+  /* 同样地造一个 SVG 元素；SVG 只有属性。 */
+  function draw(tag, fields = {}, ...children) {
+    const element = document.createElementNS('http://www.w3.org/2000/svg', tag)
+    for (const [name, value] of Object.entries(fields)) {
+      if (name.startsWith('on')) element.addEventListener(name.slice(2), value)
+      else element.setAttribute(name, value)
+    }
+    element.append(...children)
+    return element
+  }
+
+  function fill(element, fields) {
+    for (const [name, value] of Object.entries(fields)) {
+      if (name.startsWith('on')) element.addEventListener(name.slice(2), value)
+      else if (name in element && name !== 'list') element[name] = value
+      else element.setAttribute(name, value)
+    }
+    return element
+  }
+
+  const thousands = (number) => number.toLocaleString('en-US') // 1,234：与书里的写法相同
+
+  /* 网址 #structure-1?side=96 里写给这个元素的状态；没有写就是空的。 */
+  function stateOf(id) {
+    const [target, query] = decodeURIComponent(location.hash.slice(1)).split('?')
+    return target === id && query ? Object.fromEntries(new URLSearchParams(query)) : {}
+  }
+
+  class LivingElement extends HTMLElement {
+    connectedCallback() {
+      if (this.observer) return
+      this.observer = new IntersectionObserver((entries) => {
+        if (entries.some((entry) => entry.isIntersecting)) this.start()
+      }, { rootMargin: NEAR })
+      this.observer.observe(this)
+      if (Object.keys(stateOf(this.id)).length) this.scrollIntoView()
+    }
+
+    async start() {
+      this.observer.disconnect()
+      const panel = make('div', { className: 'living__panel' })
+      this.querySelector('.living__failure')?.remove()
+      try {
+        await this.build(panel, stateOf(this.id))
+      } catch (error) {
+        this.append(this.failure(error))
+        return
+      }
+      this.append(panel)
+      this.classList.add('living--ready')
+    }
+
+    failure(error) {
+      const retry = make('button', { type: 'button', onclick: () => this.start() }, '再试一次')
+      return make('p', { className: 'living__failure', role: 'alert' }, error.message, ' ', retry)
+    }
+
+    /* 把状态写进网址，读者可以把它发给别人；只有一个部件的状态留在网址里。 */
+    remember(state) {
+      history.replaceState(null, '', `#${this.id}?${new URLSearchParams(state)}`)
+    }
+  }
+
+  window.Living = { LivingElement, data, put, make, draw, address, thousands, stateOf }
+})()
