@@ -6,8 +6,10 @@ import torch
 from torch import nn
 
 from deepcnn.data.dataset import Dataset
-from deepcnn.records.runs import History, Run
+from deepcnn.records.runs import FULL, History, Run
+from deepcnn.records.titles import NETWORKS
 from deepcnn.training.checkpoint import checkpoint_for
+from deepcnn.training.film import Film
 from deepcnn.training.hardware import (
     choose_device,
     choose_profile,
@@ -37,14 +39,15 @@ def train(
     ``build()`` 不带参数，返回一个新网络。档位或设备不认识时抛出 ValueError。按 Ctrl-C
     时返回已完成的部分。给了 ``recording``（或正在录制）时，结果另存为
     ``results/<网络>.json``，中断后可以接着做；否则不写文件。六个网络的 full 档还写出权重
-    ``weights/<网络>.safetensors``，见 ``shipped_weights``。
+    ``weights/<网络>.safetensors``（见 ``shipped_weights``）与训练的影片（见 ``film``）。
     """
     device, profile = choose_device(device), choose_profile(profile)
     recording = recording or current_recording()
     data = on_device(data.first(recipe.train_images, recipe.test_images), device)
     first, runs = None, []
+    film = Film() if recording and profile == FULL else None
     try:
-        for net, run in trained_seeds(build, data, recipe, device, recording):
+        for net, run in trained_seeds(build, data, recipe, device, recording, film):
             first = net if first is None else first
             runs.append(run)
     except KeyboardInterrupt:  # 一轮也没有完成的种子不留，已完成的种子要留
@@ -56,6 +59,8 @@ def train(
         history.save(recording.results)
         if is_shipped(history):
             ship(first, data, recipe, history, recording.weights)
+            if len(film.frames) == recipe.epochs + 1:  # 旧的断点里没有影片
+                film.save(history.network, recording.results)
     return first, history
 
 
@@ -87,12 +92,17 @@ def trained_seeds(
     recipe: Recipe,
     device: torch.device,
     recording: Recording | None,
+    film: Film | None = None,
 ) -> Iterator[tuple[nn.Module, Run]]:
-    """依次给出每个种子训练好的网络与记录；有一个被 Ctrl-C 打断，就不再开新种子。"""
+    """依次给出每个种子训练好的网络与记录；有一个被 Ctrl-C 打断，就不再开新种子。
+
+    给了 ``film`` 时，录制第一个种子的途中拍下它。
+    """
     for seed in recipe.seeds:
         torch.manual_seed(seed)
         net = build()
-        run = run_seed(net, data, recipe, seed, device, recording)
+        filmed = film if seed == recipe.seeds[0] else None
+        run = run_seed(net, data, recipe, seed, device, recording, filmed)
         yield net, run
         if not is_complete([run], recipe):
             return
@@ -110,12 +120,15 @@ def run_seed(
     seed: int,
     device: torch.device,
     recording: Recording | None,
+    film: Film | None = None,
 ) -> Run:
     """训练一个种子；录制中断后重来时，读回已完成的轮并说明。"""
     if recording is None:
         return fit(net, data, recipe, seed, device)
     folder = recording.checkpoints
     checkpoint = checkpoint_for(folder, net, data, recipe, seed, device)
+    if film is not None and getattr(net, 'name', None) in NETWORKS:
+        checkpoint = film.filming(checkpoint, net, data, recipe)
     saved = checkpoint.load()
     if not saved or len(saved['run']['test_accuracy']) < recipe.epochs:
         return fit(net, data, recipe, seed, device, checkpoint)
