@@ -2,12 +2,19 @@
 
 from deepcnn.records.attempts import accuracy_grid, effect, sampling_error, values_of
 from deepcnn.records.runs import History, Run, load_history
-from deepcnn.records.spreads import Spread, difference, spread
+from deepcnn.records.spreads import Spread, difference, interval, spread
 from deepcnn.records.table import Table
-from deepcnn.records.trials import Trial, compare, load_trial, results_table, verdicts
+from deepcnn.records.trials import (
+    Trial,
+    compare,
+    intervals,
+    load_trial,
+    results_table,
+    verdicts,
+)
 
 __all__ = [
     'History', 'Run', 'Spread', 'Table', 'Trial', 'accuracy_grid', 'compare',
-    'difference', 'effect', 'load_history', 'load_trial', 'results_table',
-    'sampling_error', 'spread', 'values_of', 'verdicts',
+    'difference', 'effect', 'interval', 'intervals', 'load_history', 'load_trial',
+    'results_table', 'sampling_error', 'spread', 'values_of', 'verdicts',
 ]  # fmt: skip

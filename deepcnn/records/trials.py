@@ -5,7 +5,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from deepcnn.records.runs import History
-from deepcnn.records.spreads import Difference, Spread, difference, spread
+from deepcnn.records.spreads import (
+    Difference,
+    Spread,
+    difference,
+    interval,
+    spread,
+)
 from deepcnn.records.store import RESULTS, read_json, write_json
 from deepcnn.records.table import Table
 
@@ -94,6 +100,19 @@ def verdicts(pairs: Sequence[tuple[Trial, Trial]], measure: str) -> Table:
         rows.append((f'{first.label} 减 {second.label}', gap, around, found.verdict))
     unit = '（百分点）' if percent else ''
     return Table((MEASURES[measure], f'差别{unit}', '散布', '结论'), tuple(rows))
+
+
+def intervals(pairs: Sequence[tuple[Trial, Trial]], measure: str) -> Table:
+    """每行一对：前者减后者的差别与 95% 区间；准确率按百分点写，区间不含 0 的加粗。"""
+    scale, digits, unit = (100, 2, '（百分点）') if measure in IN_PERCENT else (1, 3, '')
+    rows = []
+    for first, second in pairs:
+        values = ([scale * v for v in one.measure(measure)] for one in (first, second))
+        found = interval(*values)
+        gap = f'{found.mean:+.{digits}f}'.replace('-', '−')
+        gap = f'**{gap}**' if found.clear else gap
+        rows.append((f'{first.label} 减 {second.label}', gap, found.text(digits)))
+    return Table((MEASURES[measure], f'差别{unit}', '95% 区间'), tuple(rows))
 
 
 def results_table(

@@ -14,6 +14,7 @@ import nbformat
 import pytest
 import torch
 from nbformat import NotebookNode
+from scipy.stats import t
 from torch import nn
 
 from deepcnn.anatomy.layers import count_parameters, layer_table
@@ -434,10 +435,13 @@ CONTRASTS = (  # 四格表里的两行之末、两列之末、右下角
 
 @pytest.mark.parametrize(
     ('cell', 'measure', 'told'),
-    [('compare', 'train_accuracy', range(5)), ('accuracy', 'test_accuracy', (0, 1))],
+    [('compare', 'train_accuracy', range(5)), ('accuracy', 'test_accuracy', (1, 4))],
 )
 def test_four_cells_are_recomputed(cell: str, measure: str, told: range) -> None:
-    """不用 Difference，由每个种子的准确率重算；``told`` 是正文写出的那几个差别。"""
+    """由每个种子的准确率重算；``told`` 是正文写出的那几个差别。
+
+    两边的区间照 Welch 的公式写，不用 ``interval``；右下角比的是各种子的两个差别。
+    """
     page = 'experiments/batch_normalization'
     values = {
         name: [100 * one for one in load_trial(f'twenty-{name}').measure(measure)]
@@ -448,10 +452,26 @@ def test_four_cells_are_recomputed(cell: str, measure: str, told: range) -> None
     lines = (first, second, third, third, third)
     for number, (signs, line) in enumerate(zip(CONTRASTS, lines, strict=True)):
         gap = sum(sign * mean(values[name]) for name, sign in signs.items())
-        wobble = sum(variance(values[name]) for name in signs) ** 0.5
-        verdict = '分得出' if abs(gap) > 2 * wobble else '分不出'
-        assert f'{gap:+.2f} ± {wobble:.2f}，{verdict}' in line
+        names = [*signs]
+        sides = [values[names[0]], values[names[1]]]
+        if len(names) == 4:
+            sides = [differences(values, *names[:2]), differences(values, *names[2:])]
+        half = half_of_welch(*sides)
+        ends = f'[{gap - half:.2f}, {gap + half:.2f}]'
+        assert f'{gap:+.2f} {ends}' in line
         assert number not in told or f' {gap:.2f} 个' in text
+        assert len(names) < 4 or f'区间 {ends}' in text or f'区间是 {ends}' in text
+
+
+def differences(values: dict[str, list[float]], more: str, less: str) -> list[float]:
+    return [a - b for a, b in zip(values[more], values[less], strict=True)]
+
+
+def half_of_welch(first: list[float], second: list[float]) -> float:
+    """差别的 95% 区间的一半：标准误乘 t 的分位数，自由度按 Welch–Satterthwaite。"""
+    parts = [variance(one) / len(one) for one in (first, second)]
+    freedom = sum(parts) ** 2 / sum(p**2 / (len(first) - 1) for p in parts)
+    return t.ppf(0.975, freedom) * sum(parts) ** 0.5
 
 
 def networks_of_exercise_5() -> dict[str, list[float]]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from deepcnn.records.spreads import difference, spread
+from deepcnn.records.spreads import difference, interval, spread
 
 
 def test_mean_and_sample_deviation() -> None:
@@ -55,3 +55,25 @@ def test_the_smaller_side_decides_how_many_seeds_there_are() -> None:
     assert difference(many, two).seeds == difference(two, many).seeds == 2
     assert difference(many, two).mean == -7.0
     assert difference([1.0], many).sd is None
+
+
+def test_the_interval_is_welchs() -> None:
+    """手算：均值差 2，标准误 √(1/3 + 4/3)，自由度 2.94，t 的分位数 3.22。"""
+    found = interval([10, 11, 12], [7, 9, 11])
+    assert (found.mean, found.low, found.high) == pytest.approx((2, -2.155, 6.155), abs=1e-3)
+    assert not found.clear and found.text() == '[−2.16, 6.16]'
+    other = interval([7, 9, 11], [10, 11, 12])
+    assert (other.low, other.high) == pytest.approx((-found.high, -found.low))
+
+
+def test_more_seeds_narrow_the_interval() -> None:
+    few, many = interval([1, 2, 3], [3, 4, 5]), interval([1, 2, 3] * 4, [3, 4, 5] * 4)
+    assert few.mean == many.mean == -2
+    assert not few.clear and many.clear
+
+
+def test_without_spread_the_interval_is_the_difference() -> None:
+    assert interval([1.0, 1.0], [0.5, 0.5]).clear
+    assert not interval([1.0, 1.0], [1.0, 1.0]).clear
+    alone = interval([1.0], [2.0, 3.0])
+    assert alone.text() == '—' and not alone.clear

@@ -9,6 +9,7 @@ from deepcnn.records.trials import (
     MEASURES,
     Trial,
     compare,
+    intervals,
     load_trial,
     results_table,
     verdicts,
@@ -100,3 +101,15 @@ def test_a_trial_comes_back_without_its_network(tmp_path: Path) -> None:
     assert read == kept == one
     assert read.net is None
     assert read.measure('train_accuracy') == one.train_accuracy
+
+
+def test_intervals_are_in_points_and_bold_when_they_exclude_zero() -> None:
+    better, worse, one = trial('好', 0.1), trial('坏'), trial('单', seeds=1)
+    table = intervals([(better, worse), (worse, worse), (worse, one)], 'test_accuracy')
+    assert table.headers == ('测试准确率', '差别（百分点）', '95% 区间')
+    assert table.rows[0] == ('好 减 坏', '**+10.00**', '[7.73, 12.27]')
+    assert table.rows[1][1] == '+0.00' and table.rows[1][2] == '[−2.27, 2.27]'
+    assert table.rows[2] == ('坏 减 单', '+1.00', '—')
+    assert intervals([(better, worse)], 'train_loss').rows == (
+        ('好 减 坏', '+0.000', '[0.000, 0.000]'),
+    )
