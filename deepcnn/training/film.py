@@ -70,7 +70,7 @@ class FilmedCheckpoint(Checkpoint):
 
 @torch.no_grad()
 def take(net: nn.Module, X: Tensor) -> Frame:
-    """一幕：``kernels`` (K, C, h, w)，``probabilities`` (类别,)，``maps.<名字>`` (C, s, s)。
+    """一幕：``kernels`` (K, C, h, w)，``probabilities``（每类一个），``maps.<名字>`` (C, s, s)。
 
     X float (1, C, H, W)，在哪个设备上都行；返回的在 CPU 上，半精度。特征图取入口与各个
     stage 的；同样大小的只留最后一个，1×1 的没有「各处」，不留。
