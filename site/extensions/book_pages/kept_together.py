@@ -1,10 +1,11 @@
-"""公式后面的标点不落到下一行的开头，前面的括号也不留在上一行的末尾。
+"""公式后面的标点不落到下一行的开头，前面的括号也不留在上一行的末尾；章名在冒号后面换行。
 
 公式是一整块图形，浏览器以为它的前后都能换行，不管旁边是不是标点。所以把公式与紧挨着的
 标点放进一个不换行的框；标点与别的字之间照旧。
 """
 
 import re
+from typing import Any
 
 from docutils import nodes
 from sphinx.application import Sphinx
@@ -56,5 +57,22 @@ class KeepTogether(SphinxTransform):
             replace_text(after, right)
 
 
+# 一行放不下的章名在冒号后面换行，后半句不拆开。
+TITLE = re.compile(r'(<h1>[^\n]*?：)([^<\n]+)')
+
+
+def keep_title(
+    app: Sphinx,
+    pagename: str,
+    templatename: str,
+    context: dict[str, Any],
+    doctree: nodes.document | None,
+) -> None:
+    if 'body' in context:
+        half = r'\1<span class="title-half">\2</span>'
+        context['body'] = TITLE.sub(half, context['body'], count=1)
+
+
 def setup(app: Sphinx) -> None:
+    app.connect('html-page-context', keep_title)
     app.add_transform(KeepTogether)
