@@ -20,6 +20,10 @@ TEMPLATES = {
     ): r'\1',
     # 标志的替代文字末尾是英文。
     '"%s - Home" % docstitle': '"%s：首页" % docstitle',
+    # 标志写明宽高：它到了，下面的目录不往下跳。
+    """<img src="{{ theme_logo['image_relative']""": (
+        """<img width="96" height="96" src="{{ theme_logo['image_relative']"""
+    ),
     # 图标自己的提示会混进按钮的名字。
     re.compile(r"""(data-mode="(?:light|dark|auto)")(?: +title="{{ [^}]+ }}")?"""): r'\1',
 }
