@@ -241,7 +241,7 @@ def profile(one: Comparison) -> str:
 # ---- 图 ----------------------------------------------------------------------
 
 
-def overview_chart(report: Report) -> nodes.raw:
+def overview_chart(report: Report) -> nodes.raw | None:
     """各网络的 d2l、只调读取、本书，共用一把尺子。"""
     panels = []
     for one in measured(report):
@@ -262,7 +262,7 @@ def rate_bar(one: Comparison, row: Row, label: str, colour: str) -> Bar:
     return Bar(label, ((row.rate, colour),), text)
 
 
-def ladders_chart(report: Report) -> nodes.raw:
+def ladders_chart(report: Report) -> nodes.raw | None:
     """一个网络一幅：各行的张/秒；d2l 是灰的，旁支浅一些。"""
     colours = {BASELINE: PLAIN, AGAIN: PLAIN, TUNED: HALF}
     panels = [
@@ -275,7 +275,7 @@ def ladders_chart(report: Report) -> nodes.raw:
     return charts(panels, '每秒训练的图像数（时钟 A），括号里是 d2l 的几倍；每个网络一把尺子')
 
 
-def limits_chart(report: Report) -> nodes.raw:
+def limits_chart(report: Report) -> nodes.raw | None:
     bars = [
         Bar(
             BENCHMARKED[one.network],
@@ -298,7 +298,7 @@ def profiles_chart(report: Report) -> nodes.raw | None:
         parts = ((heavy, OURS), (listed - heavy, HALF), (max(0, 1 - listed), PLAIN))
         bars.append(Bar(BENCHMARKED[one.network], parts, f'{heavy:.0%}'))
     caption = '一步的时间花在哪里：深蓝是卷积与矩阵乘法（右边的数），浅蓝是列出的别的算子，灰是其余'
-    return charts([Panel('占一步的时间', bars)], caption) if bars else None
+    return charts([Panel('占一步的时间', bars)], caption)
 
 
 def is_heavy(operator: str) -> bool:

@@ -39,7 +39,7 @@ class Panel:
 
 def room(texts: Sequence[str]) -> float:
     """最长的一个要多宽。"""
-    return max(map(columns, texts), default=0) * COLUMN + 6
+    return max(map(columns, texts), default=0) * COLUMN + 8
 
 
 def words(x: float, y: float, text: str, weight: str = 'normal') -> str:
@@ -51,7 +51,7 @@ def words(x: float, y: float, text: str, weight: str = 'normal') -> str:
 def draw(panel: Panel, longest: float) -> str:
     """一幅小图；``longest`` 是占满的长度。"""
     left = room([bar.label for bar in panel.bars])
-    scale = (WIDTH - left - room([bar.text for bar in panel.bars])) / longest
+    scale = (WIDTH - left - room([bar.text for bar in panel.bars]) - 5) / longest
     pieces = [words(0, SIZE + 2, panel.title, 'bold')]
     for index, bar in enumerate(panel.bars):
         top, x = TITLE + index * ROW, left
@@ -71,8 +71,16 @@ def draw(panel: Panel, longest: float) -> str:
     )
 
 
-def grid(panels: Sequence[Panel], caption: str, *, shared: bool = False) -> nodes.raw:
-    """几幅小图，上面一行说明；``shared`` 时共用一把尺子，各幅的长短可以互相比较。"""
+def grid(
+    panels: Sequence[Panel], caption: str, *, shared: bool = False
+) -> nodes.raw | None:
+    """几幅小图，上面一行说明；``shared`` 时共用一把尺子，各幅的长短可以互相比较。
+
+    一条也没有时返回 None。
+    """
+    panels = [panel for panel in panels if panel.bars]
+    if not panels:
+        return None
     lengths = [max(bar.length for bar in panel.bars) for panel in panels]
     scales = [max(lengths)] * len(lengths) if shared else lengths
     drawn = ''.join(draw(p, s) for p, s in zip(panels, scales, strict=True))

@@ -64,7 +64,7 @@ def line(network: str, trial: Attempt, columns: list[str], won: bool) -> list[st
     ]
 
 
-def chart(groups: dict[str, list[Attempt]]) -> nodes.raw:
+def chart(groups: dict[str, list[Attempt]]) -> nodes.raw | None:
     """同样预算的一组一幅：验证错误率，最好的一次是深蓝的。"""
     panels = [
         Panel(f'{TITLES[network]}：{budget(group[0])}', bars(group))

@@ -8,7 +8,6 @@ from sphinx.application import Sphinx
 
 from . import accessible_html, refused_storage, without_thebe, zh_interface
 
-
 SHEETS = ('book', 'code', 'figures', 'tables', 'print')
 
 
