@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from deepcnn.plot.style import SMALL, WIDTH, stamp
 from deepcnn.records.runs import History, Run
 from deepcnn.records.spreads import spread
+from deepcnn.records.titles import TITLES
 from deepcnn.records.trials import MEASURES, Trial
 
 SERIES: dict[str, tuple[str, Callable[[Run], Sequence[float]]]] = {
@@ -28,7 +29,8 @@ def training_curves(history: History) -> Figure:
     _draw_runs(upper, [run.train_loss for run in history.runs], '训练')
     _draw_runs(lower, [run.train_accuracy for run in history.runs], '训练')
     _draw_runs(lower, [run.test_accuracy for run in history.runs], '测试')
-    upper.set(ylabel='损失（交叉熵）', title=history.network)
+    name = TITLES.get(history.network, history.network)
+    upper.set(ylabel='损失（交叉熵）', title=name)
     lower.set(xlabel='轮', ylabel='准确率')
     for axes in (upper, lower):
         axes.xaxis.get_major_locator().set_params(integer=True)

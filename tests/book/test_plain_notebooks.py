@@ -202,7 +202,16 @@ FORMS = [
         ':::{table} 题\n:name: tab-x\n\n|甲|\n|---|\n|乙|:::',
     ),
     ('设<a id="eq-x"></a>\n\n$$\na\n\\tag{7.1}\n$$', '设\n\n$$\na\n$$ (eq-x)'),
-    ('> **勘误**\n>\n> - 甲\n>   乙', ':::{admonition} 勘误\n:class: warning\n- 甲\n  乙\n:::'),
+    ('> **注意**\n>\n> - 甲\n>   乙', ':::{admonition} 注意\n:class: warning\n- 甲\n  乙\n:::'),
+    (  # 折成一行：头一个分句，链接只留文字，公式之前就停
+        '> **勘误**\n>\n> - [原文](a.md#sec-a)有 `A` 处错，$x$ 是乙',
+        ':::{dropdown} 勘误：原文有 A 处错……\n:class-container: quiet\n\n'
+        '- {ref}`原文 <sec-a>`有 `A` 处错，$x$ 是乙\n:::',
+    ),
+    (
+        '> **勘误**\n>\n> 甲乙丙丁戊 $h$ 倍。',
+        ':::{dropdown} 勘误：甲乙丙丁戊……\n:class-container: quiet\n\n甲乙丙丁戊 $h$ 倍。\n:::',
+    ),
     ('> **问题**\n>\n> 甲', ':::{admonition} 问题\n:class: note\n甲\n:::'),
     ('> 一句引语', '> 一句引语'),
     (

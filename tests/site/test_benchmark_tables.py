@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from book_tables import benchmark as benchmark_tables
+from book_tables.charts import OURS, Bar, Panel, draw, grid
 
 from deepcnn.records.benchmark import Comparison, Report, Row, load_report
 
@@ -123,3 +124,48 @@ def test_machine_without_bf16_shows_only_what_was_measured(complete: Report) -> 
     flops = {'float32': 2e11}
     complete.machine = MACHINE | {'peaks': PEAKS | {'flops': flops}}
     assert 'bf16' not in benchmark_tables.machine(complete)
+
+
+# ---- 图 ----
+
+
+def lengths(svg: str) -> list[float]:
+    return [float(width) for width in re.findall(r'<rect [^>]*width="([\d.]+)"', svg)]
+
+
+def test_bars_are_as_long_as_the_numbers() -> None:
+    panel = Panel('甲', [Bar('长', ((4.0, OURS),), '4'), Bar('短', ((1.0, OURS), (2.0, OURS)), '3')])
+    long, first, second = lengths(draw(panel, 4.0))
+    assert (first / long, second / long) == pytest.approx((0.25, 0.5), abs=0.01)
+    assert 'aria-label="甲：长 4；短 3"' in draw(panel, 4.0)
+
+
+def test_networks_are_comparable_only_on_a_shared_scale() -> None:
+    panels = [Panel(name, [Bar('', ((value, OURS),), '')]) for name, value in (('甲', 1), ('乙', 4))]
+    alone, shared = (grid(panels, '说明', shared=one).astext() for one in (False, True))
+    assert lengths(alone)[0] == lengths(alone)[1]
+    assert lengths(shared)[1] == pytest.approx(4 * lengths(shared)[0], abs=0.3)
+
+
+def test_charts_say_what_the_tables_say(complete: Report) -> None:
+    overview = benchmark_tables.overview_chart(complete).astext()
+    assert 'aria-label="NiN（末尾无 ReLU）：d2l 320；只调读取 320（1.00 倍）；本书 640（2.00 倍）"' in overview
+    assert benchmark_tables.ladders_chart(complete).astext().count('<rect') == 4
+    assert '占极限的比例：NiN（末尾无 ReLU） 64%' in benchmark_tables.limits_chart(complete).astext()
+    assert benchmark_tables.profiles_chart(complete) is None  # 都达到了目标
+
+
+def test_the_chart_of_a_missed_goal_counts_the_heavy_operators() -> None:
+    slow = report(row('d2l', [4.0]), row('fused', [3.0]))
+    slow.comparisons['nin'].profile.append({'name': 'aten::relu', 'calls': 1, 'share': 0.2})
+    drawn = benchmark_tables.profiles_chart(slow).astext()
+    heavy, listed, rest = lengths(drawn)
+    assert (listed / heavy, rest / heavy) == pytest.approx((0.4, 0.6), abs=0.01)
+    assert '50%' in drawn
+
+
+@pytest.mark.parametrize('kind', benchmark_tables.CHARTS)
+def test_a_row_that_failed_is_left_out_of_the_chart(kind: str) -> None:
+    failed = report(row('d2l', [], '内存不够'), row('fused', [2.0]))
+    chart = benchmark_tables.CHARTS[kind](failed)
+    assert kind == 'ladders' or chart is None or '<rect' not in chart.astext()

@@ -89,8 +89,18 @@ def reference(match: re.Match[str]) -> str:
     return f'{{ref}}`{text} <{label}>`' if text else f'{{ref}}`{label}`'
 
 
+def pointer(body: str) -> str:
+    """勘误折起来时的一行：它的头一个分句，链接只留文字，公式之前就停。"""
+    plain = re.sub(r'\[([^][]*)\]\([^)]*\)|[`*]', r'\1', body.lstrip('- '))
+    clause = re.match(r'[^$\n]{6,}?(?=[，。：；$\n])|[^$\n]*', plain)
+    return clause[0].strip() + '……'
+
+
 def note(match: re.Match[str]) -> str:
     body = re.sub('^> ?', '', match[2], flags=re.M).rstrip('\n')
+    if match[1] == '勘误':  # 没有见过原文的读者不必停下来看，折成一行
+        title = f'勘误：{pointer(body)}'
+        return f':::{{dropdown}} {title}\n:class-container: quiet\n\n{body}\n:::\n'
     kind = 'warning' if match[1] in WARNINGS else 'note'
     return f':::{{admonition}} {match[1]}\n:class: {kind}\n{body}\n:::\n'
 
@@ -122,8 +132,11 @@ def upgrade_notebook(notebook: dict, works: dict[str, str]) -> dict:
             text = ''.join(cell['source'])
             caption = OUTPUT_CAPTION.match(text)
             if caption and cells and cells[-1]['cell_type'] == 'code':
-                options = cells[-1]['metadata'].setdefault('mystnb', {})
-                options['figure'] = {'caption': caption[2], 'name': caption[1]}
+                metadata = cells[-1]['metadata']
+                # 图的下方已经写着来历。
+                text = caption[2].replace(f'（{metadata.get("provenance")}）', '')
+                options = metadata.setdefault('mystnb', {})
+                options['figure'] = {'caption': text, 'name': caption[1]}
                 continue
             cell = {**cell, 'source': upgrade(text, works)}
         cells.append(cell)

@@ -17,6 +17,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from deepcnn.records.benchmark import (
+    AGAIN,
     BASELINE,
     NOISE,
     SHARE_GOALS,
@@ -29,6 +30,8 @@ from deepcnn.records.benchmark import (
 from deepcnn.records.titles import BENCHMARKED
 
 from . import nested_markdown
+from .charts import EMPTY, HALF, OURS, PLAIN, Bar, Panel
+from .charts import grid as charts
 
 # 有没有 bf16 指令，CPU 的快慢相差几倍，分开记录
 DEVICES = {'cpu-bf16': '有 bf16 的 CPU', 'cpu-fp32': '没有 bf16 的 CPU', 'cuda': 'GPU'}
@@ -235,6 +238,80 @@ def profile(one: Comparison) -> str:
     )
 
 
+# ---- 图 ----------------------------------------------------------------------
+
+
+def overview_chart(report: Report) -> nodes.raw | None:
+    """各网络的 d2l、只调读取、本书，共用一把尺子。"""
+    panels = []
+    for one in measured(report):
+        shown = [
+            (one.row(BASELINE), 'd2l', PLAIN), (one.row(TUNED), '只调读取', HALF),
+            (one.engine, '本书', OURS),
+        ]  # fmt: skip
+        bars = [rate_bar(one, row, label, colour) for row, label, colour in shown if row]
+        panels.append(Panel(BENCHMARKED[one.network], bars))
+    caption = '每秒训练的图像数（时钟 A），括号里是 d2l 的几倍；各网络的长短可以互相比较'
+    return charts(panels, caption, shared=True)
+
+
+def rate_bar(one: Comparison, row: Row, label: str, colour: str) -> Bar:
+    text = number(row.rate)
+    if row.name != BASELINE and one.row(BASELINE):
+        text += f'（{times(one.speedup(row))} 倍）'
+    return Bar(label, ((row.rate, colour),), text)
+
+
+def ladders_chart(report: Report) -> nodes.raw | None:
+    """一个网络一幅：各行的张/秒；d2l 是灰的，旁支浅一些。"""
+    colours = {BASELINE: PLAIN, AGAIN: PLAIN, TUNED: HALF}
+    panels = [
+        Panel(BENCHMARKED[one.network], [
+            rate_bar(one, row, row.change, colours.get(row.name, OURS))
+            for row in one.rows if not row.problem
+        ])
+        for one in in_order(report)
+    ]  # fmt: skip
+    return charts(panels, '每秒训练的图像数（时钟 A），括号里是 d2l 的几倍；每个网络一把尺子')
+
+
+def limits_chart(report: Report) -> nodes.raw | None:
+    bars = [
+        Bar(
+            BENCHMARKED[one.network],
+            ((share := one.share_of_limit(one.engine), OURS), (max(0, 1 - share), EMPTY)),
+            f'{share:.0%}',
+        )
+        for one in measured(report)
+    ]
+    return charts([Panel('占极限的比例', bars)], '本书的循环达到硬件极限的几成')
+
+
+def profiles_chart(report: Report) -> nodes.raw | None:
+    """没有达到目标的网络：卷积与矩阵乘法、别的列出的算子、其余，各占一步的几成。"""
+    bars = []
+    for one in measured(report):
+        if one.goal_reached or not one.profile:
+            continue
+        heavy = sum(op['share'] for op in one.profile if is_heavy(op['name']))
+        listed = sum(op['share'] for op in one.profile)
+        parts = ((heavy, OURS), (listed - heavy, HALF), (max(0, 1 - listed), PLAIN))
+        bars.append(Bar(BENCHMARKED[one.network], parts, f'{heavy:.0%}'))
+    caption = '一步的时间花在哪里：深蓝是卷积与矩阵乘法（右边的数），浅蓝是列出的别的算子，灰是其余'
+    return charts([Panel('占一步的时间', bars)], caption)
+
+
+def is_heavy(operator: str) -> bool:
+    """处理器自己的乘加：卷积与矩阵乘法，前向和反向。"""
+    return 'conv' in operator or operator.endswith(('mm', 'linear'))
+
+
+CHARTS = {
+    'overview': overview_chart,
+    'ladders': ladders_chart,
+    'limits': limits_chart,
+    'profiles': profiles_chart,
+}
 TABLES = {
     'machine': machine,
     'overview': overview,
@@ -260,10 +337,19 @@ class Benchmark(SphinxDirective):
         self.env.note_dependency(str(path))
         report = load_report(path)
         if report and report.comparisons:
-            return nested_markdown.parse(self, TABLES[kind](report))
+            return self.chart_and_tables(kind, report)
         if kind != 'machine':  # 一节里有几张表，说明只放一次
             return []
         return nested_markdown.parse(self, f'（{DEVICES[device]} 上还没有测过。）')
+
+    def chart_and_tables(self, kind: str, report: Report) -> list[nodes.Node]:
+        """图在前，全部的数折在后面；没有图的照排。"""
+        tables = TABLES[kind](report)
+        chart = CHARTS[kind](report) if kind in CHARTS else None
+        if chart is None:
+            return nested_markdown.parse(self, tables)
+        folded = f'::::{{dropdown}} 全部的数\n:class-container: quiet\n\n{tables}\n::::'
+        return [chart, *nested_markdown.parse(self, folded)]
 
 
 def setup(app: Sphinx) -> None:

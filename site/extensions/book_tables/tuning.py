@@ -23,6 +23,8 @@ from deepcnn.records.attempts import (
 from deepcnn.records.titles import TITLES
 
 from . import nested_markdown
+from .charts import OURS, PLAIN, Bar, Panel
+from .charts import grid as charts
 
 FOLDER = ROOT / 'results' / 'tuning'
 FIELDS = {
@@ -62,6 +64,35 @@ def line(network: str, trial: Attempt, columns: list[str], won: bool) -> list[st
     ]
 
 
+def chart(groups: dict[str, list[Attempt]]) -> nodes.raw | None:
+    """同样预算的一组一幅：验证错误率，最好的一次是深蓝的。"""
+    panels = [
+        Panel(f'{TITLES[network]}：{budget(group[0])}', bars(group))
+        for network, trials in groups.items()
+        for group in by_budget(trials)
+    ]
+    caption = '验证图像的错误率，越短越好，深蓝的是最好的；组内相差不到 0.4% 的不算有高下'
+    return charts(panels, caption)
+
+
+def bars(group: list[Attempt]) -> list[Bar]:
+    names, winner = varied(group), best(group)
+    return [
+        Bar(
+            settings(one, names),
+            ((1 - one.accuracy, OURS if one is winner else PLAIN),),
+            f'{1 - one.accuracy:.1%}',
+        )
+        for one in group
+    ]
+
+
+def settings(trial: Attempt, names: list[str]) -> str:
+    """这一次用了什么：只写组内有所不同、又不是 0 的。"""
+    used = [f'{FIELDS[n]} {shown(trial.choice[n])}' for n in names if trial.choice[n]]
+    return '，'.join(used) or '都不用'
+
+
 def budget(trial: Attempt) -> str:
     images = trial.recipe['train_images'] or TUNING_IMAGES
     return f'{images:,} 张 × {trial.recipe["epochs"]} 轮'
@@ -88,7 +119,9 @@ class Tuning(SphinxDirective):
         for path in FOLDER.glob('*.json'):
             self.env.note_dependency(str(path))
         groups = all_trials()
-        return nested_markdown.parse(self, table(groups) if groups else '（还没有试过。）')
+        if not groups:
+            return nested_markdown.parse(self, '（还没有试过。）')
+        return [chart(groups), *nested_markdown.parse(self, table(groups))]
 
 
 def setup(app: Sphinx) -> None:

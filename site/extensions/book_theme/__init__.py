@@ -8,14 +8,18 @@ from sphinx.application import Sphinx
 
 from . import accessible_html, refused_storage, without_thebe, zh_interface
 
+SHEETS = ('book', 'code', 'figures', 'tables', 'print')
 
-def add_stylesheet(app: Sphinx) -> None:
+
+def add_stylesheets(app: Sphinx) -> None:
     app.config.html_static_path.append(str(ROOT / 'site' / 'assets'))
-    app.add_css_file('book.css')
+    for name in SHEETS:
+        app.add_css_file(f'{name}.css')
+    app.add_js_file('sidebar.js')
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    app.connect('builder-inited', add_stylesheet)
+    app.connect('builder-inited', add_stylesheets)
     for part in (zh_interface, accessible_html, refused_storage, without_thebe):
         part.setup(app)
     return {'parallel_read_safe': True, 'parallel_write_safe': True}

@@ -18,6 +18,12 @@ TEMPLATES = {
         r"""(search-button-field search-button__button[^"]*" title="{{ _\('Search'\) }}")"""
         r""" aria-label="{{ _\('Search'\) }}\""""
     ): r'\1',
+    # 标志的替代文字末尾是英文。
+    '"%s - Home" % docstitle': '"%s：首页" % docstitle',
+    # 标志写明宽高：它到了，下面的目录不往下跳。
+    """<img src="{{ theme_logo['image_relative']""": (
+        """<img width="96" height="96" src="{{ theme_logo['image_relative']"""
+    ),
     # 图标自己的提示会混进按钮的名字。
     re.compile(r"""(data-mode="(?:light|dark|auto)")(?: +title="{{ [^}]+ }}")?"""): r'\1',
 }
@@ -29,6 +35,8 @@ BODY = {
     '<div role="list" class="citation-list">': '<div class="citation-list">',
     ' role="doc-biblioentry"': '',
 }
+# summary 里不能放段落。
+PROMPT = re.compile(r'<p class="((?:collapsed|expanded) admonition-title)">(.*?)</p>')
 
 
 def correct_body(
@@ -41,7 +49,7 @@ def correct_body(
     body = context.get('body', '')
     for old, new in BODY.items():
         body = body.replace(old, new)
-    context['body'] = body
+    context['body'] = PROMPT.sub(r'<span class="\1">\2</span>', body)
 
 
 def setup(app: Sphinx) -> None:
