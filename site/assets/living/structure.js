@@ -1,0 +1,318 @@
+/* 结构图与形状计算器：<living-structure data-network="vgg" data-depth="vgg16">。
+ *
+ * 上面的控件改边长、通道、宽度、配置；图里点一层，或用方向键走到一层，下面就列出它的形状、参数、
+ * 乘加次数、感受野、跳距，以及它的代码在哪一节。数由 layer_arithmetic.js 算，图由
+ * structure_drawing.js 画。 */
+(() => {
+  const { make, thousands } = Living
+  const { TooSmall, formOf, measure } = LayerArithmetic
+  const { Figure, nameOf, shapeOf, NAMES } = StructureDrawing
+  const OPEN_ROWS = 45 // 行数不超过它，开始时每一段都打开
+
+  const times = (...numbers) => numbers.join('×')
+  const percent = (part, whole) => `${(100 * part / whole).toFixed(1)}%`
+
+  /* 一层的参数是怎样来的，例如「3×3×64×128 + 128」；没有参数的是空的。 */
+  function parameterTerms(layer) {
+    const { kind, input, output, window } = layer
+    const [from, to] = [input.shape[0], output.shape[0]]
+    if (kind === 'norm') return `2×${from}`
+    if (kind === 'linear') return `${times(from, to)} + ${to}`
+    if (kind !== 'conv') return ''
+    const weights = times(window.size, window.size, from, to)
+    return layer.node.bias === false ? weights : `${weights} + ${to}`
+  }
+
+  function macTerms({ kind, input, output, window }) {
+    const [from, to] = [input.shape[0], output.shape[0]]
+    if (kind === 'linear') return times(from, to)
+    return times(window.size, window.size, from, to, ...output.shape.slice(1))
+  }
+
+  const equals = (count, terms) => terms ? `${thousands(count)} = ${terms}` : thousands(count)
+
+  class Structure extends Living.LivingElement {
+    async build(panel, state) {
+      const { families, sections } = await Living.data('structure')
+      this.family = families[this.dataset.network]
+      if (!this.family) throw new Error(`没有 ${this.dataset.network} 这个网络的描述`)
+      this.sections = sections
+      this.usual = this.accepted(this.dataset)
+      this.values = { ...this.usual, ...this.accepted(state) }
+      this.picked = state.at || ''
+      this.original = measure(this.family, this.usual)
+      this.furnish(panel)
+      this.update()
+      new ResizeObserver(() => this.paint()).observe(this.figure)
+    }
+
+    /* 给的值里合法的那些：别的照默认。 */
+    accepted(given) {
+      const values = {}
+      for (const control of this.family.controls) {
+        const { name, value } = control
+        const found = this.parse(control, given[name])
+        values[name] = found === undefined ? (this.usual || {})[name] ?? value : found
+      }
+      return values
+    }
+
+    /* 一个控件的值；不合法时是 undefined。 */
+    parse(control, written) {
+      if (control.options) {
+        return control.options.find(({ value }) => String(value) === String(written))?.value
+      }
+      const number = Number(written)
+      const fits = Number.isInteger(number) && number >= control.least && number <= control.most
+      return written && fits ? number : undefined
+    }
+
+    furnish(panel) {
+      this.inputs = this.family.controls.map((control) => this.input(control))
+      const reset = make('button', { type: 'button', onclick: () => this.reset() }, '恢复')
+      const fields = this.inputs.map(({ control, element }) =>
+        make('label', {}, control.label, element))
+      this.summary = make('p', { className: 'structure__summary living__numbers' })
+      this.warning = make('p', { className: 'living__failure', role: 'status' })
+      this.figure = make('div', { className: 'structure__drawing' })
+      this.detail = make('div', { className: 'structure__detail living__numbers' })
+      this.detail.setAttribute('aria-live', 'polite')
+      panel.append(
+        make('div', { className: 'living__controls' }, ...fields, reset),
+        this.summary, this.warning, this.figure, this.detail)
+    }
+
+    input(control) {
+      const { name, options, least, most } = control
+      const element = options
+        ? make('select', {}, ...options.map(({ value, text }) => make('option', { value }, text)))
+        : make('input', { type: 'number', min: least, max: most, inputMode: 'numeric' })
+      element.name = name
+      element.addEventListener('input', () => this.change(control, element.value))
+      return { control, element }
+    }
+
+    change(control, written) {
+      const value = this.parse(control, written)
+      if (value === undefined) {
+        this.warn(`${control.label}要是 ${control.least}～${control.most} 的整数`)
+        return
+      }
+      const also = control.options?.find((option) => option.value === value)?.also
+      Object.assign(this.values, { [control.name]: value }, also)
+      this.update()
+      this.save()
+    }
+
+    reset() {
+      this.values = { ...this.usual }
+      this.update()
+      this.save()
+    }
+
+    /* 只写与这一页开始时不同的。 */
+    save() {
+      const changed = Object.entries(this.values).filter(([name, value]) =>
+        value !== this.usual[name])
+      this.remember({ ...Object.fromEntries(changed), ...(this.picked && { at: this.picked }) })
+    }
+
+    warn(line) {
+      this.warning.textContent = line
+      this.warning.hidden = !line
+    }
+
+    /* 照现在的值重算、重画；放不下时说是哪一层，图留着原来的。 */
+    update() {
+      for (const { control, element } of this.inputs) {
+        if (document.activeElement !== element || control.options) {
+          element.value = this.values[control.name]
+        }
+      }
+      try {
+        this.measured = measure(this.family, this.values)
+      } catch (error) {
+        if (!(error instanceof TooSmall)) throw error
+        this.refuse(error)
+        return
+      }
+      this.figure.classList.remove('structure__drawing--stale')
+      this.warn(this.belowSmallest())
+      this.summarise()
+      this.openAll()
+      this.paint()
+    }
+
+    refuse({ layer, side }) {
+      const { size, padding } = layer.window
+      const padded = padding ? `，连同填充是 ${side + 2 * padding}` : ''
+      this.warn(`边长 ${this.values.image_size} 太小：${nameOf(layer)}（${layer.path}）的输入`
+        + `只剩 ${side}×${side}${padded}，放不下 ${size}×${size} 的窗口`)
+      if (!this.measured) this.measured = this.original
+      this.figure.classList.add('structure__drawing--stale')
+      this.openAll()
+      this.paint()
+    }
+
+    belowSmallest() {
+      const { smallest } = formOf(this.family, this.values)
+      return this.values.image_size >= smallest ? ''
+        : `算得出来，但书里的这个网络不收边长小于 ${smallest} 的图像：特征图过早缩成 1 个像素`
+    }
+
+    summarise() {
+      const { parameters, macs } = this.measured
+      const ratio = (name) => {
+        const value = this.measured[name] / this.original[name]
+        return value === 1 ? '' : `（这幅图开始时的 ${Number(value.toPrecision(3))} 倍）`
+      }
+      this.summary.textContent = `合计 ${thousands(parameters)} 个参数${ratio('parameters')}，`
+        + `${thousands(macs)} 次乘加${ratio('macs')}`
+    }
+
+    /* 换了配置：短的网络每一段都打开，长的合起来。 */
+    openAll() {
+      const form = formOf(this.family, this.values)
+      if (this.form === form) return
+      this.form = form
+      const { parts } = this.measured
+      const rows = new Figure(this.measured, 600, new Set(parts.map(({ layer }) => layer.path)), '')
+      rows.render()
+      const short = rows.targets.length <= OPEN_ROWS || parts.some(({ layer }) =>
+        JSON.stringify(layer.node).includes('branches'))
+      this.open = new Set(short ? parts.map(({ layer }) => layer.path) : [])
+    }
+
+    paint() {
+      const width = Math.floor(this.figure.clientWidth)
+      if (!width || !this.open) return
+      const drawing = new Figure(this.measured, width, this.open, this.picked)
+      const svg = drawing.render()
+      const focused = this.figure.contains(document.activeElement)
+      this.targets = drawing.targets
+      this.targets.forEach((target, index) => {
+        target.group.id = `${this.id}-row-${index}`
+        target.group.addEventListener('click', () => this.pick(target, true))
+      })
+      svg.addEventListener('keydown', (event) => this.key(event))
+      svg.addEventListener('focus', () => { if (!this.current()) this.pick(this.targets[0]) })
+      this.figure.replaceChildren(svg)
+      if (focused) svg.focus({ preventScroll: true })
+      this.describe()
+    }
+
+    current() {
+      return this.targets.find(({ layer }) => layer.path === this.picked)
+    }
+
+    /* 选中一行；toggle 时段的标题同时打开或合起。 */
+    pick(target, toggle = false) {
+      this.picked = target.layer.path
+      if (toggle && 'expanded' in target) this.toggle(target)
+      this.paint()
+      this.save()
+      this.keepInView()
+    }
+
+    toggle({ layer, expanded }) {
+      if (expanded) this.open.delete(layer.path)
+      else this.open.add(layer.path)
+    }
+
+    key(event) {
+      const at = this.targets.indexOf(this.current())
+      const target = this.targets[at]
+      const moves = { ArrowUp: at - 1, ArrowDown: at + 1, Home: 0, End: this.targets.length - 1 }
+      if (event.key in moves) {
+        const next = this.targets[Math.max(0, Math.min(this.targets.length - 1, moves[event.key]))]
+        this.pick(next)
+      } else if (!target) return
+      else if (event.key === 'Enter' || event.key === ' ') this.pick(target, true)
+      else if (event.key === 'ArrowRight' && target.expanded === false) this.pick(target, true)
+      else if (event.key === 'ArrowLeft') this.leave(target)
+      else return
+      event.preventDefault()
+    }
+
+    /* 左键：打开着的段合起来；段里的一层回到段的标题。 */
+    leave(target) {
+      if (target.expanded) this.pick(target, true)
+      const heading = this.targets.find(({ part, expanded }) =>
+        part === target.part && expanded !== undefined)
+      if (heading && heading !== target) this.pick(heading)
+    }
+
+    /* 选中的那一行不落在屏幕外面，也不被下面的说明盖住。 */
+    keepInView() {
+      const { top, bottom } = this.current().group.getBoundingClientRect()
+      const floor = this.detail.getBoundingClientRect().top
+      const ceiling = 70 // 页面顶上的栏
+      if (bottom > floor) scrollBy(0, bottom - floor + 8)
+      else if (top < ceiling) scrollBy(0, top - ceiling)
+    }
+
+    describe() {
+      const target = this.current()
+      const svg = this.figure.firstChild
+      if (!target) {
+        svg.removeAttribute('aria-activedescendant')
+        this.detail.replaceChildren(make('p', {}, '点一层，或按 Tab 进到图里再用方向键，看它的数。'))
+        return
+      }
+      svg.setAttribute('aria-activedescendant', target.group.id)
+      this.detail.replaceChildren(...this.explain(target))
+    }
+
+    explain({ part, item, layer, name }) {
+      const counts = item || layer
+      const chain = item ? item.chain : []
+      const whole = this.measured
+      const terms = chain.map(parameterTerms).filter(Boolean).join(' + ')
+      const shares = ['parameters', 'macs'].map((one) =>
+        counts[one] ? `（占 ${percent(counts[one], whole[one])}）` : '')
+      const title = part.title === name ? name : `${part.title} · ${name}`
+      const order = chain.length > 1 ? chain.map((one) => NAMES[one.kind]).join(' → ') : ''
+      const facts = [
+        ['形状', `${layer.input.shape.join('×')} → ${shapeOf(layer)}`],
+        ['参数', equals(counts.parameters, terms) + shares[0]],
+        ['乘加', equals(counts.macs, layer.macs && chain.length ? this.macsOf(layer) : '') + shares[1]],
+        ['感受野', this.view(layer.output)],
+      ]
+      const rows = facts.map(([term, value]) =>
+        make('div', {}, make('dt', {}, term), make('dd', {}, value)))
+      return [
+        make('p', { className: 'structure__name' }, make('strong', {}, title), ' ',
+          make('code', {}, layer.path)),
+        ...(order ? [make('p', { className: 'structure__order' }, `依次：${order}`)] : []),
+        make('dl', {}, ...rows), make('p', {}, this.code(part, layer)),
+      ]
+    }
+
+    macsOf = (layer) => layer.inside.length ? '' : macTerms(layer)
+
+    view({ field, jump }) {
+      if (field === null) return '整张图像'
+      const beyond = field > this.values.image_size ? '（比图像还大，外面是填充）' : ''
+      return `${field}×${field}${beyond}，跳距 ${jump}：相邻两格在图像上相隔 ${jump} 个像素`
+    }
+
+    /* 这一层的代码在哪一节：块的在块那一节，其余的在它那一段的。 */
+    code(part, layer) {
+      const anchor = this.blockAround(part.layer, layer)?.node.code || part.code
+      const { page, title } = this.sections[anchor]
+      const root = document.documentElement.dataset.content_root || './'
+      return make('a', { href: `${root}chapters/${page}.html#${anchor}` }, `代码：${title}`)
+    }
+
+    blockAround(outer, wanted) {
+      if (outer.node.code && (outer === wanted || wanted.path.startsWith(`${outer.path}.`))) return outer
+      for (const one of outer.inside) {
+        const found = this.blockAround(one, wanted)
+        if (found) return found
+      }
+      return undefined
+    }
+  }
+
+  customElements.define('living-structure', Structure)
+})()
