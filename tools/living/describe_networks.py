@@ -61,10 +61,13 @@ Values = list[float]
 
 
 def part_of(family: str, index: int, count: int) -> tuple[str, str]:
-    """第 ``index`` 段的名字与代码所在的节；0 是 stem，最后一段是 head。"""
+    """第 ``index`` 段的名字与代码所在的节；0 是 stem，最后一段是 head。
+
+    AlexNet 的卷积部分没有分块，不起名字：图里一层接一层。
+    """
     last = index == count - 1
     if family == 'alexnet':
-        return HEAD if last else (f'卷积 {index + 1}', 'sec-alexnet-configuration')
+        return HEAD if last else ('', 'sec-alexnet-configuration')
     if family == 'vgg':
         return HEAD if last else (f'块 {index + 1}', 'sec-vgg-block')
     if family == 'nin':

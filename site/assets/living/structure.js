@@ -7,7 +7,7 @@
   const { make, thousands } = Living
   const { TooSmall, formOf, measure } = LayerArithmetic
   const { Figure, nameOf, shapeOf, NAMES } = StructureDrawing
-  const OPEN_ROWS = 45 // 行数不超过它，开始时每一段都打开
+  const TALLEST = 1700 // 不比它高的图，开始时每一段都打开，像素
 
   const times = (...numbers) => numbers.join('×')
   const percent = (part, whole) => `${(100 * part / whole).toFixed(1)}%`
@@ -80,6 +80,16 @@
       panel.append(
         make('div', { className: 'living__controls' }, ...fields, reset),
         this.summary, this.warning, this.figure, this.detail)
+      if (this.dataset.still !== 'kept') this.standIn(panel)
+    }
+
+    /* 代替原来的图：带着它的图题。换成别的配置，图题说的就不是这一幅了。 */
+    standIn(panel) {
+      const given = this.querySelector('.living__still figcaption')
+      if (!given) return
+      const parts = given.cloneNode(true).childNodes
+      this.caption = make('div', { className: 'structure__caption' }, ...parts)
+      panel.prepend(this.caption)
     }
 
     input(control) {
@@ -137,6 +147,9 @@
         return
       }
       this.figure.classList.remove('structure__drawing--stale')
+      if (this.caption) {
+        this.caption.hidden = formOf(this.family, this.values) !== formOf(this.family, this.usual)
+      }
       this.warn(this.belowSmallest())
       this.summarise()
       this.openAll()
@@ -164,7 +177,7 @@
       const { parameters, macs } = this.measured
       const ratio = (name) => {
         const value = this.measured[name] / this.original[name]
-        return value === 1 ? '' : `（这幅图开始时的 ${Number(value.toPrecision(3))} 倍）`
+        return value === 1 ? '' : `（原来的 ${Number(value.toPrecision(3))} 倍）`
       }
       this.summary.textContent = `合计 ${thousands(parameters)} 个参数${ratio('parameters')}，`
         + `${thousands(macs)} 次乘加${ratio('macs')}`
@@ -178,8 +191,7 @@
       const { parts } = this.measured
       const rows = new Figure(this.measured, 600, new Set(parts.map(({ layer }) => layer.path)), '')
       rows.render()
-      const short = rows.targets.length <= OPEN_ROWS || parts.some(({ layer }) =>
-        JSON.stringify(layer.node).includes('branches'))
+      const short = rows.y <= TALLEST
       this.open = new Set(short ? parts.map(({ layer }) => layer.path) : [])
     }
 
@@ -270,7 +282,7 @@
       const terms = chain.map(parameterTerms).filter(Boolean).join(' + ')
       const shares = ['parameters', 'macs'].map((one) =>
         counts[one] ? `（占 ${percent(counts[one], whole[one])}）` : '')
-      const title = part.title === name ? name : `${part.title} · ${name}`
+      const title = part.title && part.title !== name ? `${part.title} · ${name}` : name
       const order = chain.length > 1 ? chain.map((one) => NAMES[one.kind]).join(' → ') : ''
       const facts = [
         ['形状', `${layer.input.shape.join('×')} → ${shapeOf(layer)}`],

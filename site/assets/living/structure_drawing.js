@@ -4,12 +4,14 @@
  * 捷径与稠密连接画在左边的空里。每个能点的是一个 treeitem；怎样点、点了说什么在 structure.js。 */
 (() => {
   const { draw, thousands } = Living
+  const { leavesOf } = LayerArithmetic
   const ROW = 38 // 一行至少这么高，像素
   const HEAD = 28
   const PIXEL = 0.25 // 图像的一个像素画成几个像素
   const GUTTER = 34 // 左边的空：捷径与稠密连接
   const WIDE = 520 // 有这么宽，条的旁边写得下数
   const MOST_ARCS = 8 // 卷积块再多，弧线就分不清了
+  const WEIGHTED = { conv: true, linear: true } // 层数只数它们
   const MINOR = new Set(['norm', 'relu', 'dropout', 'flatten']) // 不单独占一行
 
   const NAMES = {
@@ -56,8 +58,9 @@
     return items
   }
 
-  const everyItem = (items) =>
-    items.flatMap((item) => [item, ...item.lanes.flatMap(everyItem)])
+  /* 画着条的各行：四条线路合起来画；相加、连结自己没有花费，画它们里面的。 */
+  const barred = (items) => items.flatMap((item) =>
+    ['sum', 'dense'].includes(item.layer.kind) ? item.lanes.flatMap(barred) : [item])
 
   class Figure {
     /* open 是打开着的各段的路径；picked 是选中的那一行。 */
@@ -70,7 +73,10 @@
       this.wide = wide
       this.plateMost = Math.max(72, Math.min(170, 0.26 * width))
       this.unit = this.plateMost / 12.1 // 4096 个通道的对数是 12
-      if (this.parts.some(({ items }) => items.some(({ layer }) => layer.kind === 'branches'))) {
+      const kinds = new Set(this.parts.flatMap(({ items }) => items.map(({ layer }) => layer.kind)))
+      this.straight = !['branches', 'sum', 'dense'].some((kind) => kinds.has(kind))
+      this.weighted = 0
+      if (kinds.has('branches')) {
         this.unit = Math.min(this.unit, (this.barX - GUTTER) / 4 / 9) // 四条线路并排放得下
       }
       this.middle = GUTTER + this.plateMost / 2
@@ -86,11 +92,13 @@
 
     /* 一段里画着条的各行：合起来时就是这一段。 */
     shown(part) {
-      return this.isOpen(part) ? everyItem(part.items) : [part.layer]
+      return this.isOpen(part) ? barred(part.items) : [part.layer]
     }
 
-    isOpen = (part) => part.items.length === 1 && !part.items[0].lanes.length
-      || this.open.has(part.layer.path)
+    isOpen = (part) => !this.headed(part) || this.open.has(part.layer.path)
+
+    /* 有名字、又不止一层的段才有标题。 */
+    headed = ({ title, items }) => title && (items.length > 1 || items[0].lanes.length)
 
     render() {
       this.legend()
@@ -113,23 +121,20 @@
 
     part(part) {
       const { layer, title } = part
-      const single = part.items.length === 1 && !part.items[0].lanes.length
       const opened = this.isOpen(part)
-      if (!single) {
+      const headed = this.headed(part)
+      if (headed) {
         this.target({ part, layer, level: 1, expanded: opened, name: title },
-          (group) => opened ? this.heading(group, title) : this.closed(group, part))
+          (group) => opened ? this.heading(group, title)
+            : this.plateRow(group, layer, layer, `▸ ${title}`))
       }
-      if (opened) this.items(part.items, { part, level: single ? 1 : 2 })
+      if (opened) this.items(part.items, { part, level: headed ? 2 : 1 })
+      else this.weighted += leavesOf(layer).filter((one) => one.kind in WEIGHTED).length
     }
 
     heading(group, title) {
       group.append(this.label(4, this.y + 18, `▾ ${title}`, 'structure__title'))
       return HEAD
-    }
-
-    closed(group, part) {
-      const height = this.plateRow(group, part.layer, part.layer, `▸ ${part.title}`)
-      return height
     }
 
     items(items, place) {
@@ -141,8 +146,23 @@
     }
 
     row(item, place, note = shapeOf(item.layer)) {
-      return this.target({ ...place, item, layer: item.layer, name: nameOf(item.layer) },
-        (group) => this.plateRow(group, item.layer, item, nameOf(item.layer), note))
+      const name = nameOf(item.layer)
+      return this.target({ ...place, item, layer: item.layer, name }, (group) => {
+        const height = this.plateRow(group, item.layer, item, name, note)
+        if (this.straight && item.layer.kind in WEIGHTED) {
+          group.append(...this.badge(GUTTER / 2, this.y + height / 2))
+        }
+        return height
+      })
+    }
+
+    /* 一层接一层的网络：圆圈给带权重的层编号。 */
+    badge(x, y) {
+      this.weighted += 1
+      return [
+        draw('circle', { cx: x, cy: y, r: 10, class: 'structure__badge' }),
+        draw('text', { x, y: y + 4, class: 'structure__small structure__centred' }, this.weighted),
+      ]
     }
 
     /* 一行：板、两行字、两根条；返回高。 */
@@ -248,11 +268,10 @@
 
     laneCell(group, layer, x, y, cell) {
       this.plate(group, layer, x, y + 4 + this.tall(layer) / 2, false)
-      const { window } = layer
-      const note = layer.kind === 'max' ? `${window.size}×${window.size} 池`
-        : `${window.size}×${window.size}，${layer.output.shape[0]}`
+      const { size } = layer.window
+      const note = layer.kind === 'max' ? '池化' : `${size}×${size}·${layer.output.shape[0]}`
       group.append(draw('text', {
-        x, y: y + cell - 5, class: 'structure__label structure__small structure__centred',
+        x, y: y + cell - 5, class: 'structure__small structure__centred structure__lane',
       }, note))
       return cell
     }
@@ -291,20 +310,21 @@
 
     /* 稠密块：每个卷积块读到前面所有的通道，再添上自己的。 */
     dense(item, place) {
-      const few = item.lanes.length <= MOST_ARCS
+      const few = item.lanes.length <= MOST_ARCS // 多了就只画相邻的
+      const edge = this.middle - this.broad(item.layer) / 2 - 4
       const sources = [this.y]
       for (const block of item.lanes) {
         const reads = block[0].layer.input.shape[0]
         const target = this.y + 6
         for (const one of block) {
-          const adds = one === block.at(-1) ? `读 ${reads}，添 ${one.layer.output.shape[0]}` : shapeOf(one.layer)
-          this.row(one, place, adds)
+          const last = one === block.at(-1)
+          this.row(one, place, last ? `读 ${reads}，添 ${one.layer.output.shape[0]}` : shapeOf(one.layer))
         }
-        this.reach(few ? sources : sources.slice(-1), target)
+        this.reach(few ? sources : sources.slice(-1), target, edge)
         sources.push(this.y - 6)
       }
       const end = this.y + ROW / 2
-      this.reach(few ? sources : sources.slice(-1), end)
+      this.reach(few ? sources : sources.slice(-1), end, edge)
       const group = draw('g', { class: 'structure__joined', 'aria-hidden': true })
       this.plate(group, item.layer, this.middle, end)
       group.append(this.label(this.textX, end + 4, `连结成 ${shapeOf(item.layer)}`, 'structure__small'))
@@ -312,16 +332,16 @@
       this.y += Math.max(ROW, this.tall(item.layer) + 8)
     }
 
-    /* 左边的弧：前面的输出（sources）都送到 target；隔得越远，弧越鼓。 */
-    reach(sources, target) {
+    /* 左边的弧：前面的输出（sources）都送到 target；隔得越远，弧越鼓。edge 是板的左沿。 */
+    reach(sources, target, edge) {
       for (const source of sources) {
-        const far = Math.min(1, (target - source) / (ROW * MOST_ARCS))
-        const out = GUTTER - 4 - (GUTTER - 8) * (0.25 + 0.75 * far) * 1.3
-        this.line(`M${GUTTER - 2} ${source}C${out} ${source} ${out} ${target} ${GUTTER - 2} ${target}`,
+        const far = Math.min(1, (target - source) / (ROW * 5))
+        const out = edge - (8 + (edge - 16) * far) * 1.2
+        this.line(`M${edge} ${source}C${out} ${source} ${out} ${target} ${edge} ${target}`,
           'structure__line--dense')
       }
     }
   }
 
-  window.StructureDrawing = { Figure, itemsOf, nameOf, shapeOf, NAMES }
+  window.StructureDrawing = { Figure, nameOf, shapeOf, NAMES }
 })()
