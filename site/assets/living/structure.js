@@ -98,7 +98,9 @@
         ? make('select', {}, ...options.map(({ value, text }) => make('option', { value }, text)))
         : make('input', { type: 'number', min: least, max: most, inputMode: 'numeric' })
       element.name = name
-      element.addEventListener('input', () => this.change(control, element.value))
+      for (const event of ['input', 'change']) {
+        element.addEventListener(event, () => this.change(control, element.value))
+      }
       return { control, element }
     }
 

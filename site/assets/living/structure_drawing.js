@@ -221,16 +221,17 @@
 
     /* 一个能点的东西；paint 画它并返回它的高。box 不给时占一整行，下一行接在它下面。 */
     target(what, paint, box = {}) {
-      const group = draw('g', { role: 'treeitem', 'aria-level': what.level })
-      const height = paint(group)
+      const picture = draw('g', { 'aria-hidden': true }) // 读屏念 title，不念零碎的字
+      const height = paint(picture)
       const { x = 0, y = this.y, width = this.width, tall = height } = box
       const hit = draw('rect', { x, y, width, height: tall, rx: 4, class: 'structure__hit' })
-      group.prepend(hit)
-      group.setAttribute('aria-selected', what.layer.path === this.picked)
+      const group = draw('g', {
+        role: 'treeitem', 'aria-level': what.level, 'aria-selected': what.layer.path === this.picked,
+      }, hit, picture)
       if ('expanded' in what) group.setAttribute('aria-expanded', what.expanded)
       const counts = what.item || what.layer
-      group.setAttribute('aria-label', `${what.name}，输出 ${shapeOf(what.layer)}，`
-        + `${thousands(counts.parameters)} 个参数，${thousands(counts.macs)} 次乘加`)
+      group.prepend(draw('title', {}, `${what.name}，输出 ${shapeOf(what.layer)}，`
+        + `${thousands(counts.parameters)} 个参数，${thousands(counts.macs)} 次乘加`))
       this.targets.push({ ...what, group })
       this.rows.append(group)
       if (!('y' in box)) this.y += height
