@@ -25,6 +25,7 @@ from deepcnn.anatomy.choice import Choice  # noqa: E402
 from deepcnn.anatomy.configurations import CONFIGURABLE  # noqa: E402
 from deepcnn.models import densenet, googlenet, resnet  # noqa: E402
 from deepcnn.models.network import Network  # noqa: E402
+from deepcnn.records.titles import TITLES  # noqa: E402
 
 TARGET = ROOT / 'site' / 'assets' / 'living' / 'data' / 'structure.js'
 # 决定有哪些层的量；其余的量只决定层有多大。
@@ -267,9 +268,9 @@ def option(value: object) -> Node:
 
 def titled(name: str) -> str:
     """代号 → 名字：vgg16 → VGG-16；不是网络的代号时照旧。"""
-    found = re.fullmatch(r'(vgg|resnet|densenet)(\d+)', name)
-    written = {'vgg': 'VGG', 'resnet': 'ResNet', 'densenet': 'DenseNet'}
-    return f'{written[found[1]]}-{found[2]}' if found else name
+    families = {key.rstrip('0123456789'): title for key, title in TITLES.items()}
+    found = re.fullmatch(r'([a-z]+)(\d+)', name)
+    return f'{families[found[1]].split("-")[0]}-{found[2]}' if found else name
 
 
 def sections(text: str) -> dict[str, dict[str, str]]:

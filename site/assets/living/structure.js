@@ -43,7 +43,14 @@
       this.original = measure(this.family, this.usual)
       this.furnish(panel)
       this.update()
-      new ResizeObserver(() => this.paint()).observe(this.figure)
+      new ResizeObserver(() => this.fit()).observe(this.figure)
+    }
+
+    /* 有了宽度才画得出；从链接打开时，选中的那一行也要看得见。 */
+    fit() {
+      const opening = !this.targets
+      this.paint()
+      if (opening && this.current()) this.keepInView()
     }
 
     /* 给的值里合法的那些：别的照默认。 */
@@ -216,7 +223,7 @@
     }
 
     current() {
-      return this.targets.find(({ layer }) => layer.path === this.picked)
+      return this.targets?.find(({ layer }) => layer.path === this.picked)
     }
 
     /* 选中一行；toggle 时段的标题同时打开或合起。 */
