@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from book_living import NEEDS
 from selenium.webdriver.chrome.webdriver import WebDriver
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
@@ -19,7 +20,7 @@ from deepcnn.models.vgg import vgg
 ROOT = Path(__file__).resolve().parents[2]
 LIVING = ROOT / 'site' / 'assets' / 'living'
 AXE = (ROOT / 'tests' / 'site' / 'axe-core' / 'axe.min.js').read_text(encoding='utf-8')
-SCRIPTS = ('frame', 'layer_arithmetic', 'structure_drawing', 'structure')
+SCRIPTS = ('frame', *NEEDS['structure'], 'structure')
 # 主题的颜色，两种模式各一套：与网站的一样分得清。
 PAGE = """<!doctype html><html lang="zh" data-content_root="./" data-theme="{theme}">
 <meta charset="utf-8"><meta name="viewport" content="width=device-width">
@@ -81,8 +82,10 @@ class Page:
         return self.text('.structure__detail')
 
     def rows(self) -> list[str]:
-        found = self.browser.find_elements(By.CSS_SELECTOR, '[role=treeitem]')
-        return [row.accessible_name for row in found]
+        return self.browser.execute_script(
+            'return [...document.querySelectorAll("[role=treeitem] > title")]'
+            '.map((title) => title.textContent)'
+        )
 
     def press(self, *keys: str) -> None:
         script = 'document.querySelector("[role=tree]").focus()'
@@ -123,17 +126,17 @@ def test_a_layer_tells_its_numbers(page: Page) -> None:
         shape = '×'.join(map(str, row.shape))
         wanted = f'输出 {shape}，{row.parameters:,} 个参数，{row.macs:,} 次乘加'
         index = next(i for i, label in enumerate(labels) if label.endswith(wanted))
-        page.browser.execute_script(
-            'document.querySelectorAll("[role=treeitem]")[arguments[0]]'
-            '.dispatchEvent(new Event("click"))',
-            index,
-        )
+        found = page.browser.find_elements(By.CSS_SELECTOR, '[role=treeitem]')
+        page.browser.execute_script('arguments[0].scrollIntoView()', found[index])
+        found[index].click()
         assert f'→ {shape}' in page.detail
         assert (
             f'{row.parameters:,} = ' in page.detail
             and f'{row.macs:,} = ' in page.detail
         )
         assert page.hash == f'#structure-1?at={path}'
+    chosen = page.browser.find_element(By.CSS_SELECTOR, '[aria-selected=true]')
+    assert chosen.accessible_name == labels[index]
     link = page.browser.find_element(By.CSS_SELECTOR, '.structure__detail a')
     assert link.get_attribute('href').endswith(
         '/chapters/alexnet.html#sec-alexnet-classifier'
@@ -183,6 +186,16 @@ def test_numbers_follow_what_is_changed(page: Page) -> None:
     page.browser.find_element(By.XPATH, '//button[text()="恢复"]').click()
     full = count_parameters(meta('vgg16'))
     assert f'合计 {full:,} 个参数，' in page.text('.structure__summary')
+
+
+def test_a_link_opens_the_part_its_layer_is_in(page: Page) -> None:
+    page.open(
+        'data-network="resnet"',
+        '#structure-1?depth=resnet152&at=stages.2.35.residual.2.0',
+    )
+    assert '模块 3 · 3×3 卷积' in page.detail
+    labels = page.rows()
+    assert sum(label.startswith('残差块') for label in labels) == 36
 
 
 def test_a_papers_densenet_is_chosen_whole(page: Page) -> None:

@@ -6,30 +6,9 @@
 (() => {
   const { make, thousands } = Living
   const { TooSmall, formOf, measure } = LayerArithmetic
-  const { Figure, nameOf, shapeOf, NAMES } = StructureDrawing
+  const { Figure } = StructureDrawing
+  const { nameOf, shapeOf, orderOf, parametersOf, macsOf, viewOf } = LayerWords
   const TALLEST = 1700 // 不比它高的图，开始时每一段都打开，像素
-
-  const times = (...numbers) => numbers.join('×')
-  const percent = (part, whole) => `${(100 * part / whole).toFixed(1)}%`
-
-  /* 一层的参数是怎样来的，例如「3×3×64×128 + 128」；没有参数的是空的。 */
-  function parameterTerms(layer) {
-    const { kind, input, output, window } = layer
-    const [from, to] = [input.shape[0], output.shape[0]]
-    if (kind === 'norm') return `2×${from}`
-    if (kind === 'linear') return `${times(from, to)} + ${to}`
-    if (kind !== 'conv') return ''
-    const weights = times(window.size, window.size, from, to)
-    return layer.node.bias === false ? weights : `${weights} + ${to}`
-  }
-
-  function macTerms({ kind, input, output, window }) {
-    const [from, to] = [input.shape[0], output.shape[0]]
-    if (kind === 'linear') return times(from, to)
-    return times(window.size, window.size, from, to, ...output.shape.slice(1))
-  }
-
-  const equals = (count, terms) => terms ? `${thousands(count)} = ${terms}` : thousands(count)
 
   class Structure extends Living.LivingElement {
     async build(panel, state) {
@@ -170,9 +149,10 @@
       const padded = padding ? `，连同填充是 ${side + 2 * padding}` : ''
       this.warn(`边长 ${this.values.image_size} 太小：${nameOf(layer)}（${layer.path}）的输入`
         + `只剩 ${side}×${side}${padded}，放不下 ${size}×${size} 的窗口`)
-      if (!this.measured) this.measured = this.original
       this.figure.classList.add('structure__drawing--stale')
-      this.openAll()
+      if (this.measured) return
+      this.measured = this.original // 从链接打开时就放不下
+      this.openAll(this.usual)
       this.paint()
     }
 
@@ -193,15 +173,15 @@
     }
 
     /* 换了配置：短的网络每一段都打开，长的合起来。 */
-    openAll() {
-      const form = formOf(this.family, this.values)
+    openAll(values = this.values) {
+      const form = formOf(this.family, values)
       if (this.form === form) return
       this.form = form
-      const { parts } = this.measured
-      const rows = new Figure(this.measured, 600, new Set(parts.map(({ layer }) => layer.path)), '')
-      rows.render()
-      const short = rows.y <= TALLEST
-      this.open = new Set(short ? parts.map(({ layer }) => layer.path) : [])
+      const paths = this.measured.parts.map(({ layer }) => layer.path)
+      const all = new Figure(this.measured, 600, new Set(paths), '')
+      all.render()
+      const wanted = (path) => all.y <= TALLEST || this.picked.startsWith(`${path}.`)
+      this.open = new Set(paths.filter(wanted))
     }
 
     paint() {
@@ -216,7 +196,9 @@
         target.group.addEventListener('click', () => this.pick(target, true))
       })
       svg.addEventListener('keydown', (event) => this.key(event))
-      svg.addEventListener('focus', () => { if (!this.current()) this.pick(this.targets[0]) })
+      svg.addEventListener('focus', () => { // 用键盘进来的；用鼠标点的，自己会选中
+        if (svg.matches(':focus-visible') && !this.current()) this.pick(this.targets[0])
+      })
       this.figure.replaceChildren(svg)
       if (focused) svg.focus({ preventScroll: true })
       this.describe()
@@ -284,37 +266,29 @@
       this.detail.replaceChildren(...this.explain(target))
     }
 
+    /* item 是一行：一层连同它的归一化、激活；没有 item 的是一段。 */
     explain({ part, item, layer, name }) {
-      const counts = item || layer
-      const chain = item ? item.chain : []
-      const whole = this.measured
-      const terms = chain.map(parameterTerms).filter(Boolean).join(' + ')
-      const shares = ['parameters', 'macs'].map((one) =>
-        counts[one] ? `（占 ${percent(counts[one], whole[one])}）` : '')
+      const chain = item && !layer.inside.length ? item.chain : []
       const title = part.title && part.title !== name ? `${part.title} · ${name}` : name
-      const order = chain.length > 1 ? chain.map((one) => NAMES[one.kind]).join(' → ') : ''
       const facts = [
         ['形状', `${layer.input.shape.join('×')} → ${shapeOf(layer)}`],
-        ['参数', equals(counts.parameters, terms) + shares[0]],
-        ['乘加', equals(counts.macs, layer.macs && chain.length ? this.macsOf(layer) : '') + shares[1]],
-        ['感受野', this.view(layer.output)],
+        ['参数', parametersOf(item || layer, chain) + this.share(item || layer, 'parameters')],
+        ['乘加', macsOf(item || layer, chain) + this.share(item || layer, 'macs')],
+        ['感受野', viewOf(layer.output, this.values.image_size)],
       ]
       const rows = facts.map(([term, value]) =>
         make('div', {}, make('dt', {}, term), make('dd', {}, value)))
+      const order = chain.length > 1 ? [make('p', {}, `依次：${orderOf(chain)}`)] : []
       return [
-        make('p', { className: 'structure__name' }, make('strong', {}, title), ' ',
-          make('code', {}, layer.path)),
-        ...(order ? [make('p', { className: 'structure__order' }, `依次：${order}`)] : []),
-        make('dl', {}, ...rows), make('p', {}, this.code(part, layer)),
+        make('p', {}, make('strong', {}, title), ' ', make('code', {}, layer.path)),
+        ...order, make('dl', {}, ...rows), make('p', {}, this.code(part, layer)),
       ]
     }
 
-    macsOf = (layer) => layer.inside.length ? '' : macTerms(layer)
-
-    view({ field, jump }) {
-      if (field === null) return '整张图像'
-      const beyond = field > this.values.image_size ? '（比图像还大，外面是填充）' : ''
-      return `${field}×${field}${beyond}，跳距 ${jump}：相邻两格在图像上相隔 ${jump} 个像素`
+    /* 占整个网络的百分之几；没有的不写。 */
+    share(counts, name) {
+      const whole = this.measured[name]
+      return counts[name] ? `（占 ${(100 * counts[name] / whole).toFixed(1)}%）` : ''
     }
 
     /* 这一层的代码在哪一节：块的在块那一节，其余的在它那一段的。 */

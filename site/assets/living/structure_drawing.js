@@ -5,6 +5,7 @@
 (() => {
   const { draw, thousands } = Living
   const { leavesOf } = LayerArithmetic
+  const { nameOf, shapeOf } = LayerWords
   const ROW = 38 // 一行至少这么高，像素
   const HEAD = 28
   const PIXEL = 0.25 // 图像的一个像素画成几个像素
@@ -13,21 +14,6 @@
   const MOST_ARCS = 8 // 卷积块再多，弧线就分不清了
   const WEIGHTED = { conv: true, linear: true } // 层数只数它们
   const MINOR = new Set(['norm', 'relu', 'dropout', 'flatten']) // 不单独占一行
-
-  const NAMES = {
-    conv: '卷积', linear: '全连接', max: '最大池化', average: '平均池化', global: '全局平均池化',
-    norm: '批量归一化', relu: 'ReLU', dropout: 'Dropout', flatten: '展平',
-  }
-
-  const shapeOf = (layer) => layer.output.shape.join('×')
-
-  /* 例如「11×11 卷积，步幅 4」。 */
-  function nameOf(layer) {
-    const { window } = layer
-    if (!window) return NAMES[layer.kind]
-    const stride = window.stride > 1 ? `，步幅 ${window.stride}` : ''
-    return `${window.size}×${window.size} ${NAMES[layer.kind]}${stride}`
-  }
 
   /* 颜色的种类，与书里的结构图相同。 */
   function colourOf({ kind, window }) {
@@ -344,5 +330,5 @@
     }
   }
 
-  window.StructureDrawing = { Figure, nameOf, shapeOf, NAMES }
+  window.StructureDrawing = { Figure }
 })()

@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 # 部件 -> 在 frame.js 与它自己的脚本之间还要先载入的脚本。
 NEEDS: dict[str, tuple[str, ...]] = {
-    'structure': ('layer_arithmetic', 'structure_drawing'),
+    'structure': ('layer_arithmetic', 'layer_words', 'structure_drawing'),
 }
 ASSETS = Path(__file__).resolve().parents[2] / 'assets' / 'living'
 ELEMENT = re.compile(r'<living-([a-z]+)[ >]')
