@@ -8,21 +8,22 @@ import runpy
 import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
-from itertools import combinations
+from itertools import combinations, pairwise
+from math import log2
 from pathlib import Path
 
 import pytest
 import torch
 from book_source import read_page
-from figures import draw, facts
+from figures import draw, facts, whole_networks
 from figures.canvas import Drawing
 from figures.timeline import IDEAS
 from selenium.webdriver.chrome.webdriver import WebDriver
 from torch import Tensor, nn
 
-from deepcnn.anatomy import count_parameters
+from deepcnn.anatomy import count_parameters, layer_table
 from deepcnn.models.alexnet import alexnet
-from deepcnn.models.densenet import DenseBlock
+from deepcnn.models.densenet import DenseBlock, densenet
 from deepcnn.models.googlenet import Inception, googlenet
 from deepcnn.models.nin import nin
 from deepcnn.models.resnet import ResidualBlock, resnet18
@@ -38,7 +39,9 @@ EXPECTED = {
     'alexnet',
     'degradation',
     'densenet',
+    'densenet-network',
     'global-average-pooling',
+    'googlenet',
     'growth',
     'inception',
     'logo',
@@ -359,24 +362,81 @@ def test_resnet18_is_the_network_of_its_chapter() -> None:
     assert lines.count('1×1 卷积，步幅 2') == 3
 
 
-def test_growth_is_the_example_of_the_chapter() -> None:
-    call = re.search(
-        r'DenseBlock\(num_convs=(\d+), in_channels=(\d+), growth_rate=(\d+)\)',
-        chapter_text('densenet'),
-    )
-    block = DenseBlock(*map(int, call.groups()))
+def test_growth_is_the_first_block_of_densenet() -> None:
+    net = densenet()
+    block = net.stages[0]
     channels = [conv[0].num_features for conv in block.convs]
-    channels += [shape[0] for shape in outputs(block, [block], int(call[2]), 8, 8)]
+    channels += [shape[0] for shape in outputs(net, [block], 1, 96, 96)]
+    rate = channels[1] - channels[0]
     root = ET.parse(ROOT / 'img' / 'growth.svg').getroot()
-    cells = [rect for rect in root.iter(f'{SVG}rect') if rect.get('width') == '12']
-    assert len(cells) == sum(channels)
+    segments = [
+        float(rect.get('width'))
+        for rect in root.iter(f'{SVG}rect')
+        if rect.get('height') == '30'
+    ]
+    wanted = [one for row in range(5) for one in (channels[0], *[rate] * row)]
+    unit = sum(segments) / sum(wanted)
+    assert segments == pytest.approx([unit * one for one in wanted], abs=0.06)
     lines = labels('growth')
     assert f'输入：{channels[0]} 个通道' in lines
-    rate = channels[1] - channels[0]
-    for row, total in enumerate(channels[1:], start=1):
-        terms = ' + '.join(map(str, [channels[0]] + [rate] * row))
-        assert f'{terms} = {total}' in lines
-    assert lines.count(f'3×3 卷积，{rate}') == len(block.convs)
+    for before, after in pairwise(channels):
+        assert f'{before} + {rate} = {after}' in lines
+    assert lines.count(f'3×3 卷积，{rate}') == len(block.convs) == 4
+
+
+def drawn_plates(name: str) -> list[tuple[float, float]]:
+    """整列的板的宽与高，照画的次序；并排的线路里的不算。"""
+    root = ET.parse(ROOT / 'img' / f'{name}.svg').getroot()
+    plates = [rect for rect in root.iter(f'{SVG}rect') if rect.get('rx') == '1.5']
+    found = []
+    for plate in plates:
+        left, width = float(plate.get('x')), float(plate.get('width'))
+        if abs(left + width / 2 - whole_networks.MIDDLE) < 0.1:
+            found.append((width, float(plate.get('height'))))
+    return found
+
+
+def drawn_bars(name: str, largest: int, most: int) -> list[int]:
+    """一列里某一种条的长短换成数；最长的一根是 ``most``。"""
+    root = ET.parse(ROOT / 'img' / f'{name}.svg').getroot()
+    colour = [*whole_networks.COLOURS.values()][largest]
+    bars = [rect for rect in root.iter(f'{SVG}rect') if rect.get('fill') == colour]
+    widths = [float(bar.get('width')) for bar in bars if bar.get('height') == '8']
+    return [round(width / whole_networks.BAR * most) for width in widths]
+
+
+def plate_of(shape: tuple[int, ...]) -> tuple[float, float]:
+    side = shape[1] if len(shape) > 1 else 1
+    return (
+        whole_networks.UNIT * log2(shape[0] + 1),
+        max(3, side * whole_networks.PIXEL),
+    )
+
+
+@pytest.mark.parametrize('name', ['googlenet', 'densenet-network'])
+def test_plates_and_bars_are_those_of_the_network(name: str) -> None:
+    net = googlenet() if name == 'googlenet' else densenet()
+    rows = layer_table(net, 224, detail=True).rows
+    groups: dict[str, list] = {}
+    for row in rows:
+        path = row.name.partition('（')[0]
+        if 'BatchNorm' not in row.name:
+            groups.setdefault(path.split('.path')[0], []).append(row)
+    parts = [net.get_submodule(path) for path in groups]
+    if name == 'densenet-network':
+        for index, block in reversed([*enumerate(net.stages)]):
+            if isinstance(block, DenseBlock):
+                last = max(i for i, p in enumerate(groups) if f'stages.{index}.' in p)
+                parts.insert(last + 1, block)
+    shapes = [(1, 224, 224), *outputs(net, parts, 1, 224, 224)]
+    assert drawn_plates(name) == [
+        pytest.approx(plate_of(shape), abs=0.11) for shape in shapes
+    ]
+    for index, cost in enumerate(('parameters', 'macs')):
+        sums = [sum(getattr(row, cost) for row in part) for part in groups.values()]
+        drawn = drawn_bars(name, index, max(sums))
+        tolerance = max(sums) / whole_networks.BAR  # 一根条至少画一个单位
+        assert drawn == pytest.approx([one for one in sums if one], abs=tolerance)
 
 
 def seen_pixels(net: nn.Module, channels: int) -> int:
@@ -449,6 +509,11 @@ def test_timeline_has_the_years_of_the_bibliography() -> None:
     drawn = [line for line in lines if re.fullmatch(r'(发表 )?\d{4}', line)]
     assert drawn == wanted
     assert f'相隔 {int(wanted[1]) - int(wanted[0])} 年' in lines
+    root = ET.parse(ROOT / 'img' / 'timeline.svg').getroot()
+    dots = [float(dot.get('cy')) for dot in root.iter(f'{SVG}circle')]
+    years = sorted({int(line) for line in wanted if line.isdigit()})
+    year = (dots[-1] - dots[0]) / (years[-1] - years[0])
+    assert dots == [dots[0] + year * (one - years[0]) for one in years]
 
 
 def chapter_text(name: str) -> str:

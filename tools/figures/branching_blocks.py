@@ -76,7 +76,7 @@ def residual_panel(
     draw: Drawing, x: float, head: str, goal: str, steps: Steps, bypass: bool
 ) -> None:
     """残差块图里的一列；``bypass`` 为假时不画跨层的线路。"""
-    w = 92
+    w = 90
     draw.text(x + w / 2, 26, head, BODY, bold=True)
     source = draw.box('data', x, 48, w, 44, '输入 x', steps[0].size, size=SMALL)
     frame = draw.frame(x - 6, 130, w + 12, 358)
@@ -113,7 +113,7 @@ def draw_shortcut(
         return
     conv, norm = shortcut
     colour = KINDS['conv1x1'][2]
-    x = edge + 46
+    x = edge + 60
     box = draw.box('conv1x1', x - 38, 232, 76, 62, *conv_lines(conv), size=SMALL)
     below = draw.box('bn', x - 43, 312, 86, 28, norm.name, size=SMALL)
     draw.arrow((source.cx, branch), (x, branch), (x, box.y), dashed=True, colour=colour)
@@ -137,12 +137,15 @@ def residual_block(same: Steps, smaller: Steps) -> Drawing:
         f'{smaller[0].size} 变成 {smaller[-1].size}；前两列保持 {same[0].size} 不变。',
         686,
     )
-    residual_panel(draw, 20, '普通块', 'f(x)', same, bypass=False)
-    residual_panel(draw, 140, '残差块', 'g(x)=f(x)−x', same, bypass=True)
-    residual_panel(draw, 286, f'残差块（步幅 {stride}）', 'g(x)', smaller, bypass=True)
+    residual_panel(draw, 14, '普通块', 'f(x)', same, bypass=False)
+    residual_panel(draw, 122, '残差块', 'g(x)=f(x)−x', same, bypass=True)
+    residual_panel(draw, 262, f'残差块（步幅 {stride}）', 'g(x)', smaller, bypass=True)
     note = f'最右：高和宽减半，捷径上的 x 先经 {conv.name}改变形状'
     draw.text(WIDTH / 2, 664, note, SMALL)
     return draw
+
+
+ENTRY = 150  # ResNet-18 的图里，第一个模块从这里开始
 
 
 def resnet_stage(
@@ -218,12 +221,12 @@ def resnet18(steps: Steps) -> Drawing:
         f'随后四个模块各有两个残差块，输出依次为 {"、".join(outputs)}；'
         f'后三个模块的第一个残差块用步幅为 {projection.stride} 的 {projection.name}'
         f'改变捷径的形状。最后是全局平均池化和 {dense.size} 个输出的全连接层。',
-        860,
+        ENTRY + 714,
     )
     previous = resnet_entry(draw, image, conv, pool)
     for index, stage in enumerate(stages):
-        previous = resnet_stage(draw, 146 + 148 * index, index + 1, stage, previous)
-    y = 146 + 148 * len(stages)
+        previous = resnet_stage(draw, ENTRY + 148 * index, index + 1, stage, previous)
+    y = ENTRY + 148 * len(stages)
     mean = draw.box('gap', 44, y - 8, 176, 46, average.name, average.size)
     end = draw.box('fc', mean.right + 24, y - 8, 110, 46, dense.name, dense.size)
     draw.across(mean, end)
@@ -245,8 +248,8 @@ def resnet18(steps: Steps) -> Drawing:
 
 
 def resnet_entry(draw: Drawing, image: str, conv: Step, pool: Step) -> Box:
-    """最上面一行：从输入到池化层。返回池化层的框。"""
-    y, h = 20, 66
+    """最上面一行：从输入到池化层，输出形状写在各自的上面。返回池化层的框。"""
+    y, h = 42, 66
     lines = (conv.name, f'{conv.channels} 通道', f'步幅 {conv.stride}')
     source = draw.box('data', 16, y, 76, h, '输入', image)
     first = draw.box('conv', source.right + GAP, y, 84, h, *lines)
@@ -256,8 +259,8 @@ def resnet_entry(draw: Drawing, image: str, conv: Step, pool: Step) -> Box:
     end = draw.box('pool', relu.right + GAP, y, 84, h, *lines)
     for left, right in pairwise((source, first, norm, relu, end)):
         draw.across(left, right)
-    draw.text(first.cx, y + h + 16, f'输出 {conv.size}', SMALL)
-    draw.text(end.cx - 12, y + h + 16, f'输出 {pool.size}', SMALL, 'end')
+    draw.text(first.cx, y - 14, f'输出 {conv.size}', SMALL)
+    draw.text(end.right, y - 14, f'输出 {pool.size}', SMALL, 'end')
     return end
 
 
@@ -302,53 +305,64 @@ def densenet() -> Drawing:
 
 
 def growth(steps: Steps) -> Drawing:
+    """稠密块里通道数的增长；一根条是已有的全部通道，一段是一个卷积块添的。"""
     source, convs = steps[0].channels, of_kind(steps, 'conv')
-    rate, cell, height = convs[0].channels, 12, 34
+    rate = convs[0].channels
     totals = [source + rate * row for row in range(len(convs) + 1)]
     draw = Drawing(
         'growth',
         '稠密块里通道数的增长',
-        f'输入有 {source} 个通道。第一个卷积块产生 {rate} 个通道，与输入连结成 '
-        f'{totals[1]} 个；第二个卷积块以这 {totals[1]} 个通道为输入，再产生 {rate} 个，'
-        f'连结成 {totals[2]} 个。增长率是 {rate}。',
-        560,
+        f'输入有 {source} 个通道。{len(convs)} 个卷积块各以已有的全部通道为输入，产生 '
+        f'{rate} 个通道，与它们连结，通道数依次增为 '
+        f'{"、".join(map(str, totals[1:]))}。增长率是 {rate}。',
+        GROWTH * len(convs) + 176,
     )
-    shades = ('#ffffff', '#cfd8dd', '#90a4ae')
-    counts = (source, rate, rate)
-    for row, (y, total) in enumerate(zip((24, 220, 416), totals, strict=True)):
-        x = 24
-        for count, shade in zip(counts[: row + 1], shades, strict=False):
-            draw.cells(x, y, count, cell, height, shade)
-            x += count * cell
-        terms = ' + '.join(map(str, counts[: row + 1]))
-        label = f'{terms} = {total}' if row else f'输入：{total} 个通道'
-        draw.text(WIDTH - MARGIN, y + height / 2, label, BODY, 'end', bold=True)
+    unit = (WIDTH - 2 * MARGIN) / totals[-1]
+    for row, total in enumerate(totals):
+        y = 24 + GROWTH * row
+        growth_bar(draw, y, [source, *[rate] * row], unit)
+        terms = (
+            f'{totals[row - 1]} + {rate} = {total}' if row else f'输入：{total} 个通道'
+        )
+        draw.text(MARGIN + 18, y + 45, terms, BODY, 'start', bold=True)
         if row < len(convs):
-            bar = Box(24, y, x - 24, height)
-            growth_block(draw, bar, y + 196, rate * cell, row, steps)
+            growth_block(draw, y, total, rate, unit, under(steps, f'convs.{row}'))
     for row, note in enumerate(
         (
-            '一格是一个通道；颜色越深，产生得越晚',
+            '条长是通道数；颜色越深，产生得越晚',
             '左侧直下的箭头：已有的通道原样保留',
             f'增长率 {rate}：每个卷积块添 {rate} 个通道',
         )
     ):
-        draw.text(MARGIN + 8, 478 + 26 * row, note, SMALL, 'start')
+        y = 24 + GROWTH * len(convs) + 78 + 26 * row
+        draw.text(MARGIN, y, note, SMALL, 'start')
     return draw
 
 
+GROWTH = 132  # 两根条相隔
+SHADES = ('#ffffff', '#e3e9ec', '#c3ced4', '#9fb0b9', '#78909c')
+
+
+def growth_bar(draw: Drawing, y: float, counts: list[int], unit: float) -> None:
+    x = float(MARGIN)
+    for count, shade in zip(counts, SHADES, strict=False):
+        draw.segment(x, y, count * unit, 30, shade)
+        x += count * unit
+
+
 def growth_block(
-    draw: Drawing, bar: Box, below: float, w: float, row: int, steps: Steps
+    draw: Drawing, y: float, total: int, rate: int, unit: float, steps: Steps
 ) -> None:
-    """一个卷积块：旧通道直下，新通道由旁边的三层产生。"""
-    draw.arrow((bar.cx, bar.bottom), (bar.cx, below))
-    boxes = []
-    for index, step in enumerate(under(steps, f'convs.{row}')):
-        label = f'{step.name}，{step.channels}' if step.kind in CONVS else step.name
-        y = bar.y + 56 + 42 * index
-        boxes.append(draw.box(step.colour, bar.right, y, w, 28, label, size=SMALL))
-    top, end = boxes[0], boxes[-1]
-    draw.arrow((bar.right, bar.cy), (top.cx, bar.cy), (top.cx, top.y))
-    draw.chain(*boxes)
-    draw.arrow((end.cx, end.bottom), (end.cx, below))
-    draw.text(top.right + 12, boxes[1].cy, f'卷积块 {row + 1}', BODY, 'start')
+    """一个卷积块：旧通道直下，新通道由右边的三层产生，接在后面。"""
+    below, joins = y + GROWTH, MARGIN + (total + rate / 2) * unit
+    draw.arrow((MARGIN + 8, y + 30), (MARGIN + 8, below))
+    (conv,) = of_kind(steps, *CONVS)
+    label = '、'.join(step.name for step in steps if step is not conv)
+    w = 198
+    box = draw.box(
+        'conv',
+        min(max(joins - w / 2, 144), WIDTH - MARGIN - w),
+        y + 58, w, 48, label, f'{conv.name}，{conv.channels}', size=SMALL,
+    )  # fmt: skip
+    draw.arrow((box.x + 14, y + 30), (box.x + 14, box.y))
+    draw.arrow((joins, box.bottom), (joins, below))

@@ -179,16 +179,13 @@ class Drawing:
         )
         return Box(x - r, y - r, 2 * r, 2 * r)
 
-    def cells(
-        self, x: float, y: float, count: int, w: float, h: float, fill: str
-    ) -> None:
-        """一排通道，一格一个。"""
-        for index in range(count):
-            self.parts.append(
-                f'<rect x="{number(x + w * index)}" y="{number(y)}" '
-                f'width="{number(w)}" height="{number(h)}" fill="{fill}" '
-                f'stroke="{INK}" stroke-width="1"/>'
-            )
+    def segment(self, x: float, y: float, w: float, h: float, fill: str) -> None:
+        """一根条里的一段。"""
+        self.require_inside(x, y, w, h, '条')
+        self.parts.append(
+            f'<rect x="{number(x)}" y="{number(y)}" width="{number(w)}" '
+            f'height="{number(h)}" fill="{fill}" stroke="{INK}" stroke-width="1"/>'
+        )
 
     def grid(
         self,
@@ -216,6 +213,34 @@ class Drawing:
                 f'<path d="{lines}" stroke="{border}" stroke-width="0.8"/>'
             )
         return Box(x, y, side, side)
+
+    def plate(self, kind: str, x: float, y: float, w: float, h: float) -> None:
+        """一层的输出画成一块板，中心在 (x, y)；大小由调用的人按形状算。"""
+        _, fill, border = KINDS[kind]
+        self.require_inside(x - w / 2, y - h / 2, w, h, '板')
+        self.parts.append(
+            f'<rect x="{number(x - w / 2)}" y="{number(y - h / 2)}" '
+            f'width="{number(w)}" height="{number(h)}" rx="1.5" fill="{fill}" '
+            f'stroke="{border}" stroke-width="1.2"/>'
+        )
+
+    def bar(self, x: float, y: float, w: float, h: float, fill: str) -> None:
+        """一根实心的条，长短表示一个数。"""
+        self.require_inside(x, y, w, h, '条')
+        self.parts.append(
+            f'<rect x="{number(x)}" y="{number(y)}" width="{number(w)}" '
+            f'height="{number(h)}" fill="{fill}"/>'
+        )
+
+    def bow(self, x: float, top: float, bottom: float, depth: float) -> None:
+        """从 (x, top) 到 (x, bottom) 的弧，向左鼓出 ``depth`` 左右。"""
+        self.require_inside(x - depth, top, depth, bottom - top, '弧')
+        out = number(x - depth / 0.75)  # 三次曲线只走到控制点的四分之三
+        self.parts.append(
+            f'<path d="M{number(x)} {number(top)}C{out} {number(top)} {out} '
+            f'{number(bottom)} {number(x)} {number(bottom)}" fill="none" '
+            f'stroke="{LINE}" stroke-width="1"/>'
+        )
 
     def outline(self, x: float, y: float, w: float, h: float, colour: str) -> None:
         """粗框，标出方格里的一片。"""

@@ -33,6 +33,8 @@ from figures.ideas import (  # noqa: E402
 from figures.logo import logo  # noqa: E402
 from figures.straight_networks import alexnet, nin, vgg16, vgg_block  # noqa: E402
 from figures.timeline import timeline  # noqa: E402
+from figures.whole_networks import densenet as densenet_network  # noqa: E402
+from figures.whole_networks import googlenet  # noqa: E402
 
 IMG_DIR = ROOT / 'img'
 
@@ -49,6 +51,8 @@ def drawings() -> list[Drawing]:
         residual_block(facts.residual, facts.projection),
         resnet18(facts.resnet18),
         densenet(),
+        googlenet(facts.googlenet),
+        densenet_network(facts.densenet),
         growth(facts.dense_block),
         pipeline(),
         receptive_field(facts.vgg_block),

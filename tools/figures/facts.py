@@ -14,14 +14,17 @@ import torch
 from pybtex.database import parse_file
 from torch import Tensor, nn
 
+from deepcnn.anatomy import layer_table
 from deepcnn.models.alexnet import alexnet
-from deepcnn.models.densenet import DenseBlock
+from deepcnn.models.densenet import densenet
 from deepcnn.models.googlenet import googlenet
+from deepcnn.models.network import Network
 from deepcnn.models.nin import nin
 from deepcnn.models.resnet import resnet18
 from deepcnn.models.vgg import vgg, vgg_block
 from figures.steps import Step, Steps
 from figures.timeline import IDEAS, Milestone
+from figures.whole_networks import Whole
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -130,7 +133,9 @@ class Facts:
     residual: Steps  # 形状不变的残差块
     projection: Steps  # 高和宽减半、通道数改变的残差块
     resnet18: Steps
-    dense_block: Steps  # DenseNet 一章的例子
+    googlenet: Whole
+    densenet: Whole
+    dense_block: Steps  # DenseNet 一章的第一个稠密块
     one_by_one: Steps  # NiN 一章的例子：1×1 卷积
     milestones: tuple[Milestone, ...]
 
@@ -141,7 +146,7 @@ def read_facts() -> Facts:
     with torch.device('meta'):
         residual = resnet18()
         inception = googlenet().stages[1][0][0]
-        dense, dense_input = dense_example()
+        dense = densenet().stages[0]
         one_by_one, one_by_one_input = one_by_one_example()
         return Facts(
             lenet=trace(lenet(), 1, LENET_SIZE, LENET_SIZE),
@@ -153,16 +158,19 @@ def read_facts() -> Facts:
             residual=trace(residual.stages[0][0], *entry),
             projection=trace(residual.stages[1][0], *entry),
             resnet18=trace(resnet18(), *image),
-            dense_block=trace(dense, *dense_input),
+            googlenet=whole(googlenet()),
+            densenet=whole(densenet()),
+            dense_block=trace(dense, dense.convs[0][0].num_features, 56, 56),
             one_by_one=trace(one_by_one, *one_by_one_input),
             milestones=tuple(map(milestone, IDEAS)),
         )
 
 
-def dense_example() -> tuple[nn.Module, tuple[int, ...]]:
-    """DenseNet 一章的稠密块与它的输入形状（边长不影响通道数，取 8）。"""
-    arguments, keywords = called_with('densenet', 'DenseBlock')
-    return DenseBlock(*arguments, **keywords), (keywords['in_channels'], 8, 8)
+def whole(net: Network) -> Whole:
+    """整个网络的各层，连同层表里的参数与乘加次数。"""
+    rows = layer_table(net, INPUT_SIZE, detail=True).rows
+    costs = {row.name.split('（')[0]: (row.parameters, row.macs) for row in rows}
+    return Whole(trace(net, 1, INPUT_SIZE, INPUT_SIZE), costs)
 
 
 def one_by_one_example() -> tuple[nn.Module, tuple[int, ...]]:

@@ -38,34 +38,60 @@ def timeline(milestones: tuple[Milestone, ...]) -> Drawing:
         'timeline',
         f'从 LeNet（{first.public}）到 DenseNet（{last.published}）',
         f'{described}。',
-        580,
+        704,
     )
-    axis, x, y = 124, 150, 20
-    previous = None
-    for item in milestones:
-        name, idea, kind = IDEAS[item.key]
-        box = draw.box(kind, x, y, WIDTH - MARGIN - x, 50, name, idea)
-        late = item.published > item.public
-        draw.text(
-            axis - 18, box.cy - (10 if late else 0), str(item.public), 18, 'end', True
-        )
-        if late:
-            note = f'发表 {item.published}'
-            draw.text(axis - 18, box.cy + 13, note, SMALL, 'end')
-        if previous is not None:
-            draw.line((axis, previous), (axis, box.cy), dashed=item is second)
-        draw.disc(axis, box.cy, 7, LINE, '')
-        draw.line((axis + 7, box.cy), (box.x, box.cy))
-        previous = box.cy
-        y = box.bottom + 20
-        if item is first:
-            gap = f'相隔 {second.public - first.public} 年'
-            draw.text(x, y + 8, gap, BODY, 'start')
-            y += 36
+    axis = 92
+    scale(draw, axis, milestones)
+    # 框比一年占的长，排成一列，用线指到轴上；第一个离得远，就在它自己的年份旁边。
+    tops = [
+        at(first.public) - 27,
+        *(282 + 62 * row for row in range(len(milestones) - 1)),
+    ]
+    for item, top in zip(milestones, tops, strict=True):
+        milestone_box(draw, axis, item, top)
     draw.text(
-        MARGIN, y + 10, '大字是首次公开的年份；正式发表较晚的，另注年份', SMALL, 'start'
+        MARGIN,
+        678,
+        '圆点的位置照首次公开的年份；正式发表较晚的，另注年份',
+        SMALL,
+        'start',
     )
     return draw
+
+
+YEAR = 26  # 一年这么长
+
+
+def at(year: int) -> float:
+    """轴上 ``year`` 年年初的位置。"""
+    return 52 + YEAR * (year - 1998)
+
+
+def scale(draw: Drawing, axis: float, milestones: tuple[Milestone, ...]) -> None:
+    """轴、五年一格的刻度与每篇论文的圆点。"""
+    first, second, *_, last = milestones
+    draw.line((axis, at(first.public)), (axis, at(last.published)))
+    for year in range(2000, last.published, 5):
+        draw.line((axis - 6, at(year)), (axis, at(year)))
+        draw.text(axis - 12, at(year), f'{year} 年', SMALL, 'end')
+    middle = (at(first.public) + at(second.public)) / 2
+    draw.text(
+        axis + 14, middle, f'相隔 {second.public - first.public} 年', BODY, 'start'
+    )
+    for year in sorted({item.public for item in milestones}):
+        draw.disc(axis, at(year), 6, LINE, '')
+
+
+def milestone_box(draw: Drawing, axis: float, item: Milestone, top: float) -> None:
+    """一篇论文：指到轴上的线、年份与框。"""
+    name, idea, kind = IDEAS[item.key]
+    x, middle = 218, top + 27
+    draw.line((axis + 6, at(item.public)), (axis + 40, middle), (x, middle))
+    late = item.published > item.public
+    draw.text(x - 8, middle - 13, str(item.public), 18, 'end', True)
+    if late:
+        draw.text(x - 8, middle + 13, f'发表 {item.published}', SMALL, 'end')
+    draw.box(kind, x, top, WIDTH - MARGIN - x, 54, name, idea, size=SMALL)
 
 
 def years(item: Milestone) -> str:
