@@ -165,7 +165,7 @@ def train_steps(
     """
     average = tuple(round(255 * value) for value in feed.standard.mean)
     augmenting = bool(plan.mirrored.any()) or bool(plan.offset.any())
-    rows = plan.order.split(each)
+    rows = plan.order.split(each) if len(plan.order) else ()  # 空的也会分出一组
     batches = waited.counting(feed.train.batches(rows))
     for step, (images, labels) in enumerate(batches):
         which = slice(step * each, (step + 1) * each)
