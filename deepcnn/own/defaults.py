@@ -81,19 +81,23 @@ def choose(
         raise ValueError(
             f'没有叫 {network!r} 的网络：请从 {"、".join(BUILDERS)} 中选一个'
         )
-    channels = given.channels or (3 if colour else 1)
-    side = given.side or _side(network, typical_side, device)
-    batch = given.batch or _batch(images)
-    steps = max(1, images // batch)
-    epochs = given.epochs or max(10, min(100, round(WANTED_STEPS / steps)))
+    channels = _first(given.channels, 3 if colour else 1)
+    side = _first(given.side, _side(network, typical_side, device))
+    batch = _first(given.batch, _batch(images))
+    if batch > images:
+        raise ValueError(
+            f'小批量有 {batch} 张，训练图像却只有 {images} 张：请减小 --batch'
+        )
+    steps = max(1, images // max(1, batch))
+    epochs = _first(given.epochs, max(10, min(100, round(WANTED_STEPS / steps))))
     usual = entry(family_of(network)).recipes['laptop']
-    scale = min(1.0, math.sqrt(batch / usual.batch_size)) / (3 if tuned else 1)
-    lr = given.lr or usual.lr * scale
+    scale = min(1.0, math.sqrt(max(1, batch) / usual.batch_size)) / (3 if tuned else 1)
+    lr = _first(given.lr, usual.lr * scale)
     kind = '图像有彩色的' if colour else '图像都是灰度的'
     smaller = '，微调取三分之一' if tuned else ''
     reasons = {
-        name: f'{value}（{"给定" if was_given else why}）'
-        for name, value, was_given, why in (
+        name: f'{value}（{why if one is None else "给定"}）'
+        for name, value, one, why in (
             ('通道', channels, given.channels, kind),
             ('边长', f'{side} 像素', given.side, f'较短一边的中位数是 {typical_side}'),
             ('小批量', f'{batch} 张', given.batch, f'训练图像 {images:,} 张'),
@@ -112,6 +116,11 @@ def choose(
         optimizer=given.optimizer or 'adamw', seeds=(given.seed,),
     )  # fmt: skip
     return Settings(recipe, channels, reasons)
+
+
+def _first(given: float | None, otherwise: float) -> float:
+    """给了的（0 也算给了），没有给时是 ``otherwise``。"""
+    return otherwise if given is None else given
 
 
 def _side(network: str, typical: int, device: torch.device) -> int:
