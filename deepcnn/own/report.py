@@ -180,7 +180,7 @@ def worst_figure(worst: Sequence[int], judged: Judged, feed: Feed) -> Figure:
         f'{_clipped(judged.class_names[int(judged.answers[n])])}'
         for n in worst
     ]
-    return show_images(images.cpu(), titles)
+    return show_images(images.cpu(), titles, '真的类别 → 预测')
 
 
 def _clipped(name: str, most: int = 8) -> str:

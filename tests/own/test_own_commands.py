@@ -139,6 +139,23 @@ def test_three_lines_of_python_do_the_same(here: Path) -> None:
     assert outcome.folder == Path('p') and len(outcome.run.train_loss) == 2
 
 
+def test_fine_tuning_starts_from_a_run_and_leaves_the_frozen_alone(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = ['train', 'densenet', '--data', '花', '--out', 'f', '--epochs', '1']
+    assert main([*line, '--batch', '6', '--init', 'r', '--freeze', 'body']) == 0
+    told = capsys.readouterr().out
+    assert '出发：r；全部照抄' in told and '微调取三分之一' in told
+    assert '学习率乘以 0.1' in told
+    before, after = (
+        unseal(Path(name))[0] for name in ('r/best.safetensors', 'f/last.safetensors')
+    )
+    moved = {name for name in before if not torch.equal(before[name], after[name])}
+    # 输出头里还有批量归一化：它不在不动的层里
+    assert moved and all(name.startswith('head.') for name in moved)
+    assert load_kept('f')[1].mean == load_kept('r')[1].mean
+
+
 def test_resuming_needs_the_folder_only(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
