@@ -2,7 +2,8 @@
 
 每个文件夹管一类事，后面的可以用前面的：``records`` 训练记录与统计，``data`` 数据与小批量，
 ``training`` 训练，``models`` 六个网络（由各章笔记本里带 ``export`` 标签的单元导出，不要手改），
-``anatomy`` 查看网络，``plot`` 画图，``explore`` 交互的图；``d2l_bridge`` 与 d2l 对照。
+``anatomy`` 查看网络，``plot`` 画图，``explore`` 交互的图，``own`` 读者自己的图像；``d2l_bridge`` 与
+d2l 对照。命令行是 ``python -m deepcnn``。
 """
 
 __version__ = '0.1.0'

@@ -10,8 +10,8 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / 'deepcnn'
 # 从下到上：一个房间只许用到排在它前面的。
 ORDER = (
-    'live_kernel', 'given_numbers', 'records', 'data', 'training', 'models', 'anatomy',
-    'plot', 'explore', 'd2l_bridge',
+    'command_line', 'live_kernel', 'given_numbers', 'records', 'data', 'training',
+    'models', 'anatomy', 'plot', 'explore', 'own', 'd2l_bridge', '__main__',
 )  # fmt: skip
 START, END = '<!-- rooms -->', '<!-- /rooms -->'
 

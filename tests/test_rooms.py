@@ -213,6 +213,7 @@ def test_a_name_of_a_class_means_one_thing() -> None:
 
 # 先写临时文件再改名的地方。JSON 都由 store.write_json 写；其余各写一种别的格式。
 ATOMIC_WRITERS = {
+    'deepcnn/own/sealed.py': '边写边落盘的 safetensors',
     'deepcnn/records/store.py': 'JSON、权重与录好的笔记本',
     'deepcnn/training/checkpoint.py': 'PyTorch 的断点',
     'tools/book/pack_record.py': 'tar.gz',

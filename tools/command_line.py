@@ -1,64 +1,10 @@
-"""tools/ 里各个命令共用的：中文的用法与报错，和在哪种终端里都写得出的结果。
+"""``deepcnn.command_line``，给不在包里的命令用：它们不必安装 deepcnn。"""
 
-argparse 的用法与报错是英文，又没有公开的办法换掉，所以成文之后再译。
-"""
-
-import argparse
-import re
 import sys
-from collections.abc import Callable
-from typing import NoReturn
+from pathlib import Path
 
-# argparse 的英文（正则表达式）→ 中文；先到先得，笼统的放在后面。
-CHINESE = {
-    r'^usage: ': '用法：',
-    r'^positional arguments:$': '参数：',
-    r'^options:$': '选项：',
-    r'show this help message and exit$': '显示这段说明',
-    r'^unrecognized arguments: ': '不认识的参数：',
-    r'^the following arguments are required: ': '缺少参数：',
-    r'^argument (.+?): expected .*': r'\1 后面缺少值',
-    r'^argument (.+?): ignored explicit argument .*': r'\1 后面不带值',
-    r'^argument (.+?): invalid choice: (.+?) \(choose from (.*)\)': r'\1 没有 \2：可以用 \3',
-    r'^argument (.+?): invalid \w+ value: ': r'\1 不能是 ',
-}
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from deepcnn.command_line import Command, run, translated  # noqa: E402
 
-def translated(text: str) -> str:
-    for english, chinese in CHINESE.items():
-        text = re.sub(english, chinese, text, flags=re.MULTILINE)
-    return text
-
-
-class Command(argparse.ArgumentParser):
-    """说中文的 ArgumentParser；``about`` 是命令的文档字符串，``-h`` 显示它。
-
-    用法不对时说明一行，以 2 退出；选项不许缩写。
-    """
-
-    def __init__(self, about: str) -> None:
-        super().__init__(
-            prog=sys.argv[0],
-            description=about.strip(),
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-            allow_abbrev=False,
-        )
-        self.color = False  # Python 3.14 起的颜色记号会隔开要译的词
-
-    def format_usage(self) -> str:
-        return translated(super().format_usage())
-
-    def format_help(self) -> str:
-        return translated(super().format_help())
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f'{self.format_usage()}{translated(message)}\n')
-
-
-def run(main: Callable[[list[str]], int]) -> NoReturn:
-    """当作命令运行 ``main``，以它返回的数退出。
-
-    终端的编码写不出的字换成转义（标准错误本来如此），不因此中断。
-    """
-    sys.stdout.reconfigure(errors='backslashreplace')
-    sys.exit(main(sys.argv[1:]))
+__all__ = ['Command', 'run', 'translated']

@@ -24,8 +24,12 @@ def weights_folder() -> Path:
 
 def write_json(path: Path, content: object) -> Path:
     """把 ``content`` 写成 JSON 并返回路径；先写完再改名，中断时不留半个文件。"""
-    text = json.dumps(content, ensure_ascii=False, indent=1) + '\n'
-    return write_bytes(path, text.encode('utf-8'))
+    return write_bytes(path, (json_text(content, 1) + '\n').encode('utf-8'))
+
+
+def json_text(content: object, indent: int | None = None) -> str:
+    """``content`` 写成 JSON 的文字，汉字照写；不给 ``indent`` 时是一行。"""
+    return json.dumps(content, ensure_ascii=False, indent=indent)
 
 
 def write_bytes(path: Path, content: bytes) -> Path:

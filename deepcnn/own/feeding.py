@@ -1,0 +1,179 @@
+"""训练的一步要的图像从哪里来：内存里的（或内存映射的）张量，或边训练边解码的文件。
+
+两种都按一轮的计划给出 uint8 的小批量；增广、缩放、归一化与各章相同，在设备上成批地做。
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from time import perf_counter
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from deepcnn.data.batches import EpochPlan, augment, erase, prepare
+from deepcnn.data.dataset import Dataset, ImageSet
+from deepcnn.data.decoding import BadImage, decode_many
+from deepcnn.data.fashion_mnist import DataError
+from deepcnn.data.image_folders import ImageFile, shown
+
+Batch = tuple[Tensor, Tensor]  # 图像 uint8 (n, C, H, W)，标签 int64 (n,)
+
+
+@dataclass(frozen=True)
+class Standard:
+    """送进网络之前的归一化；``prepare`` 只看这几项。"""
+
+    name: str
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+class Images(Protocol):
+    """一组有次序的图像。"""
+
+    labels: Tensor
+
+    def __len__(self) -> int: ...
+
+    def batches(self, rows: Sequence[Tensor]) -> Iterator[Batch]:
+        """依次给出 ``rows`` 里每一组号码的图像与标签。"""
+
+
+class TensorImages:
+    """已经是张量的图像，在内存里、内存映射的文件里或显存里。"""
+
+    def __init__(self, images: ImageSet) -> None:
+        self.images, self.labels = images.images, images.labels
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def batches(self, rows: Sequence[Tensor]) -> Iterator[Batch]:
+        for which in rows:
+            which = which.to(self.labels.device)
+            yield self.images[which], self.labels[which]
+
+
+class FileImages:
+    """用到时才解码的文件：副本放不下时用。读不了的由同一批里的前一张代替，记在 ``bad``。"""
+
+    def __init__(
+        self,
+        files: Sequence[ImageFile],
+        side: int,
+        channels: int,
+        threads: int,
+        strict: bool = False,
+    ) -> None:
+        self.files, self.strict = files, strict
+        self.side, self.channels, self.threads = side, channels, threads
+        self.labels = torch.tensor([one.label for one in files], dtype=torch.int64)
+        self.bad: dict[str, str] = {}
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def batches(self, rows: Sequence[Tensor]) -> Iterator[Batch]:
+        """跨小批量地提前解码；一批里没有一张读得了时抛出 DataError。"""
+        numbers = list(chain.from_iterable(which.tolist() for which in rows))
+        paths = [self.files[number].path for number in numbers]
+        decoded = decode_many(paths, self.side, self.channels, self.threads)
+        for which in rows:
+            images, taken = [], []
+            for number in which.tolist():
+                image = next(decoded)
+                if isinstance(image, BadImage):
+                    self._note(self.files[number].path, image)
+                else:
+                    images.append(image)
+                    taken.append(number)
+            if not images:
+                raise DataError(
+                    f'连着 {len(which)} 张图像都读不了，例如 {shown(self.files[number].path)}'
+                )
+            while len(images) < len(which):
+                images.append(images[-1])
+                taken.append(taken[-1])
+            yield torch.stack(images), self.labels[torch.tensor(taken)]
+
+    def skipped(self) -> list[str]:
+        """读不了的图像，每张一行。"""
+        return [f'{shown(path)}：{reason}' for path, reason in self.bad.items()]
+
+    def _note(self, path: str, bad: BadImage) -> None:
+        self.bad[path] = str(bad)
+        if self.strict:
+            raise DataError(f'{shown(path)}：{bad}；请修好或删去它，或去掉 --strict')
+
+
+@dataclass(frozen=True)
+class Feed:
+    """一次训练用的图像与归一化；``train_files``、``test_files`` 给报告用，可以没有。"""
+
+    standard: Standard
+    class_names: tuple[str, ...]
+    train: Images
+    test: Images
+    test_files: tuple[str, ...] = ()
+
+
+def feed_of(data: Dataset, test_files: tuple[str, ...] = ()) -> Feed:
+    """一个 ``Dataset``。"""
+    standard = Standard(data.name, data.mean, data.std)
+    train, test = TensorImages(data.train), TensorImages(data.test)
+    return Feed(standard, data.class_names, train, test, test_files)
+
+
+def part_of(plan: EpochPlan, batch_size: int, share: slice, first: int) -> EpochPlan:
+    """一轮的计划里，从第 ``first`` 步起，每个小批量中 ``share`` 那几行。"""
+    steps = len(plan.order) // batch_size
+    rows = torch.arange(steps * batch_size).view(steps, batch_size)[first:, share]
+    rows = rows.flatten()
+    boxes = None if plan.boxes is None else plan.boxes[rows]
+    return EpochPlan(plan.order[rows], plan.mirrored[rows], plan.offset[rows], boxes)
+
+
+class Waited:
+    """数着等图像用了多少秒。"""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def counting(self, batches: Iterator[Batch]) -> Iterator[Batch]:
+        while True:
+            started = perf_counter()
+            batch = next(batches, None)
+            self.seconds += perf_counter() - started
+            if batch is None:
+                return
+            yield batch
+
+
+def train_steps(
+    feed: Feed,
+    plan: EpochPlan,
+    each: int,
+    image_size: int,
+    device: torch.device,
+    waited: Waited,
+) -> Iterator[Batch]:
+    """按 ``plan`` 每次 ``each`` 张：X float (n, C, size, size)、y int64 (n,)，在设备上。
+
+    与 ``data.train_batches`` 逐位相同；``plan`` 在 CPU 上。
+    """
+    average = tuple(round(255 * value) for value in feed.standard.mean)
+    augmenting = bool(plan.mirrored.any()) or bool(plan.offset.any())
+    rows = plan.order.split(each) if len(plan.order) else ()  # 空的也会分出一组
+    batches = waited.counting(feed.train.batches(rows))
+    for step, (images, labels) in enumerate(batches):
+        which = slice(step * each, (step + 1) * each)
+        images = images.to(device, non_blocking=True)
+        if augmenting:
+            mirrored, offset = plan.mirrored[which], plan.offset[which]
+            images = augment(images, mirrored.to(device), offset.to(device))
+        if plan.boxes is not None:
+            images = erase(images, plan.boxes[which].to(device), average)
+        X = prepare(images, image_size, feed.standard)
+        yield X, labels.to(device, non_blocking=True)

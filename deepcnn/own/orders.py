@@ -1,0 +1,125 @@
+"""读者要的一次训练，与它的文件夹：新的，或接着上次的。"""
+
+import os
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+
+from deepcnn.data.image_folders import shown
+from deepcnn.own.defaults import Given, Settings
+from deepcnn.own.processes import Team
+from deepcnn.own.run_folder import RunFolder
+from deepcnn.records.provenance import library_versions
+
+FASHION = 'fashion_mnist'
+# 接着训练时可以换的
+PASSING = ('out', 'resume', 'device', 'threads', 'cache', 'save_every', 'tensorboard')
+
+
+@dataclass(frozen=True)
+class Order:
+    """各项与命令行的选项同名；None 是没有给，由数据定。"""
+
+    network: str | None = None
+    data: str | None = None
+    out: str | None = None
+    resume: bool = False
+    epochs: int | None = None
+    side: int | None = None
+    channels: int | None = None
+    batch: int | None = None
+    lr: float | None = None
+    optimizer: str | None = None
+    precision: str | None = None
+    no_flip: bool | None = None
+    seed: int | None = None
+    init: str | None = None
+    freeze: str | None = None
+    body_rate: float | None = None
+    strict: bool | None = None
+    device: str | None = None
+    threads: int | None = None
+    cache: str | None = None
+    save_every: float | None = None
+    tensorboard: bool = False
+
+    def lasting(self) -> dict:
+        """接着训练时不许变的几项里，给了的。"""
+        return {
+            name: value
+            for name, value in asdict(self).items()
+            if name not in PASSING and value is not None
+        }
+
+    def given(self) -> Given:
+        """由数据来定的几项里，给了的。"""
+        return Given(
+            self.side, self.channels, self.batch, self.epochs, self.lr,
+            not self.no_flip, self.seed or 0, self.optimizer, self.precision or 'auto',
+        )  # fmt: skip
+
+
+def place_for(order: Order, team: Team) -> tuple[RunFolder, Order]:
+    """训练的文件夹，与补上了上次的设置的 ``order``；不清楚要什么时抛出 ValueError。"""
+    if team.size > 1 and order.out is None:
+        raise ValueError('用 torchrun 时请用 --out 指定文件夹：重启之后才找得到断点')
+    if order.resume and order.out is None:
+        raise ValueError('--resume 要与 --out 一起用：接着训练哪个文件夹里的')
+    folder = RunFolder(Path(order.out)) if order.out else None
+    again = folder is not None and (order.resume or team.restarts > 0)
+    if again and folder.has_settings():
+        return folder, _as_before(order, folder)
+    if order.network is None or order.data is None:
+        if again:
+            folder.settings()  # 没有上次的设置：它来说明
+        raise ValueError(
+            '请写出网络与数据，例如 deepcnn train resnet18 --data 图像文件夹'
+        )
+    if not team.leads or (again and folder.is_unstarted()):
+        return folder, order
+    title = FASHION if order.data == FASHION else shown(Path(order.data).resolve().name)
+    return RunFolder.new(folder and folder.path, order.network, title), order
+
+
+def _as_before(order: Order, folder: RunFolder) -> Order:
+    """上次的设置；这次另给的与它不同时抛出 ValueError。"""
+    known = {one.name for one in fields(Order)}
+    before = {
+        name: value
+        for name, value in folder.settings()['order'].items()
+        if name in known
+    }
+    now = asdict(replace(order, data=order.data and settled_data(order.data)))
+    for name in order.lasting():
+        if now[name] != before.get(name):
+            told = f'{now[name]}，上次是 {before.get(name, "没有给")}'
+            raise ValueError(
+                f'{name} 这次是 {told}：接着训练不能改，请照上次的写（或不写），或换一个 --out'
+            )
+    return Order(**{name: now[name] for name in PASSING}, **before)
+
+
+def settled_data(data: str) -> str:
+    """写进 run.json 的数据：文件夹的完整路径。"""
+    return data if data == FASHION else os.path.abspath(data)
+
+
+def settle(
+    folder: RunFolder, order: Order, settings: Settings, digest: str, facts: dict
+) -> None:
+    """第一次写下设置；接着训练时核对图像没有变，变了抛出 ValueError。"""
+    if folder.has_settings():
+        if folder.settings().get('data_digest') != digest:
+            raise ValueError(
+                f'{order.data} 里的图像与上次不同：接着训练要用同样的图像，请换一个 --out 从头训练'
+            )
+        return
+    recipe = settings.recipe
+    settled = replace(
+        order, data=settled_data(order.data), side=recipe.image_size,
+        channels=settings.channels, batch=recipe.batch_size, epochs=recipe.epochs,
+        lr=recipe.lr, seed=recipe.seeds[0],
+    )  # fmt: skip
+    folder.write_settings({
+        'order': settled.lasting(), 'recipe': recipe.to_dict(), 'data_digest': digest,
+        'versions': library_versions(), **facts,
+    })  # fmt: skip

@@ -1,0 +1,236 @@
+"""``deepcnn evaluate``、``predict``、``models``、``export``。"""
+
+import importlib.util
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from deepcnn.data.cached_copy import decoded_folder, skipped_in
+from deepcnn.data.decoding import BadImage
+from deepcnn.data.fashion_mnist import load_dataset
+from deepcnn.data.image_folders import find_images, images_under, shown
+from deepcnn.models.registry import create, names
+from deepcnn.own.feeding import Feed, Standard, TensorImages, feed_of
+from deepcnn.own.fine_tuning import PUBLISHED
+from deepcnn.own.kept import KeptFacts, load_kept, probabilities, read_for
+from deepcnn.own.orders import FASHION
+from deepcnn.own.report import Judged, write_report
+from deepcnn.own.run_folder import SETTINGS, RunFolder
+from deepcnn.training.hardware import choose_device
+
+PARTS = ('val', 'train', 'all')
+CHUNK = 64
+
+
+# ---- predict ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Guess:
+    """一张图像的前几个答案，概率从大到小；读不了时是 ``reason``。"""
+
+    path: str
+    answers: tuple[tuple[str, float], ...] = ()
+    reason: str = ''
+
+
+def predict_files(
+    model: str, paths: Sequence[str], top: int = 3, device: str | None = None
+) -> Iterator[Guess]:
+    """逐张认图像；给的是文件夹时，认里面的每一张。"""
+    if top < 1:
+        raise ValueError(f'--top 要是正整数，现在是 {top}')
+    net, facts = load_kept(model)
+    net.to(choose_device(device))
+    for path in every_file(paths):
+        try:
+            image = read_for(facts, path)
+        except BadImage as bad:
+            yield Guess(shown(path), reason=str(bad))
+            continue
+        [chances] = probabilities(net, facts, image)
+        best = chances.argsort(descending=True)[:top].tolist()
+        answers = tuple((facts.class_names[one], chances[one].item()) for one in best)
+        yield Guess(shown(path), answers)
+
+
+def every_file(paths: Sequence[str]) -> Iterator[str]:
+    """文件照原样，文件夹换成里面的图像；没有的抛出 ValueError。"""
+    for path in paths:
+        if Path(path).is_dir():
+            found = images_under(Path(path))
+            if not found:
+                raise ValueError(f'{shown(path)} 里没有图像')
+            yield from found
+        elif Path(path).exists():
+            yield path
+        else:
+            raise ValueError(f'没有 {shown(path)} 这个文件')
+
+
+# ---- evaluate --------------------------------------------------------------------
+
+
+def evaluate_on(
+    model: str,
+    data: str,
+    part: str = 'val',
+    out: str | None = None,
+    device: str | None = None,
+    threads: int = 4,
+) -> tuple[Judged, list[str]]:
+    """``model`` 在 ``data`` 的验证集（或 ``part``）上的结果，与跳过的图像。
+
+    ``out`` 是写报告的文件夹，要是新的。类别对不上时抛出 ValueError。
+    """
+    net, facts = load_kept(model)
+    target = RunFolder.new(Path(out), '', '') if out else None
+    net.to(choose_device(device))
+    feed, skipped = _images_for(facts, data, part, _seed_of(model), threads)
+    found = []
+    rows = torch.arange(len(feed.test)).split(CHUNK)
+    for images, _ in feed.test.batches(rows):
+        found.append(probabilities(net, facts, images))
+    judged = Judged(torch.cat(found), feed.test.labels, facts.class_names)
+    if target:
+        write_report(target.path, facts.network, None, judged, feed)
+    return judged, skipped
+
+
+def _seed_of(model: str) -> int:
+    """训练时分出验证集用的种子；不知道时是 0。"""
+    folder = RunFolder(Path(model))
+    return (
+        folder.settings()['recipe']['seeds'][0]
+        if (folder.path / SETTINGS).is_file()
+        else 0
+    )
+
+
+def _images_for(
+    facts: KeptFacts, data: str, part: str, seed: int, threads: int
+) -> tuple[Feed, list[str]]:
+    """要评价的图像，放在 ``test`` 里；标签换成网络的次序。"""
+    if data == FASHION:
+        whole = load_dataset()
+        if facts.class_names != whole.class_names or facts.in_channels != 1:
+            raise ValueError('这个网络不是在 fashion_mnist 上训练的，类别对不上')
+        return feed_of(whole), []
+    found = find_images(data, seed)
+    place = {name: label for label, name in enumerate(facts.class_names)}
+    if strange := [name for name in found.class_names if name not in place]:
+        raise ValueError(
+            f'{data} 里有网络不认识的类别：{"、".join(strange)}；它认识的是 '
+            f'{"、".join(facts.class_names)}'
+        )
+    photographs = decoded_folder(
+        found, facts.image_size, facts.in_channels, None, threads
+    )
+    train, test = (
+        TensorImages(photographs.data.train),
+        TensorImages(photographs.data.test),
+    )
+    chosen = {'train': [train], 'val': [test], 'all': [train, test]}[part]
+    files = {
+        'train': photographs.train_files,
+        'val': photographs.test_files,
+        'all': photographs.train_files + photographs.test_files,
+    }[part]
+    own = torch.tensor([place[name] for name in found.class_names])
+    joined = TensorImages(photographs.data.test)
+    joined.images = torch.cat([one.images for one in chosen])
+    joined.labels = own[torch.cat([one.labels for one in chosen])]
+    feed = Feed(facts.standard, facts.class_names, train, joined, files)
+    return feed, list(skipped_in(photographs))
+
+
+# ---- models ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """一个网络：参数个数、最小的边长、torchvision 有没有它的权重。"""
+
+    name: str
+    parameters: int
+    smallest_side: int
+    pretrained: bool
+
+
+def model_table(channels: int = 3, classes: int = 1000) -> list[ModelFacts]:
+    """全部网络；参数个数按 ``channels``、``classes`` 与 224 像素。"""
+    rows = []
+    for name in names():
+        with torch.device('meta'):
+            net = create(name, channels, classes)
+        count = sum(one.numel() for one in net.parameters())
+        rows.append(ModelFacts(name, count, net.smallest_input, name in PUBLISHED))
+    return rows
+
+
+# ---- export ----------------------------------------------------------------------
+
+
+class WithPreparation(nn.Module):
+    """归一化也在里面：uint8 (N, C, side, side) → 各类的概率 float (N, 类)。"""
+
+    def __init__(self, net: nn.Module, standard: Standard) -> None:
+        super().__init__()
+        self.net = net
+        for name in ('mean', 'std'):
+            values = torch.tensor(getattr(standard, name), dtype=torch.float32)
+            self.register_buffer(name, 255 * values.view(-1, 1, 1))
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.net((images.float() - self.mean) / self.std).softmax(1)
+
+
+def export_onnx(model: str, target: Path) -> tuple[Path, float | None]:
+    """写成批量可变的 ONNX，返回路径，以及 onnxruntime 与 PyTorch 的概率最多差多少。
+
+    没有安装 onnxruntime 时差是 None；没有安装 onnx，或 ``target`` 已经有了时抛出 ValueError。
+    """
+    missing = [
+        one for one in ('onnx', 'onnxscript') if not importlib.util.find_spec(one)
+    ]
+    if missing:
+        raise ValueError(
+            f'没有安装 {"、".join(missing)}：请先 pip install {" ".join(missing)}'
+        )
+    if target.exists():
+        raise ValueError(f'{target} 已经有了，不覆盖：请用 --out 换一个名字')
+    net, facts = load_kept(model)
+    whole = WithPreparation(net, facts.standard).eval()
+    shape = (2, facts.in_channels, facts.image_size, facts.image_size)
+    example = torch.randint(0, 256, shape, dtype=torch.uint8)
+    batch = torch.export.Dim('batch')
+    target.parent.mkdir(parents=True, exist_ok=True)
+    program = torch.onnx.export(
+        whole, (example,), input_names=['images'], output_names=['probabilities'],
+        dynamic_shapes={'images': {0: batch}}, dynamo=True, verbose=False,
+    )  # fmt: skip
+    program.save(str(target))
+    return target, _difference(target, whole, example)
+
+
+@torch.inference_mode()
+def _difference(target: Path, whole: nn.Module, example: Tensor) -> float | None:
+    """批量为 1、2、5 时的概率最多差多少。"""
+    if not importlib.util.find_spec('onnxruntime'):
+        return None
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(
+        str(target), providers=['CPUExecutionProvider']
+    )
+    worst = 0.0
+    for count in (1, 2, 5):
+        images = example[:1].expand(count, -1, -1, -1).contiguous()
+        images[-1] = 255 - images[-1]
+        [found] = session.run(None, {'images': images.numpy()})
+        gap = (torch.from_numpy(found) - whole(images)).abs().max().item()
+        worst = max(worst, gap)
+    return worst

@@ -1,0 +1,44 @@
+"""要求停下的信号：集群收回机器时的 SIGTERM，与键盘上的 Ctrl-C。
+
+收到之后走完这一步、存下断点再停，不在一步的中间中断。再按一次 Ctrl-C 则立刻停。
+"""
+
+import signal
+from types import FrameType, TracebackType
+
+PREEMPTED, INTERRUPTED = 75, 130  # 退出码；75 是 sysexits.h 的「以后再试」
+
+
+class Stopped(Exception):
+    """已经存好断点，应当以 ``code`` 退出。"""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class StopSignals:
+    """在 with 块内记下信号，``code`` 是应当用的退出码，没有信号时是 None。"""
+
+    def __init__(self) -> None:
+        self.code: int | None = None
+        self._before: dict[int, object] = {}
+
+    def __enter__(self) -> 'StopSignals':
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._before[number] = signal.signal(number, self._heard)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _heard(self, number: int, frame: FrameType | None) -> None:
+        if number == signal.SIGINT and self.code is not None:
+            raise KeyboardInterrupt
+        self.code = INTERRUPTED if number == signal.SIGINT else PREEMPTED

@@ -1,0 +1,306 @@
+"""命令行：从文件夹训练，再认、再评价；说的话、退出码、拒绝什么。"""
+
+import csv
+import json
+import re
+from pathlib import Path
+
+import matplotlib
+import pytest
+import safetensors
+import torch
+from photo_folders import COLOURS, make_photos, photo
+from PIL import Image
+
+from deepcnn.own import Order, load_kept, report, train_own
+from deepcnn.own.commands import COMMANDS, main
+from deepcnn.own.sealed import seal, unseal
+
+matplotlib.use('Agg')
+CLASSES = sorted(COLOURS)
+TRAIN = ['train', 'densenet', '--epochs', '2', '--batch', '6', '--precision', 'fp32']
+
+
+@pytest.fixture(scope='module', autouse=True)
+def one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope='module')
+def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """``花`` 是图像，``r`` 是训练好的，``out.txt`` 是训练时说的话。"""
+    place = tmp_path_factory.mktemp('work')
+    make_photos(place / '花', per_class=8)
+    (place / '花' / '红花' / '坏.jpg').write_bytes(b'not an image')
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(place)
+        with open('out.txt', 'w', encoding='utf-8') as out:
+            patch.setattr('sys.stdout', out)
+            assert main([*TRAIN, '--data', '花', '--out', 'r']) == 0
+    return place
+
+
+@pytest.fixture
+def here(work: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """在那里，不再画图：三幅要一两秒。"""
+    monkeypatch.chdir(work)
+    monkeypatch.setattr(report, 'save_figure', lambda stem, fig: None)
+    return work
+
+
+def rows_of(path: Path) -> list[list[str]]:
+    with open(path, encoding='utf-8-sig', newline='') as text:
+        return list(csv.reader(text))
+
+
+def test_it_says_what_it_will_do_before_it_starts(here: Path) -> None:
+    told = (here / 'out.txt').read_text('utf-8')
+    before, _, after = told.partition('第 1/2 轮')
+    assert '花，3 类，训练 19 张，验证 5 张；每一类留出 20% 作验证（种子 0）' in before
+    assert '边长：32 像素（较短一边的中位数是 12）' in before
+    assert '通道：3（图像有彩色的）' in before
+    assert '小批量：6 张（给定）' in before and '轮数：2（给定）' in before
+    assert re.search(r'学习率：0\.\d+（照那一章', before)
+    assert '还要约' in after and '验证准确率' in after
+
+
+def test_the_folder_holds_everything(here: Path) -> None:
+    names = {path.name for path in Path('r').iterdir()}
+    assert names >= {
+        'best.safetensors', 'last.safetensors', 'checkpoints', 'run.json', 'report.json',
+        'skipped.txt', 'curves.csv', 'curves.svg', 'curves.png', 'confusion.csv',
+        'confusion.svg', 'confusion.png', 'mistakes.csv',
+    }  # fmt: skip
+    head, *epochs = rows_of(Path('r/curves.csv'))
+    assert head[:4] == ['轮', '训练损失', '训练准确率', '验证准确率']
+    assert [row[0] for row in epochs] == ['1', '2']
+    told = json.loads(Path('r/report.json').read_text('utf-8'))
+    assert set(told['per_class']) == set(CLASSES) and told['skipped'] == 1
+    assert '坏.jpg' in Path('r/skipped.txt').read_text('utf-8')
+    head, *table = rows_of(Path('r/confusion.csv'))
+    assert head[1:] == CLASSES and [row[0] for row in table] == CLASSES
+    counts = torch.tensor([[int(cell) for cell in row[1:]] for row in table])
+    assert counts.sum() == 5  # 留出的六张里有一张是坏的
+    assert counts.trace() / 5 == pytest.approx(told['accuracy'])
+    mistakes = rows_of(Path('r/mistakes.csv'))[1:]
+    assert len(mistakes) == 5 - counts.trace()
+    assert Path('r/worst.png').exists() == bool(mistakes)
+    with Image.open('r/curves.png') as image:
+        assert image.width > 500
+
+
+def test_the_weights_alone_are_enough_to_predict(
+    here: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    alone = tmp_path / '别处.safetensors'
+    alone.write_bytes(Path('r/best.safetensors').read_bytes())
+    net, facts = load_kept(alone)
+    assert facts.class_names == tuple(CLASSES)
+    assert (facts.image_size, facts.in_channels) == (32, 3) and not net.training
+    image = tmp_path / '照片.png'
+    photo(COLOURS['绿叶'], 30, 5).save(image)
+    assert (
+        main(['predict', str(image), '--model', str(alone), '--json', '--top', '9'])
+        == 0
+    )
+    told = json.loads(capsys.readouterr().out)
+    answers = dict(told['answers'])
+    assert set(answers) == set(CLASSES) and sum(answers.values()) == pytest.approx(1)
+    assert list(answers.values()) == sorted(answers.values(), reverse=True)
+    assert main(['predict', '花', '--model', 'r']) == 1  # 有一张坏的
+    out, err = capsys.readouterr()
+    assert len(out.splitlines()) == 24 and '坏.jpg：' in err
+
+
+def test_evaluation_agrees_with_the_report(
+    here: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = json.loads(Path('r/report.json').read_text('utf-8'))
+    line = ['evaluate', 'r', '--data', '花', '--json', '--out', str(tmp_path / 'e')]
+    assert main(line) == 0
+    out, err = capsys.readouterr()
+    told = json.loads(out)
+    assert told['accuracy'] == pytest.approx(before['accuracy'])
+    assert told['per_class'] == pytest.approx(before['per_class'])
+    assert (told['images'], told['skipped']) == (5, 1) and '坏.jpg' in err
+    assert rows_of(tmp_path / 'e' / 'confusion.csv') == rows_of(Path('r/confusion.csv'))
+    assert main(['evaluate', 'r', '--data', '花', '--part', 'all']) == 0
+    assert '24 张，准确率' in capsys.readouterr().out
+    assert main(line) == 1  # 报告的文件夹也不覆盖
+    assert '不覆盖' in capsys.readouterr().err
+
+
+def test_three_lines_of_python_do_the_same(here: Path) -> None:
+    outcome = train_own(
+        Order('densenet', '花', out='p', epochs=2, batch=6, precision='fp32')
+    )
+    one, other = (unseal(Path(name) / 'last.safetensors')[0] for name in 'rp')
+    assert all(torch.equal(one[name], other[name]) for name in one)
+    assert outcome.folder == Path('p') and len(outcome.run.train_loss) == 2
+
+
+def test_fine_tuning_starts_from_a_run_and_leaves_the_frozen_alone(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = ['train', 'densenet', '--data', '花', '--out', 'f', '--epochs', '1']
+    assert main([*line, '--batch', '6', '--init', 'r', '--freeze', 'body']) == 0
+    told = capsys.readouterr().out
+    assert '出发：r；全部照抄' in told and '微调取三分之一' in told
+    assert '学习率乘以 0.1' in told
+    before, after = (
+        unseal(Path(name))[0] for name in ('r/best.safetensors', 'f/last.safetensors')
+    )
+    moved = {name for name in before if not torch.equal(before[name], after[name])}
+    # 输出头里还有批量归一化：它不在不动的层里
+    assert moved and all(name.startswith('head.') for name in moved)
+    assert load_kept('f')[1].mean == load_kept('r')[1].mean
+
+
+def test_resuming_needs_the_folder_only(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = Path('r/last.safetensors').read_bytes()
+    assert main(['train', '--out', 'r', '--resume']) == 0
+    assert '前 2 轮与其后的 0 步此前已完成' in capsys.readouterr().out
+    assert Path('r/last.safetensors').read_bytes() == before
+    assert main([*TRAIN, '--data', '花', '--out', 'r', '--resume']) == 0
+    for change, said in (
+        (['--epochs', '9'], 'epochs 这次是 9，上次是 2'),
+        (['--no-flip'], 'no_flip 这次是 True，上次是 没有给'),
+        (['--data', '别的'], 'data 这次是'),
+    ):
+        assert main(['train', '--out', 'r', '--resume', *change]) == 1
+        assert said in capsys.readouterr().err
+    photo((1, 1, 1), 9, 0).save('花/红花/新.png')
+    try:
+        assert main(['train', '--out', 'r', '--resume']) == 1
+        assert '图像与上次不同' in capsys.readouterr().err
+    finally:
+        Path('花/红花/新.png').unlink()
+    assert Path('r/last.safetensors').read_bytes() == before
+
+
+def test_every_line_of_json_is_json_and_quiet_is_quiet(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = [*TRAIN, '--data', '花', '--side', '32', '--cache', 'none']
+    assert main([*line, '--json', '--out', 'j']) == 0
+    events = [json.loads(one) for one in capsys.readouterr().out.splitlines()]
+    assert [one['event'] for one in events] == ['start', 'epoch', 'epoch', 'end']
+    assert events[-1]['folder'] == 'j' and 0 <= events[-1]['accuracy'] <= 1
+    assert events[0]['recipe']['batch_size'] == 6
+    assert main(['predict', '花/红花/0.jpg', '--model', 'r', '--quiet']) == 0
+    assert capsys.readouterr().out == ''
+
+
+def test_models_are_listed_with_their_sizes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(['models', '--json']) == 0
+    rows = [json.loads(one) for one in capsys.readouterr().out.splitlines()]
+    found = {row['name']: row for row in rows}
+    assert found['resnet18']['parameters'] == 11_689_512
+    assert found['alexnet']['smallest_side'] == 63
+    assert found['densenet121']['pretrained'] and not found['nin']['pretrained']
+
+
+def refused(line: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """以 1 退出，标准错误上最后是一行中文。"""
+    assert main(line) == 1, line
+    out, err = capsys.readouterr()
+    assert len(err.splitlines()) == 1 and re.search(said, err), err
+    assert 'Traceback' not in err and out == ''
+
+
+def test_nothing_is_overwritten(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = {path: path.stat().st_mtime_ns for path in Path('r').rglob('*')}
+    refused([*TRAIN, '--data', '花', '--out', 'r'], '不覆盖：.*--out.*--resume', capsys)
+    refused([*TRAIN, '--data', '花', '--out', 'out.txt'], '不覆盖', capsys)
+    assert {path: path.stat().st_mtime_ns for path in Path('r').rglob('*')} == before
+
+
+@pytest.mark.parametrize(
+    ('line', 'said'),
+    [
+        (['train'], '请写出网络与数据'),
+        (['train', 'resnet18'], '请写出网络与数据'),
+        (['train', '--resume'], '--resume 要与 --out 一起用'),
+        (['train', '--resume', '--out', '无'], '没有 run.json'),
+        (['train', 'resnet', '--data', '花'], '没有叫 .resnet. 的网络：请从 alexnet'),
+        (['train', 'resnet18', '--data', '无'], '没有这个文件夹'),
+        (['train', 'resnet18', '--data', '花/红花'], '没有子文件夹'),
+        (['train', 'resnet18', '--data', '花', '--side', '16'], '至少要 32 像素'),
+        (['train', 'resnet18', '--data', '花', '--strict'], r'坏\.jpg：.*--strict'),
+        (['train', 'resnet18', '--data', '花', '--batch', '99'], '--batch'),
+        (['train', 'resnet18', '--data', '花', '--lr', '-1'], 'lr 必须大于 0'),
+        (['train', 'resnet18', '--data', '花', '--epochs', '0'], 'epochs 必须大于 0'),
+        (['train', 'resnet18', '--data', '花', '--threads', '0'], '--threads'),
+        (['train', 'resnet18', '--data', '花', '--device', 'tpu'], '不认识的设备'),
+        (['train', 'resnet18', '--data', '花', '--freeze', '9'], '--freeze 不能是'),
+        (['train', 'resnet18', '--data', '花', '--body-rate', '2'], '--body-rate'),
+        (['train', 'resnet18', '--data', '花', '--init', '无'], '没有 无：--init 要是'),
+        (['train', 'resnet18', '--data', '花', '--tensorboard'], '没有安装 tensorboard'),
+        (['train', 'nin', '--data', 'fashion_mnist', '--channels', '3'], '灰度的'),
+        (['train', 'resnet18', '--data', '花', '--cache', 'out.txt/x'], '文件出错'),
+        (['train', 'resnet18', '--data', '花', '--out', 'out.txt/x'], '文件出错'),
+        (['predict', '花/红花/0.jpg', '--model', '无'], '没有 无'),
+        (['predict', '无.png', '--model', 'r'], r'没有 无\.png 这个文件'),
+        (['predict', '花/红花/0.jpg', '--model', 'r', '--top', '0'], '--top'),
+        (['predict', '花/红花/0.jpg', '--model', 'out.txt'], '用不了：不是完整的'),
+        (['predict', '花/红花/0.jpg', '--model', 'plain.safetensors'], '不是 deepcnn'),
+        (['predict', '花/红花/0.jpg', '--model', 'point.safetensors'], '不是训练好的'),
+        (['evaluate', 'r', '--data', '狗'], '不认识的类别：狗一'),
+        (['evaluate', 'r', '--data', 'fashion_mnist'], '类别对不上'),
+        (['export', '无', '--out', 'a.onnx'], '没有安装|没有 无'),
+    ],
+)  # fmt: skip
+def test_mistakes_are_told_in_one_line(
+    line: list[str], said: str, here: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    if '--tensorboard' in line:
+        find = 'deepcnn.own.training_command.importlib.util.find_spec'
+        monkeypatch.setattr(find, lambda name: None)
+    if '狗' in line:
+        make_photos(here / '狗', per_class=2)
+        for name, other in zip(CLASSES, ('狗一', '狗二', '狗三'), strict=True):
+            if (here / '狗' / name).exists():
+                (here / '狗' / name).rename(here / '狗' / other)
+    safetensors.torch.save_file({'a': torch.ones(1)}, 'plain.safetensors')
+    seal(Path('point.safetensors'), {'a': torch.ones(1)}, {'items': []})
+    made = set(here.iterdir()) | {here / 'runs'}
+    refused(line, said, capsys)
+    assert set(here.iterdir()) <= made | {here / '.images', here / '狗'}
+
+
+def test_an_unknown_command_or_option_ends_with_two(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(['trian']) == 2
+    assert '没有 trian 这个命令：可以用 train、' in capsys.readouterr().err
+    assert main([]) == 2 and main(['-h']) == 0
+    shown = capsys.readouterr().out
+    assert all(name in shown for name in COMMANDS)
+    with pytest.raises(SystemExit, match='2'):
+        main(['train', '--epoch'])
+    assert capsys.readouterr().err.splitlines()[-1] == '不认识的参数：--epoch'
+
+
+@pytest.mark.parametrize('name', COMMANDS)
+def test_help_of_every_command_is_chinese(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match='0'):
+        main([name, '-h'])
+    shown = capsys.readouterr().out
+    assert f'用法：deepcnn {name}' in shown and '--json' in shown
+    for english in ('usage', 'options', 'arguments', 'show this'):
+        assert english not in shown
+
+
+def test_a_run_without_a_name_finds_a_free_one(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = [*TRAIN[:2], '--data', '花', '--epochs', '1', '--batch', '9', '--quiet']
+    assert [main(line), main(line)] == [0, 0]
+    assert {'densenet-花', 'densenet-花-2'} <= {
+        one.name for one in Path('runs').iterdir()
+    }
