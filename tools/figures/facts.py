@@ -14,6 +14,7 @@ import torch
 from pybtex.database import parse_file
 from torch import Tensor, nn
 
+from deepcnn.data.fashion_mnist import load_dataset
 from deepcnn.models.alexnet import alexnet
 from deepcnn.models.densenet import DenseBlock
 from deepcnn.models.googlenet import googlenet
@@ -133,6 +134,7 @@ class Facts:
     dense_block: Steps  # DenseNet 一章的例子
     one_by_one: Steps  # NiN 一章的例子：1×1 卷积
     milestones: tuple[Milestone, ...]
+    patch: tuple[tuple[int, ...], ...]  # 第一张测试图像的一角，灰度
 
 
 def read_facts() -> Facts:
@@ -156,7 +158,14 @@ def read_facts() -> Facts:
             dense_block=trace(dense, *dense_input),
             one_by_one=trace(one_by_one, *one_by_one_input),
             milestones=tuple(map(milestone, IDEAS)),
+            patch=corner(),
         )
+
+
+def corner() -> tuple[tuple[int, ...], ...]:
+    """短靴的鞋面与背景相接的一角，6×6 个像素。"""
+    image = load_dataset().test.images[0, 0, 10:16, 12:18]
+    return tuple(map(tuple, image.tolist()))
 
 
 def dense_example() -> tuple[nn.Module, tuple[int, ...]]:

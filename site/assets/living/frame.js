@@ -97,7 +97,7 @@
         this.append(this.failure(error))
         return
       }
-      this.append(panel)
+      this.prepend(panel)
       this.classList.add('living--ready')
     }
 

@@ -18,7 +18,10 @@ from sphinx.writers.html5 import HTML5Translator
 logger = logging.getLogger(__name__)
 
 # 部件 -> 在 frame.js 与它自己的脚本之间还要先载入的脚本。
-NEEDS: dict[str, tuple[str, ...]] = {'predict': ('guess',)}
+NEEDS: dict[str, tuple[str, ...]] = {
+    'convolution': ('sliding', 'stepper_controls', 'stacked', 'mixing'),
+    'predict': ('guess',),
+}
 ELEMENT = re.compile(r'<living-([a-z]+)[ >]')
 
 
