@@ -426,7 +426,7 @@ def test_one_by_one_is_the_example_of_the_chapter() -> None:
 def test_convolution_is_that_of_a_real_image() -> None:
     """一角的像素、卷积核、输出与写出的和，由 F.conv2d 重新算出。"""
     corner = load_dataset().test.images[:1, :, 10:16, 12:18].double()
-    kernel = torch.tensor([-1.0, 0, 1]).double().repeat(3, 1)
+    kernel = torch.tensor([-1.0, 0, 1], device='cpu').double().repeat(3, 1)
     output = F.conv2d(corner, kernel.view(1, 1, 3, 3))[0, 0]
     numbers = [*corner.flatten(), *kernel.flatten(), *output.flatten()]
     lines = labels('convolution')
