@@ -72,7 +72,7 @@
       const index = row * this.data.side + column
       const terms = this.maps.map((map, channel) => `${factor(this.weights[channel])}×${factor(map[index])}`)
       this.sum.textContent = `第 ${row + 1} 行第 ${column + 1} 个像素：${terms.join(' + ')} + ${factor(this.bias)} = ${written(this.mixed[index])}。`
-        + '每个像素都用这四个数，不看邻居。'
+        + '每个像素都用同样的三个权重和偏置，不看邻居；要几个输出通道，就有几组这样的数。'
       this.mean.textContent = `全局平均池化：${this.mixed.length} 个数的平均是 ${written(Sliding.mean(this.mixed))}，整张图只剩这一个数。`
     }
 
