@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import torch.nn.functional as F
 from book_source import read_page
 from figures import draw, facts, whole_networks
 from figures.canvas import Drawing
@@ -22,6 +23,7 @@ from selenium.webdriver.chrome.webdriver import WebDriver
 from torch import Tensor, nn
 
 from deepcnn.anatomy import count_parameters, layer_table
+from deepcnn.data.fashion_mnist import load_dataset
 from deepcnn.models.alexnet import alexnet
 from deepcnn.models.densenet import DenseBlock, densenet
 from deepcnn.models.googlenet import Inception, googlenet
@@ -37,6 +39,7 @@ HAN = re.compile('[\u4e00-\u9fff]')
 FILES = sorted((ROOT / 'img').glob('*.svg'))
 EXPECTED = {
     'alexnet',
+    'convolution',
     'degradation',
     'densenet',
     'densenet-network',
@@ -478,6 +481,21 @@ def test_one_by_one_is_the_example_of_the_chapter() -> None:
     drawn = [e for e in root.iter(f'{SVG}polyline') if e.get('stroke') == '#b8730f']
     assert len(drawn) == conv.weight.numel()
     assert any(line.startswith(f'{side**2} 个像素共用') for line in lines)
+
+
+def test_convolution_is_that_of_a_real_image() -> None:
+    """一角的像素、卷积核、输出与写出的和，由 F.conv2d 重新算出。"""
+    corner = load_dataset().test.images[:1, :, 10:16, 12:18].double()
+    kernel = torch.tensor([-1.0, 0, 1], device='cpu').double().repeat(3, 1)
+    output = F.conv2d(corner, kernel.view(1, 1, 3, 3))[0, 0]
+    numbers = [*corner.flatten(), *kernel.flatten(), *output.flatten()]
+    lines = labels('convolution')
+    drawn = [line for line in lines if re.fullmatch(r'−?\d+', line)]
+    assert drawn == [str(int(value)).replace('-', '−') for value in numbers]
+    rows = [line.removesuffix(' +') for line in lines if line.count('×') == 3]
+    products = [[str(int(x)) for x in line] for line in corner[0, 0, 1:4, 1:4].tolist()]
+    assert [re.findall(r'(\d+)×\(?−?\d', row) for row in rows] == products
+    assert f'= {int(output[1, 1])}' in lines
 
 
 def test_global_average_pooling_is_the_head_of_nin() -> None:

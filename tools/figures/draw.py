@@ -31,6 +31,7 @@ from figures.ideas import (  # noqa: E402
     receptive_field,
 )
 from figures.logo import logo  # noqa: E402
+from figures.sliding_window import convolution  # noqa: E402
 from figures.straight_networks import alexnet, nin, vgg16, vgg_block  # noqa: E402
 from figures.timeline import timeline  # noqa: E402
 from figures.whole_networks import densenet as densenet_network  # noqa: E402
@@ -60,6 +61,7 @@ def drawings() -> list[Drawing]:
         global_average_pooling(facts.nin),
         degradation(),
         timeline(facts.milestones),
+        convolution(facts.patch),
         logo(),
     ]
 

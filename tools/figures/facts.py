@@ -15,6 +15,7 @@ from pybtex.database import parse_file
 from torch import Tensor, nn
 
 from deepcnn.anatomy import layer_table
+from deepcnn.data.fashion_mnist import load_dataset
 from deepcnn.models.alexnet import alexnet
 from deepcnn.models.densenet import densenet
 from deepcnn.models.googlenet import googlenet
@@ -138,6 +139,7 @@ class Facts:
     dense_block: Steps  # DenseNet 一章的第一个稠密块
     one_by_one: Steps  # NiN 一章的例子：1×1 卷积
     milestones: tuple[Milestone, ...]
+    patch: tuple[tuple[int, ...], ...]  # 第一张测试图像的一角，灰度
 
 
 def read_facts() -> Facts:
@@ -163,6 +165,7 @@ def read_facts() -> Facts:
             dense_block=trace(dense, dense.convs[0][0].num_features, 56, 56),
             one_by_one=trace(one_by_one, *one_by_one_input),
             milestones=tuple(map(milestone, IDEAS)),
+            patch=corner(),
         )
 
 
@@ -171,6 +174,12 @@ def whole(net: Network) -> Whole:
     rows = layer_table(net, INPUT_SIZE, detail=True).rows
     costs = {row.name.split('（')[0]: (row.parameters, row.macs) for row in rows}
     return Whole(trace(net, 1, INPUT_SIZE, INPUT_SIZE), costs)
+
+
+def corner() -> tuple[tuple[int, ...], ...]:
+    """短靴的鞋面与背景相接的一角，6×6 个像素。"""
+    image = load_dataset().test.images[0, 0, 10:16, 12:18]
+    return tuple(map(tuple, image.tolist()))
 
 
 def one_by_one_example() -> tuple[nn.Module, tuple[int, ...]]:

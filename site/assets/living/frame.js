@@ -1,8 +1,8 @@
 /* 活页的框架：部件何时开始、数据从哪里来、状态怎样写进网址。部件各在自己的文件里。
  *
  * 部件是 <living-名字> 的类，继承 LivingElement，写一个方法 build(panel, state)。元素快要
- * 进入视野时才调用它；成功之后原来的图（.living__still）让位给 panel，失败时图留着，读者看到
- * 一行话和「再试一次」。数据是一个脚本，调用 Living.put(名字, 值)，所以从磁盘打开也能读。 */
+ * 进入视野时才调用它；成功之后原来的图（.living__still）让位给 panel，题注留着；标记里写了
+ * still=keep 的，图也留着，panel 在下面。失败时图留着，读者看到一行话和「再试一次」。数据是一个脚本，调用 Living.put(名字, 值)，所以从磁盘打开也能读。 */
 (() => {
   const NEAR = '600px' // 离视野还有大约一屏时开始
   const arrived = new Map() // 名字 -> 值
@@ -97,7 +97,7 @@
         this.append(this.failure(error))
         return
       }
-      this.append(panel)
+      this.insertBefore(panel, this.dataset.still === 'keep' ? null : this.firstChild)
       this.classList.add('living--ready')
     }
 

@@ -20,6 +20,8 @@ logger = logging.getLogger(__name__)
 
 # 部件 -> 在 frame.js 与它自己的脚本之间还要先载入的脚本。
 NEEDS: dict[str, tuple[str, ...]] = {
+    'convolution': ('sliding', 'stepper_controls', 'stacked', 'mixing'),
+    'predict': ('guess',),
     'structure': ('layer_arithmetic', 'layer_words', 'structure_drawing'),
 }
 ASSETS = Path(__file__).resolve().parents[2] / 'assets' / 'living'

@@ -1,0 +1,151 @@
+/* 叠起来的窗口：最上面一个单元，在下面各层与输入里看到多大一片。每层都取窗口里的平均，
+ * 只为各层的图看得见；看到哪一片与卷积核里的数无关。 */
+(() => {
+  const { make } = Living
+  const { slider, choice, button, grey, picture } = Stepper
+  const BEAT = 900 // 播放时两层之间的毫秒
+
+  class Stacked {
+    constructor(host, panel, data, state) {
+      this.host = host
+      this.data = data
+      this.image = Number(state.image) in data.images ? Number(state.image) : 0
+      this.layers = between(state.layers, 1, 4, 2)
+      this.kernel = between(state.kernel, 2, 5, 3)
+      this.stride = between(state.stride, 1, 2, 1)
+      this.maps = make('div', { className: 'stepper__maps' })
+      this.problem = make('p', { className: 'stepper__problem', role: 'status' })
+      this.told = make('p', { className: 'living__numbers stepper__sum', role: 'status' })
+      panel.append(this.controls(), this.problem, this.maps, this.told, this.buttons())
+      this.rebuild()
+      this.touched = true // 读者没有动过，就不改网址
+    }
+
+    controls() {
+      const images = Object.fromEntries(this.data.images.map(({ name }, index) => [index, name]))
+      const change = (name) => (value) => {
+        this[name] = Number(value)
+        this.rebuild()
+      }
+      return make('div', {},
+        make('div', { className: 'living__controls' }, choice('图像', images, this.image, change('image')).element),
+        make('div', { className: 'stepper__sliders' },
+          slider('层数', { min: 1, max: 4, value: this.layers }, change('layers')).element,
+          slider('窗口', { min: 2, max: 5, value: this.kernel }, change('kernel')).element,
+          slider('步幅', { min: 1, max: 2, value: this.stride }, change('stride')).element))
+    }
+
+    buttons() {
+      this.playing = button('从上往下播放', () => this.play())
+      return make('div', { className: 'living__controls' },
+        button('只看最上面', () => this.reveal(0)),
+        button('再往下一层', () => this.reveal(this.depth + 1)), this.playing)
+    }
+
+    rebuild() {
+      this.stop()
+      const windows = []
+      this.values = [this.data.images[this.image].pixels]
+      this.sides = [this.data.side]
+      this.problem.textContent = ''
+      for (let layer = 1; layer <= this.layers && !this.problem.textContent; layer += 1) {
+        const window = { size: this.sides.at(-1), kernel: this.kernel, stride: this.stride, padding: 0, dilation: 1 }
+        if (Sliding.misfit(window)) {
+          this.problem.textContent = `第 ${layer} 层的输入边长只有 ${window.size}，放不下 ${this.kernel}×${this.kernel} 的窗口：减少层数、窗口或步幅。`
+          break
+        }
+        windows.push(window)
+        this.sides.push(Sliding.outputSize(window))
+        this.values.push(Sliding.slide(this.values.at(-1), window, 'average'))
+      }
+      this.windows = windows
+      const middle = Math.floor(this.sides.at(-1) / 2)
+      this.unit = { row: middle, column: middle }
+      this.depth = windows.length // 已经往下看了几层
+      this.drawMaps()
+      this.show()
+      if (this.touched) this.host.remember({ image: this.image, layers: this.layers, kernel: this.kernel, stride: this.stride })
+    }
+
+    drawMaps() {
+      const top = this.sides.length - 1
+      this.pictures = this.sides.map((side, index) => {
+        const active = index === top
+        const one = picture('', active
+          ? { onpick: (row, column) => this.move(row, column), onkey: (event) => this.key(event.key) } : {})
+        one.paint(this.values[index], side, grey)
+        return one
+      })
+      this.maps.replaceChildren(...this.pictures.map((one) => one.element))
+    }
+
+    show() {
+      const top = this.sides.length - 1
+      const rows = Sliding.seenUnits(this.windows, this.unit.row)
+      const columns = Sliding.seenUnits(this.windows, this.unit.column)
+      this.pictures.forEach((one, index) => {
+        const [first, last] = rows[index]
+        const side = last - first + 1
+        const seen = top - index <= this.depth
+        one.outline(seen ? [{ row: first, column: columns[index][0], side, kind: index === top ? 'now' : 'window' }] : [])
+        const name = index ? `第 ${index} 层` : '输入'
+        one.describe(`${name} ${this.sides[index]}×${this.sides[index]}${seen ? `，看到 ${side}×${side}` : ''}`)
+      })
+      this.told.textContent = this.sentence(rows[0][1] - rows[0][0] + 1)
+    }
+
+    /* 感受野怎样加出来的；步幅是 1 时，再与一个同样大的窗口比权重。 */
+    sentence(field) {
+      if (!this.windows.length) return ''
+      const steps = this.windows.map((_, index) => (this.kernel - 1) * this.stride ** index)
+      const sum = `感受野的边长 = 1 + ${steps.join(' + ')} = ${field}`
+      const [small, large] = [this.windows.length * this.kernel ** 2, field ** 2]
+      if (this.windows.length === 1) return `${sum}。再加一层看看。`
+      if (this.stride > 1) return `${sum}。每过一层，相邻两个单元在输入上的间距乘以 ${this.stride}。`
+      return `${sum}，与一个 ${field}×${field} 的窗口相同。各层都是 c 个通道时，权重是 ${small}c² 对 ${large}c²，`
+        + `前者是后者的 ${Math.round(100 * small / large)}%。`
+    }
+
+    move(row, column) {
+      const inside = (place) => Math.min(this.sides.at(-1) - 1, Math.max(0, place))
+      this.unit = { row: inside(row), column: inside(column) }
+      this.show()
+    }
+
+    key(key) {
+      const shift = { ArrowRight: [0, 1], ArrowLeft: [0, -1], ArrowDown: [1, 0], ArrowUp: [-1, 0] }[key]
+      if (shift) this.move(this.unit.row + shift[0], this.unit.column + shift[1])
+      return Boolean(shift)
+    }
+
+    reveal(depth) {
+      this.stop()
+      this.depth = Math.min(depth, this.windows.length)
+      this.show()
+    }
+
+    play() {
+      if (this.timer) return this.stop()
+      this.reveal(0)
+      this.playing.textContent = '暂停'
+      this.timer = setInterval(() => {
+        this.depth += 1
+        this.show()
+        if (this.depth >= this.windows.length) this.stop()
+      }, BEAT)
+    }
+
+    stop() {
+      clearInterval(this.timer)
+      this.timer = 0
+      this.playing.textContent = '从上往下播放'
+    }
+  }
+
+  function between(text, low, high, usual) {
+    const number = Number(text)
+    return Number.isInteger(number) && number >= low && number <= high ? number : usual
+  }
+
+  Stepper.Stacked = Stacked
+})()

@@ -1,0 +1,379 @@
+"""先预测：每一道题的答案由代码或记录重新算出，揭晓的文字说的是同一个数。"""
+
+import re
+import shlex
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from math import log
+from pathlib import Path
+from statistics import mean
+
+import nbformat
+import pytest
+import torch
+
+from deepcnn.anatomy.configurations import Cost, cost_of
+from deepcnn.anatomy.layers import LayerTable, count_parameters, layer_table
+from deepcnn.anatomy.windows import Window, view_layers
+from deepcnn.data.batches import prepare
+from deepcnn.data.fashion_mnist import load_dataset
+from deepcnn.models.alexnet import alexnet
+from deepcnn.models.densenet import bottleneck_block, conv_block, paper_densenet
+from deepcnn.models.nin import nin_block
+from deepcnn.models.published import published
+from deepcnn.models.resnet import Bottleneck, ResidualBlock, resnet
+from deepcnn.models.vgg import NUM_CONVS, vgg
+from deepcnn.records.spreads import Difference, difference
+from deepcnn.records.store import RESULTS, read_json
+from deepcnn.records.trials import compare, load_trial
+
+CHAPTERS = Path(__file__).resolve().parents[2] / 'chapters'
+NETWORKS = ('alexnet', 'vgg', 'nin', 'googlenet', 'resnet', 'densenet')
+QUESTION = re.compile(
+    r'<!-- 活页：predict (.+) -->\n<details>\n<summary>先预测：(.+)</summary>\n\n'
+    r'([\s\S]+?)\n\n</details>'
+)
+
+
+@dataclass(frozen=True)
+class Question:
+    """一道题；``options`` 是标记里的键与值，``reason`` 是揭晓的文字。"""
+
+    page: str
+    options: dict[str, str]
+    reason: str
+
+    @property
+    def right(self) -> str:
+        """选择题里对的选项，或滑块上真的数。"""
+        answer, choices = self.options['answer'], self.options.get('choices')
+        return choices.split('|')[int(answer) - 1] if choices else answer
+
+
+@cache
+def questions() -> dict[str, Question]:
+    found = {}
+    for path in sorted(CHAPTERS.rglob('*.ipynb')):
+        page = path.relative_to(CHAPTERS).with_suffix('').as_posix()
+        for text in page_text(page):
+            marks = QUESTION.findall(text)
+            assert len(marks) == text.count('活页：predict'), text
+            for marker, _, reason in marks:
+                options = dict(pair.split('=', 1) for pair in shlex.split(marker))
+                assert options['key'] not in found, options['key']
+                found[options['key']] = Question(page, options, reason)
+    return found
+
+
+@cache
+def page_text(page: str) -> list[str]:
+    cells = nbformat.read(CHAPTERS / f'{page}.ipynb', as_version=4).cells
+    return [cell.source for cell in cells if cell.cell_type == 'markdown']
+
+
+def printed(page: str, pattern: str) -> float:
+    """一页存下的输出里的一个数。"""
+    cells = nbformat.read(CHAPTERS / f'{page}.ipynb', as_version=4).cells
+    outputs = [output for cell in cells for output in cell.get('outputs', ())]
+    texts = [
+        one.get('text') or one.get('data', {}).get('text/markdown', '')
+        for one in outputs
+    ]
+    (number,) = re.findall(pattern, '\n'.join(texts), re.M)
+    return float(number)
+
+
+# ---- 由代码算 ----
+
+
+@cache
+def cost(network: str, **chosen: object) -> Cost:
+    return cost_of(network, **chosen)
+
+
+def share(first: Cost | LayerTable, second: Cost | LayerTable, what: str) -> float:
+    """``first`` 的参数或乘加次数是 ``second`` 的几倍。"""
+    tables = (getattr(one, 'parts', one) for one in (first, second))
+    one, other = (getattr(table, what) for table in tables)
+    return one / other
+
+
+@cache
+def layers(network: str, image_size: int = 224) -> LayerTable:
+    builds = {'alexnet': alexnet, 'vgg': lambda: vgg('vgg11')}
+    with torch.device('meta'):
+        return layer_table(builds[network](), image_size, detail=True)
+
+
+def largest_share(table: LayerTable) -> float:
+    """参数最多的一层占几成；它应当是第一个全连接层。"""
+    row = max(table.rows, key=lambda row: row.parameters)
+    assert row.name.startswith('head.1')
+    return row.parameters / table.parameters
+
+
+def busiest_layer() -> str:
+    names = {'stem.0.0': '第一个卷积层', 'stages.0.0.0': '第二个卷积层'}
+    row = max(layers('alexnet').rows, key=lambda row: row.macs)
+    return names[row.name.split('（')[0]]
+
+
+def of_paper(build: Callable[..., torch.nn.Module], name: str) -> int:
+    """论文的网络的参数：三通道，1000 类。"""
+    with torch.device('meta'):
+        return count_parameters(build(name, in_channels=3, num_classes=1000))
+
+
+def vgg_field(name: str) -> int:
+    """最后一块的感受野，逐层累加。"""
+    side, spacing = 1, 1
+    for count in NUM_CONVS[name]:
+        side += (2 * count + 1) * spacing
+        spacing *= 2
+    return side
+
+
+def field_of_line_3() -> int:
+    steps = ((7, 2), (3, 2), (1, 1), (3, 1), (3, 2), (1, 1), (5, 1))
+    windows = [Window(kernel, stride, 0) for kernel, stride in steps]
+    return view_layers(224, windows)[-1].receptive_field
+
+
+def ones_in_second_block() -> float:
+    block = nin_block(96, 256, kernel_size=5, padding=2)
+    return count_parameters(block[1:]) / count_parameters(block)
+
+
+def heaviest_line() -> str:
+    rows = cost('inception').parts.rows
+    return f'线路 {max(range(4), key=lambda index: rows[index].parameters) + 1}'
+
+
+def last_channels() -> int:
+    channels = 64
+    for _ in range(3):
+        channels = (channels + 128) // 2
+    return channels + 128
+
+
+def bottleneck_saves() -> bool:
+    plain, narrow = conv_block(216, 32), bottleneck_block(216, 32)
+    assert count_parameters(narrow) < 1.1 * count_parameters(plain)
+    return count_parameters(narrow) < count_parameters(plain)
+
+
+def untrained_maps_follow_the_image() -> bool:
+    """还没有训练的第一层（种子 0），有没有通道与缩小的输入很像。"""
+    data = load_dataset()
+    torch.manual_seed(0)
+    net = alexnet(image_size=63).eval()
+    X = prepare(data.test.images[:1], 63, data)
+    with torch.no_grad():
+        maps = net.stem(X)[0].flatten(1)
+    small = torch.nn.functional.adaptive_avg_pool2d(X, 7).flatten()
+    varied = maps[maps.std(dim=1) > 0]
+    alike = [torch.corrcoef(torch.stack([one, small]))[0, 1] for one in varied]
+    return max(map(abs, alike)) > 0.8
+
+
+# ---- 由记录算 ----
+
+
+def trial_gap(first: str, second: str, what: str) -> Difference:
+    return compare(load_trial(first), load_trial(second), what)
+
+
+def accuracy(trial: str) -> float:
+    return 100 * mean(load_trial(trial).train_accuracy)
+
+
+def beyond_doubt(found: Difference, first: str, second: str) -> str:
+    """高的一边；差别不到散布的两倍就是分不出。"""
+    if not found.clear:
+        return '分不出'
+    return first if found.mean > 0 else second
+
+
+def introduction(first: str, second: str, images: int) -> Difference:
+    record = read_json(RESULTS / 'introduction.json')
+    which = record['recipe']['train_images'].index(images)
+    scores = (record['test_accuracy'][name][which] for name in (first, second))
+    return difference(*scores)
+
+
+def what_narrows_the_gap() -> str:
+    names = {
+        '丢弃法': 'alexnet-dropout', '图像增广': 'alexnet-augmentation',
+        '去掉全连接隐藏层': 'alexnet-pooled',
+    }  # fmt: skip
+    clear = [
+        label
+        for label, name in names.items()
+        if (gap := trial_gap('alexnet-neither', name, 'gap')).clear and gap.mean > 0
+    ]
+    return '、'.join(clear)
+
+
+def start_of_twenty_layers() -> float:
+    page = 'experiments/batch_normalization'
+    first = printed(page, r'^\| 都没有 \| ([\d.]+) \| [\d.]+ \|$')
+    return first / printed(page, r'^\| 都没有 \| [\d.]+ \| ([\d.]+) \|$')
+
+
+# 滑块：真的数。
+NUMBERS: dict[str, Callable[[], float]] = {
+    'alexnet-directions': lambda: printed('alexnet', r'^224 像素：121 个方向里的 (\d+) 个'),
+    'alexnet-first-linear': lambda: 100 * largest_share(layers('alexnet')),
+    'alexnet-small-input': lambda: (
+        100 * share(cost('alexnet', image_size=63), cost('alexnet'), 'parameters')
+    ),
+    'vgg-seven': lambda: 100 * 3 * 9 / 49,
+    'vgg-first-linear': lambda: 100 * largest_share(layers('vgg')),
+    'vgg-deeper': lambda: 100 * of_paper(vgg, 'vgg19') / of_paper(vgg, 'vgg11') - 100,
+    'vgg-field': lambda: vgg_field('vgg16'),
+    'vgg-narrow': lambda: 100 * share(cost('vgg', width=0.25), cost('vgg'), 'parameters'),
+    'vgg-first-loss': lambda: log(10),
+    'nin-ones': lambda: 100 * ones_in_second_block(),
+    'nin-vgg': lambda: share(cost('vgg'), cost('nin'), 'parameters'),
+    'nin-macs': lambda: 100 * share(cost('nin'), cost('alexnet'), 'macs'),
+    'nin-silent': lambda: printed('nin', r'He +恒为 0 的类别数：.*平均 ([\d.]+)'),
+    'nin-half-width': lambda: 100 * share(cost('nin', width=0.5), cost('nin'), 'parameters'),
+    'googlenet-unreduced': lambda: (
+        share(cost('inception', reduce5=192), cost('inception'), 'macs')
+    ),
+    'googlenet-resnet': lambda: (
+        100 - 100 * published('GoogLeNet')[2] / published('ResNet18')[2]
+    ),
+    'googlenet-field': field_of_line_3,
+    'resnet-deepest': lambda: of_paper(resnet, 'resnet152') / of_paper(resnet, 'resnet18'),
+    'resnet-last-stage': lambda: (
+        100 * cost('resnet').parts.rows[4].parameters / cost('resnet').parts.parameters
+    ),
+    'resnet-activations': lambda: (
+        cost('resnet', depth='resnet50').activations / cost('resnet').activations
+    ),
+    'densenet-macs': lambda: share(cost('resnet'), cost('densenet'), 'macs'),
+    'densenet-half-growth': lambda: (
+        100 * share(cost('densenet', growth_rate=16), cost('densenet'), 'parameters')
+    ),
+    'densenet-erase': lambda: 100 * (
+        printed('densenet', r'^不动：([\d.]+)') - printed('densenet', r'^抹去卷积 4：([\d.]+)')
+    ),
+    'introduction-many': lambda: (
+        100 * introduction('学得的特征', '手工特征', 60_000).mean
+    ),
+    'toolbox-five-layers': lambda: view_layers(13, [Window(3, 1, 0)] * 5)[-1].size,
+    'toolbox-first-linear': lambda: (
+        100 * 120 * 401 / (6 * 26 + 16 * 151 + 120 * 401 + 84 * 121 + 10 * 85)
+    ),
+    'activation-saturated': lambda: (
+        printed('experiments/activation', r'\| He × 8 \| [\d.]+ \| ([\d.]+)% \|')
+    ),
+    'degradation-residual': lambda: accuracy('residual-56'),
+    'normalization-gain': lambda: (
+        100 * trial_gap('twenty-normalized', 'twenty-neither', 'train_accuracy').mean
+    ),
+}  # fmt: skip
+
+# 选择题：对的选项里应当有的字。
+CHOICES: dict[str, Callable[[], str]] = {
+    'alexnet-seven-sigmoids': lambda: '不到万分之一' if 0.25**7 < 1e-4 else '约千分之一',
+    'alexnet-busiest': busiest_layer,
+    'alexnet-untrained': lambda: (
+        '看得出靴子' if untrained_maps_follow_the_image() else '一片噪声'
+    ),
+    'nin-many-ones': lambda: f'{view_layers(9, [Window(1, 1, 0)] * 6)[-1].receptive_field} 个像素',
+    'googlenet-heaviest-line': heaviest_line,
+    'googlenet-larger-input': lambda: '参数不变，乘加是 {:.1f} 倍'.format(
+        share(cost('googlenet', image_size=224), cost('googlenet'), 'macs')
+    ),
+    'googlenet-macs': lambda: (
+        '多出四成'
+        if round(share(cost('googlenet', image_size=224), cost('alexnet'), 'macs'), 1) == 1.4
+        else '差不多'
+    ),
+    'resnet-plain': lambda: '降低，到六成多' if 60 < accuracy('plain-56') < 70 else '差不多',
+    'resnet-bottleneck': lambda: (
+        '差不多，略少'
+        if 0.9 < count_parameters(Bottleneck(256, 64)) / count_parameters(ResidualBlock(64, 64)) < 1
+        else '倍'
+    ),
+    'densenet-channels': lambda: f'{last_channels()} 个',
+    'densenet-bottleneck': lambda: '少' if bottleneck_saves() else '反而多一点',
+    'densenet-most': lambda: 'DenseNet-' + max(
+        ('161', '169', '201'), key=lambda name: of_paper(paper_densenet, f'densenet{name}')
+    ),
+    'introduction-hog': lambda: beyond_doubt(
+        introduction('手工特征', '原始像素', 60_000), '手工特征', '原始像素'
+    ),
+    'introduction-few': lambda: beyond_doubt(
+        introduction('学得的特征', '手工特征', 300), '学得的特征', '手工特征'
+    ),
+    'toolbox-twenty-layers': lambda: (
+        '不到一百亿分之一' if (256 * 0.01**2 / 2) ** (20 / 2) < 1e-10 else '约百万分之一'
+    ),
+    'regularization-gap': what_narrows_the_gap,
+    'add-accuracy': lambda: beyond_doubt(
+        trial_gap('densenet-concatenate', 'densenet-add-parameters', 'test_accuracy'),
+        '连结', '相加',
+    ),
+    'normalization-start': lambda: (
+        '四十几分之一' if 40 < start_of_twenty_layers() < 50 else '约四分之一'
+    ),
+}  # fmt: skip
+
+
+def test_every_question_has_a_computed_answer() -> None:
+    assert set(questions()) == NUMBERS.keys() | CHOICES.keys()
+    sliders = {key for key, one in questions().items() if 'low' in one.options}
+    assert sliders == set(NUMBERS)
+
+
+@pytest.mark.parametrize('key', NUMBERS)
+def test_the_number_is_the_computed_one(key: str) -> None:
+    question = questions()[key]
+    answer = question.right
+    digits = len(answer.partition('.')[2])
+    assert f'{NUMBERS[key]():.{digits}f}' == answer
+    told = re.search(rf'(?<![\d.,]){re.escape(answer)}(?!\d|[.,]\d)', question.reason)
+    assert told or f'{answer}.0' in question.reason
+
+
+@pytest.mark.parametrize('key', CHOICES)
+def test_the_right_choice_is_the_computed_one(key: str) -> None:
+    assert questions()[key].right.startswith(CHOICES[key]())
+
+
+@pytest.mark.parametrize('key', questions())
+def test_marker_is_complete(key: str) -> None:
+    options = questions()[key].options
+    if 'choices' in options:
+        choices = options['choices'].split('|')
+        assert len(set(choices)) == 3 and options['answer'] in ('1', '2', '3')
+        assert options.keys() == {'key', 'choices', 'answer'}
+    else:
+        low, answer, high = (float(options[name]) for name in ('low', 'answer', 'high'))
+        assert low <= answer <= high and low < high
+        assert low > 0 or 'scale' not in options
+        assert options.keys() <= {
+            'key',
+            'answer',
+            'low',
+            'high',
+            'unit',
+            'step',
+            'scale',
+        }
+
+
+def test_every_network_chapter_asks_at_least_four() -> None:
+    counts = Counter(one.page for one in questions().values())
+    assert min(counts[page] for page in NETWORKS) >= 4
+
+
+def test_right_choices_are_not_all_in_one_place() -> None:
+    chosen = [one.options for one in questions().values() if 'choices' in one.options]
+    places = Counter(options['answer'] for options in chosen)
+    assert max(places.values()) < 0.6 * sum(places.values()), places
