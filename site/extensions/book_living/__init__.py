@@ -15,6 +15,8 @@ from sphinx.application import Sphinx
 from sphinx.util import logging
 from sphinx.writers.html5 import HTML5Translator
 
+from book_living.weight_scripts import when_built
+
 logger = logging.getLogger(__name__)
 
 # 部件 -> 在 frame.js 与它自己的脚本之间还要先载入的脚本。
@@ -85,4 +87,5 @@ def setup(app: Sphinx) -> dict[str, bool | int]:
     app.add_node(Living, html=(visit_living, depart_living))
     app.connect('doctree-read', wrap_following)
     app.connect('html-page-context', add_scripts)
+    app.connect('build-finished', when_built)
     return {'parallel_read_safe': True, 'parallel_write_safe': True, 'env_version': 1}
