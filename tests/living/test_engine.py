@@ -3,6 +3,8 @@
 随书有权重的网络用随书的，没有的用包里的写法现造一份，边长取小：形状与算子一样。
 """
 
+import base64
+import json
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -23,7 +25,7 @@ from deepcnn.models import Network, load
 from deepcnn.models.lineup import LINEUP
 from deepcnn.records.titles import NETWORKS
 from deepcnn.records.weight_facts import KEY, weight_facts, write_weights
-from deepcnn.training.weight_codec import encode
+from deepcnn.training.weight_codec import decode, encode
 
 SIDES = {'alexnet': 63, 'vgg11': 32, 'nin': 71, 'googlenet': 40, 'resnet18': 40}
 SIDES['densenet'] = 96  # 随书的
@@ -113,14 +115,18 @@ def networks(weights: Path) -> dict[str, Network]:
 
 
 @pytest.fixture(scope='module')
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp('site')
+
+
+@pytest.fixture(scope='module')
 def lab(
     chromium: WebDriver,
     weights: Path,
     networks: dict[str, Network],
-    tmp_path_factory: pytest.TempPathFactory,
+    site: Path,
 ) -> WebDriver:
     """打开了实验室的页面；PyTorch 的答案也在里面，叫 expected-<网络>-<第几张>。"""
-    site = tmp_path_factory.mktemp('site')
     data = copy_living(site)
     write_weight_scripts(data, weights)
     dataset = load_dataset()
@@ -172,3 +178,307 @@ def test_scores_and_maps_are_those_of_pytorch(lab: WebDriver, name: str) -> None
         assert len(each) > 3
         for tap, (difference, rms) in each.items():
             assert rms > 0 and difference < CLOSE * rms, tap
+
+
+# ---- 没有 WebAssembly 时 ----------------------------------------------------------
+
+PLAIN = """
+const [name, text, images] = arguments
+const program = await Living.data(`program-${name}`)
+const buffer = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)).buffer
+const results = [null, Living.compileKernel(Living.kernel)].map((kernel) => {
+  const network = Living.createEngine(kernel).open(buffer, program)
+  return images.map((image) => network.run(list(image)))
+})
+return results[0].map((scores, i) => largest(scores, results[1][i]))
+"""
+
+
+@pytest.mark.parametrize('name', ['googlenet', 'vgg11'])
+def test_plain_javascript_gives_the_same(
+    lab: WebDriver, weights: Path, name: str
+) -> None:
+    """GoogLeNet 有各种窗口，VGG 的全连接层是低秩的。"""
+    text = base64.b64encode((weights / f'{name}.safetensors').read_bytes()).decode()
+    images = [pixels(one) for one in load_dataset().test.images[:2]]
+    for difference, rms in run_async(lab, TOOLS + PLAIN, name, text, images):
+        assert rms > 0 and difference < CLOSE * rms
+
+
+PRODUCTS = """
+const [shapes] = arguments
+const module = Living.compileKernel(Living.kernel)
+const memory = new WebAssembly.Memory({ initial: 4 })
+const { product } = new WebAssembly.Instance(module, { engine: { memory } }).exports
+const floats32 = new Float32Array(memory.buffer)
+let seed = 1
+const random = () => (seed = seed * 16807 % 2147483647) / 2147483647 - 0.5
+return shapes.map(([rows, depth, columns]) => {
+  const [a, b, c] = [4, 8000, 20000] // 各矩阵从第几个数开始
+  const [bias, panel] = [30000, 32000]
+  for (let i = 0; i < 32000; i++) floats32[i] = random()
+  const expected = []
+  for (let i = 0; i < rows; i++) {
+    for (let j = 0; j < columns; j++) {
+      let sum = floats32[bias + i]
+      for (let k = 0; k < depth; k++) {
+        sum += floats32[a + i * depth + k] * floats32[b + k * columns + j]
+      }
+      expected.push(sum)
+    }
+  }
+  const around = [floats32[c - 1], floats32[c + rows * columns]]
+  product(a * 4, b * 4, c * 4, bias * 4, panel * 4, rows, depth, columns)
+  const found = floats32.slice(c, c + rows * columns)
+  const kept = floats32[c - 1] === around[0] && floats32[c + rows * columns] === around[1]
+  return [kept, ...largest(found, expected)]
+})
+"""
+
+
+def test_the_kernel_multiplies_matrices_of_any_size(lab: WebDriver) -> None:
+    """行不是 4 的倍数、列不是 8 的倍数也对，写不到矩阵外面去。"""
+    sides = (1, 3, 4, 5, 8, 13)
+    shapes = [(rows, 7, columns) for rows in sides for columns in (*sides, 16, 49)]
+    shapes += [(9, depth, 11) for depth in (1, 2, 64, 121)]
+    results = run_async(lab, TOOLS + PRODUCTS, shapes)
+    assert len(results) == len(shapes) > 40
+    assert all(kept and difference < 1e-5 for kept, difference, _ in results)
+
+
+# ---- 图像 ----------------------------------------------------------------------
+
+PREPARE = """
+const [image, asked] = arguments
+const { prepare } = Living.createEngine(null)
+const { mean, std } = await Living.data('program-densenet')
+const expected = await Living.data('prepared')
+return asked.map((side) =>
+  largest(prepare(list(image), { side, mean, std }), floats(expected[side])))
+"""
+
+
+def test_images_are_enlarged_as_in_training(lab: WebDriver, site: Path) -> None:
+    data = load_dataset()
+    image = data.test.images[3:4]
+    sides = (28, 29, 32, 63, 96, 224)
+    values = {str(side): prepare(image, side, data) for side in sides}
+    put_numbers(site, 'prepared', values)
+    for difference, _ in run_async(lab, TOOLS + PREPARE, pixels(image), sides):
+        assert difference < 1e-5
+
+
+# ---- 遮挡、类激活、手术 -------------------------------------------------------------
+
+OCCLUDE = """
+const [image, label, window] = arguments
+const laboratory = Living.laboratory()
+await laboratory.load('resnet18')
+const rows = Array.from({ length: Math.ceil(28 / window.stride) }, (_, row) => row)
+const given = { name: 'resnet18', pixels: list(image), label, window }
+const parts = await Promise.all(rows.map((row) =>
+  laboratory.call('occlude', { ...given, rows: [row] })))
+return parts.flat()
+"""
+
+
+def test_occlusion_is_that_of_the_package(
+    lab: WebDriver, networks: dict[str, Network]
+) -> None:
+    data = load_dataset()
+    image = data.test.images[:1]
+    net, size = networks['resnet18'], SIDES['resnet18']
+    expected = occlusion_map(net, image, data, size, label=9, patch=7, stride=9)
+    window = {'patch': 7, 'stride': 9}
+    found = run_async(
+        lab, OCCLUDE.replace('list(', 'Uint8Array.from('), pixels(image), 9, window
+    )
+    assert expected.values.std() > 0
+    torch.testing.assert_close(torch.tensor(found), expected.values, atol=1e-4, rtol=0)
+
+
+ACTIVATION = """
+const [name, image, label] = arguments
+const laboratory = Living.laboratory()
+await laboratory.load(name)
+const found = await laboratory.call('run', { name, pixels: Uint8Array.from(image), label })
+return found.activation && { ...found.activation, values: [...found.activation.values] }
+"""
+
+
+@pytest.mark.parametrize('name', ['nin', 'googlenet', 'resnet18', 'densenet'])
+def test_class_activation_is_that_of_the_package(
+    lab: WebDriver, networks: dict[str, Network], name: str
+) -> None:
+    data = load_dataset()
+    image = data.test.images[1:2]
+    X = prepare(image, SIDES[name], data)
+    expected = class_activation(networks[name], X, label=4)
+    found = run_async(lab, ACTIVATION, name, pixels(image), 4)
+    values = torch.tensor(found['values']).view(found['height'], found['width'])
+    torch.testing.assert_close(values, expected.values, atol=2e-3, rtol=1e-3)
+    assert found['bias'] == pytest.approx(expected.bias)
+
+
+def test_a_network_with_large_linear_layers_has_no_activation(lab: WebDriver) -> None:
+    image = pixels(load_dataset().test.images[0])
+    assert run_async(lab, ACTIVATION, 'vgg11', image, 4) is None
+
+
+@contextmanager
+def hooks(
+    net: nn.Module, erased: dict[str, list[int]], unread: dict[str, list[int]]
+) -> Iterator[None]:
+    """PyTorch 里做同样的手术：层的输出、层读到的输入，某些通道变成 0。"""
+    modules = dict(net.named_modules())
+
+    def without(X: Tensor, channels: list[int]) -> Tensor:
+        X = X.clone()
+        X[:, channels] = 0
+        return X
+
+    with ExitStack() as undo:
+        for name, channels in erased.items():
+            hook = modules[name].register_forward_hook(
+                lambda m, inputs, output, c=channels: without(output, c)
+            )
+            undo.callback(hook.remove)
+        for name, channels in unread.items():
+            hook = modules[name].register_forward_pre_hook(
+                lambda m, inputs, c=channels: (without(inputs[0], c),)
+            )
+            undo.callback(hook.remove)
+        yield
+
+
+SURGERY = """
+const [name, image, changes] = arguments
+const laboratory = Living.laboratory()
+await laboratory.load(name)
+const pixels = Uint8Array.from(image)
+const [changed, after] = await Promise.all([changes, {}].map((one) =>
+  laboratory.call('run', { name, pixels, changes: one })))
+return { changed: [...changed.scores], after: [...after.scores] }
+"""
+SHORTCUT = 'stages.1.1.shortcut'  # 恒等的那一种
+LINE = 'stages.1.0.0.path2'
+
+
+@pytest.mark.parametrize(
+    ('name', 'erased', 'unread'),
+    [
+        ('resnet18', {SHORTCUT: range(128)}, {}),
+        ('googlenet', {f'{LINE}.1.1': range(128)}, {}),
+        ('nin', {'stem.0.0': [0, 5]}, {}),
+        ('densenet', {'stages.2.convs.0.2': range(32)}, {}),
+        ('densenet', {}, {'stages.2.convs.3.0': range(96, 128)}),
+    ],
+)
+def test_surgery_is_that_of_hooks(
+    lab: WebDriver,
+    networks: dict[str, Network],
+    name: str,
+    erased: dict[str, range],
+    unread: dict[str, range],
+) -> None:
+    """关掉捷径、静音一条线路、清零通道、擦去一个来源；改完不留痕迹。"""
+    data = load_dataset()
+    image = data.test.images[:1]
+    net, X = networks[name], prepare(image, SIDES[name], data)
+    erased, unread = (
+        {key: list(channels) for key, channels in given.items()}
+        for given in (erased, unread)
+    )
+    with torch.inference_mode():
+        before = net(X)[0]
+        with hooks(net, erased, unread):
+            expected = net(X)[0]
+    if name == 'resnet18':  # 整个张量可以写成 'all'
+        erased = {SHORTCUT: 'all'}
+    changes = {'erased': erased, 'unread': unread}
+    found = run_async(lab, SURGERY, name, pixels(image), changes)
+    assert (expected - before).abs().max() > 10 * CLOSE
+    torch.testing.assert_close(
+        torch.tensor(found['changed']), expected, atol=CLOSE, rtol=0
+    )
+    torch.testing.assert_close(torch.tensor(found['after']), before, atol=CLOSE, rtol=0)
+
+
+# ---- 最新的输入赢；坏文件 ----------------------------------------------------------
+
+NEWEST = """
+const laboratory = Living.laboratory()
+await laboratory.load('densenet')
+const image = (value) => new Uint8Array(784).fill(value)
+const all = await Promise.all([0, 60, 120, 255].map((value) =>
+  laboratory.ask('pad', 'run', { name: 'densenet', pixels: image(value) })))
+const alone = await laboratory.ask('pad', 'run', { name: 'densenet', pixels: image(255) })
+return [all.map((one) => one === null), String(all[3].scores) === String(alone.scores)]
+"""
+
+
+def test_the_newest_input_wins(lab: WebDriver) -> None:
+    assert run_async(lab, NEWEST) == [[False, True, True, False], True]
+
+
+OPEN = """
+const [text] = arguments
+const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0))
+const { program } = await Living.laboratory().open('mine', bytes.buffer)
+return program.title
+"""
+
+
+def own_file(net: nn.Module, **changed: object) -> bytes:
+    program = page_program(net, '我的网络', 28, load_dataset()) | changed
+    tensors = encode(net)
+    return safetensors.torch.save(tensors, {'page': json.dumps(program)})
+
+
+def lenet() -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(1, 4, 5, padding=2), nn.Sigmoid(), nn.AvgPool2d(2), nn.Flatten(),
+        nn.Linear(4 * 14 * 14, 10),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ('content', 'shown'),
+    [
+        (b'', '不是本书写的网络'),
+        (b'\x89PNG\r\n\x1a\n' + bytes(100), '不是本书写的网络'),
+        (safetensors.torch.save({'a': torch.zeros(3)}), '不是本书写的网络'),
+        (own_file(lenet(), side=32), '权重与网络对不上'),
+        (own_file(lenet(), classes=['甲', '乙']), '10 个得分，类别却有 2 个'),
+        (own_file(lenet(), operators=[]), '个得分'),
+        (own_file(lenet())[:-4000], '不完整'),
+    ],
+)
+def test_a_wrong_file_gets_one_line(lab: WebDriver, content: bytes, shown: str) -> None:
+    result = run_async(lab, OPEN, base64.b64encode(content).decode())
+    assert result.startswith('错误：') and shown in result
+
+
+OWN = """
+const [text, image] = arguments
+const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0))
+const laboratory = Living.laboratory()
+const { program } = await laboratory.open('mine', bytes.buffer)
+const { scores } = await laboratory.call('run', { name: 'mine', pixels: Uint8Array.from(image) })
+return [program.title, [...scores]]
+"""
+
+
+def test_a_network_of_the_reader_runs_too(lab: WebDriver) -> None:
+    data = load_dataset()
+    torch.manual_seed(0)
+    net = lenet()
+    content = own_file(net)
+    image = data.test.images[:1]
+    given = base64.b64encode(content).decode(), pixels(image)
+    title, scores = run_async(lab, OWN, *given)
+    assert title == '我的网络'
+    net.load_state_dict(decode(safetensors.torch.load(content)))
+    with torch.inference_mode():
+        expected = net(prepare(image, 28, data))[0]
+    torch.testing.assert_close(torch.tensor(scores), expected, atol=CLOSE, rtol=0)

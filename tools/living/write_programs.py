@@ -11,7 +11,7 @@ import torch
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / 'tools'), str(ROOT / 'site' / 'extensions')]
 
-from book_living.weight_scripts import write_script  # noqa: E402
+from book_living.weight_scripts import script_text  # noqa: E402
 from command_line import Command, run  # noqa: E402
 
 from deepcnn.anatomy.program import page_program  # noqa: E402
@@ -23,20 +23,22 @@ from deepcnn.records.titles import TITLES  # noqa: E402
 DATA = ROOT / 'site' / 'assets' / 'living' / 'data'
 
 
-def network_program(name: str, data: Dataset) -> dict[str, object]:
+def script_of(name: str, data: Dataset) -> str:
     """full 档的 ``name``：随书的权重就是照它训练的。"""
     entry = LINEUP[name]
     side = entry.recipes['full'].image_size
     with torch.device('meta'):
         net = entry.build(side)
-    return page_program(net, TITLES[name], side, data)
+    program = page_program(net, TITLES[name], side, data)
+    return script_text(f'program-{name}', program)
 
 
 def main(arguments: list[str]) -> int:
     Command(__doc__).parse_args(arguments)
     data = load_dataset()
     for name in LINEUP:
-        write_script(DATA, f'program-{name}', network_program(name, data))
+        path = DATA / f'program-{name}.js'
+        path.write_text(script_of(name, data), encoding='utf-8')
     return 0
 
 

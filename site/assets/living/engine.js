@@ -12,15 +12,20 @@
 
     const NOT_WEIGHTS = '这个文件不是本书写的网络：请用 deepcnn 的 export_page 写出的 .safetensors 文件'
 
+    const CUT_SHORT = '文件不完整：请重新写出或重新下载'
+
     /* safetensors：八个字节的头长，JSON 的头，然后是数据。 */
     function readFile(buffer) {
       try {
         const length = Number(new DataView(buffer).getBigUint64(0, true))
         const header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 8, length)))
         const { __metadata__: metadata = {}, ...tensors } = header
-        return { metadata, tensors, data: buffer.slice(8 + length) }
+        const data = buffer.slice(8 + length)
+        const end = Math.max(...Object.values(tensors).map((one) => one.data_offsets[1]))
+        if (!(end <= data.byteLength)) throw new Error(CUT_SHORT)
+        return { metadata, tensors, data }
       } catch (unreadable) {
-        throw new Error(NOT_WEIGHTS)
+        throw unreadable.message === CUT_SHORT ? unreadable : new Error(NOT_WEIGHTS)
       }
     }
 

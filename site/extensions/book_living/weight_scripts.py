@@ -37,11 +37,14 @@ def write_weight_scripts(data: Path, folder: Path | None = None) -> None:
     write_script(data, 'weights', listed)
 
 
-def write_script(data: Path, name: str, value: object) -> None:
+def script_text(name: str, value: object) -> str:
     """一份数据：调用 ``Living.put`` 的脚本，见 frame.js。"""
-    text = json.dumps(value, ensure_ascii=False)
-    script = f'Living.put("{name}", {text})\n'
-    (data / f'{name}.js').write_text(script, encoding='utf-8')
+    text = json.dumps(value, ensure_ascii=False, separators=(',', ':'))
+    return f'Living.put("{name}", {text})\n'
+
+
+def write_script(data: Path, name: str, value: object) -> None:
+    (data / f'{name}.js').write_text(script_text(name, value), encoding='utf-8')
 
 
 def when_built(app: Sphinx, error: Exception | None) -> None:
