@@ -7,6 +7,7 @@
 """
 
 import operator
+import re
 from collections.abc import Callable
 
 import torch
@@ -14,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
 from deepcnn.data.dataset import Dataset
+from deepcnn.models.densenet import DenseBlock
 from deepcnn.models.network import Network
 
 INPUT = 'image'  # 图像的名字
@@ -72,10 +74,30 @@ def page_program(
         raise NotInPage(f'网页里只有灰度图像，{data.name} 却有 {len(data.mean)} 个通道')
     if side < PIXELS:
         raise NotInPage(f'网页里的图像只放大、不缩小：边长至少 {PIXELS}，现在是 {side}')
+    program = describe(net)
     return {
         'title': title, 'side': side, 'mean': data.mean[0], 'std': data.std[0],
-        'classes': list(data.class_names), **describe(net),
+        'classes': list(data.class_names), **program,
+        'titles': dict(zip(program['taps'], titles(net, program['taps']), strict=True)),
     }  # fmt: skip
+
+
+def titles(net: nn.Module, names: list[str]) -> list[str]:
+    """各段在页面上怎样叫：DenseNet 的稠密块与过渡层，别的网络的第几段；读者的用它的名字。"""
+    if not isinstance(net, Network):
+        return names
+    dense = any(isinstance(layer, DenseBlock) for layer in net.modules())
+    found = []
+    for name in names:
+        match = re.fullmatch(r'stages\.(\d+).*', name)
+        if match is None:
+            found.append('第一个卷积层' if not found else '入口')
+        elif dense:
+            kind = ('稠密块', '过渡层')[int(match[1]) % 2]
+            found.append(f'{kind} {int(match[1]) // 2 + 1}')
+        else:
+            found.append(f'第 {int(match[1]) + 1} 段')
+    return found
 
 
 class Whole(nn.Module):

@@ -205,8 +205,8 @@
       sigmoid: elementwise((x) => 1 / (1 + Math.exp(-x))),
       same: { shape: (plan, step, [input]) => input, run: copy },
       flatten: { shape: (plan, step, [input]) => [count(input), 1, 1], run: copy },
-      max: pooled(() => -Infinity, Math.max, (best) => best),
-      average: pooled(() => 0, (sum, x) => sum + x, (sum, area) => sum / area),
+      max: pooled((largest) => largest),
+      average: pooled((largest, sum, area) => sum / area), // 填充的 0 也算在内
       adaptive: {
         shape: (plan, step, [input]) => [input[0], ...step.size],
         run(plan, step, [input], output) {
@@ -284,7 +284,7 @@
     const span = (i, parts, side) =>
       [Math.floor(i * side / parts), Math.ceil((i + 1) * side / parts)]
 
-    function pooled(start, gather, finish) {
+    function pooled(choose) {
       return {
         shape: (plan, step, [input]) => [input[0], ...windowed(input, step)],
         run(plan, { kernel, stride, padding }, [input], output) {
@@ -299,11 +299,15 @@
               for (let j = 0; j < columns; j++) {
                 const left = j * stride[1] - padding[1]
                 const [x0, x1] = [Math.max(left, 0), Math.min(left + kernel[1], width)]
-                let value = start()
+                let [largest, sum] = [-Infinity, 0]
                 for (let y = y0; y < y1; y++) {
-                  for (let x = x0; x < x1; x++) value = gather(value, input.data[from + y * width + x])
+                  for (let x = x0; x < x1; x++) {
+                    const value = input.data[from + y * width + x]
+                    sum += value
+                    if (value > largest) largest = value
+                  }
                 }
-                output.data[at++] = finish(value, area)
+                output.data[at++] = choose(largest, sum, area)
               }
             }
           })

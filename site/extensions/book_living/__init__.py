@@ -7,6 +7,7 @@
 
 import re
 import shlex
+from pathlib import Path
 from typing import Any
 
 from docutils import nodes
@@ -20,7 +21,13 @@ from book_living.weight_scripts import when_built
 logger = logging.getLogger(__name__)
 
 # 部件 -> 在 frame.js 与它自己的脚本之间还要先载入的脚本。
-NEEDS: dict[str, tuple[str, ...]] = {}
+NEEDS: dict[str, tuple[str, ...]] = {
+    'lab': (
+        'kernel', 'engine', 'laboratory', 'colors', 'picture', 'pad',
+        'lab_input', 'lab_scores', 'lab_maps', 'lab_heat',
+    ),
+}  # fmt: skip
+ASSETS = Path(__file__).resolve().parents[2] / 'assets' / 'living'
 ELEMENT = re.compile(r'<living-([a-z]+)[ >]')
 
 
@@ -80,6 +87,9 @@ def add_scripts(
         app.add_js_file(f'living/{script}.js')
     if names:
         app.add_css_file('living/living.css')
+    for name in names:
+        if (ASSETS / f'{name}.css').exists():
+            app.add_css_file(f'living/{name}.css')
 
 
 def setup(app: Sphinx) -> dict[str, bool | int]:
