@@ -14,14 +14,14 @@
     return stops[low].map((value, i) => value + (stops[low + 1][i] - value) * (at - low))
   }
 
-  /* 在 canvas 上画 height×width 个数，low～high 对应颜色的两端；不是数的地方透明。 */
-  function paint(canvas, values, height, width, [low, high], colors = 'gray') {
+  /* 在 canvas 上画 height×width 个数，low～high 对应颜色的两端；opacity(值) 是 0～255 的浓淡。 */
+  function paint(canvas, values, height, width, [low, high], colors = 'gray', opacity = () => 255) {
     canvas.width = width
     canvas.height = height
     const image = new ImageData(width, height)
     for (let i = 0; i < height * width; i++) {
-      if (Number.isNaN(values[i])) continue
-      image.data.set([...colorOf(STOPS[colors], (values[i] - low) / (high - low || 1)), 255], 4 * i)
+      const color = colorOf(STOPS[colors], (values[i] - low) / (high - low || 1))
+      image.data.set([...color, opacity(values[i])], 4 * i)
     }
     canvas.getContext('2d').putImageData(image, 0, 0)
   }

@@ -474,8 +474,9 @@
       /* 一个卷积层：它的核 (out, in, h, w)、步幅与填充。 */
       function kernels(name) {
         const { step, inputs } = steps.find((one) => one.step.to === name && one.step.do === 'conv')
-        const { matrices: [{ rows, weight }], kernel, stride, padding } = step
-        return { shape: [rows, inputs[0].shape[0], ...kernel], data: weight.slice(), stride, padding, from: step.from[0] }
+        const { matrices: [{ rows, weight }], kernel, stride, padding, bias } = step
+        const shape = [rows, inputs[0].shape[0], ...kernel]
+        return { shape, data: weight.slice(), stride, padding, biased: Boolean(bias) }
       }
 
       return { program, bytes: plan.store.bytes, run, activation, occlude, map, kernels }

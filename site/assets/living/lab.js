@@ -29,6 +29,8 @@
       this.quiet = true // 一开始的那一张不算读者动手
       this.input.choose(Math.min(Number(state.image) || 0, this.input.count - 1))
       this.quiet = false
+      const { title, bytes } = this.networks.get(this.chosen)
+      if (bytes <= AT_ONCE) this.says(`选一张图像或动笔，就载入 ${title}（${megabytes(bytes)}）。`)
     }
 
     createParts(only) {
@@ -87,15 +89,15 @@
 
     ownNetwork() {
       const trouble = make('span', { className: 'living__failure', role: 'alert' })
-      const file = make('input', { type: 'file', accept: '.safetensors', onchange: async () => {
+      const button = Living.fileButton('打开自己的网络……', '.safetensors', async (file) => {
         trouble.textContent = ''
         try {
-          if (file.files.length) await this.openOwn(file.files[0])
+          await this.openOwn(file)
         } catch (error) {
           trouble.textContent = error.message
         }
-      } })
-      return make('div', { className: 'living__controls' }, make('label', {}, '打开自己的网络', file), trouble)
+      })
+      return make('div', { className: 'living__controls' }, button, trouble)
     }
 
     async openOwn(file) {

@@ -3,6 +3,7 @@
   const { make, paint, percent } = Living
   const SIDE = 28
   const WINDOW = { patch: 7, stride: 2 } // 与 deepcnn.anatomy.occlusion_map 的默认值相同
+  const SCALE = 8 // 画的时候一个像素画多大
   const ROWS = Math.ceil(SIDE / WINDOW.stride)
 
   /* ask(调用, 参数)：请 Worker 算；now() 给出现在的 {name, pixels, classes, result}。 */
@@ -64,18 +65,15 @@
     return { element, show, target: () => (label.value === '' ? undefined : Number(label.value)), whenAsked: (call) => { asked = call } }
   }
 
-  /* 灰度图上盖一层颜色：绝对值越大越浓。 */
-  function overlay(canvas, pixels, values, height, width, range) {
-    const [layer, scale] = [make('canvas'), 8]
-    paint(canvas, pixels, SIDE, SIDE, [0, 255])
-    const base = make('canvas')
-    paint(base, pixels, SIDE, SIDE, [0, 255])
-    paint(layer, values, height, width, range, 'signed')
-    canvas.width = canvas.height = SIDE * scale
+  /* 白底的浅灰图上盖一层颜色，绝对值越大越浓，与章里的图相同；还没有算的地方没有颜色。 */
+  function overlay(canvas, pixels, values, height, width, [low, high]) {
+    const [base, layer] = [make('canvas'), make('canvas')]
+    paint(base, pixels, SIDE, SIDE, [2.5 * 255, 0])
+    paint(layer, values, height, width, [low, high], 'signed', (value) => 217 * Math.abs(value) / high || 0)
+    canvas.width = canvas.height = SIDE * SCALE
     const pen = canvas.getContext('2d')
     pen.imageSmoothingEnabled = false
     pen.drawImage(base, 0, 0, canvas.width, canvas.height)
-    pen.globalAlpha = 0.6
     pen.drawImage(layer, 0, 0, canvas.width, canvas.height)
   }
 

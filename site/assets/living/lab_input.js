@@ -58,21 +58,19 @@
     // ---- 照片或文件 ----
 
     let photo = null
-    const file = make('input', { type: 'file', accept: 'image/*', onchange: readFile })
     const invert = make('input', { type: 'checkbox', onchange: () => fit(invert.checked) })
     const trouble = make('p', { className: 'living__failure', role: 'alert' })
     const photographing = make('div', {},
       make('div', { className: 'living__controls' },
-        make('label', {}, '照片或图片文件', file), make('label', {}, invert, '背景是亮的，要反转')),
+        fileButton('拍照或选图片……', 'image/*', readFile), make('label', {}, invert, '背景是亮的，要反转')),
       trouble,
       make('p', { className: 'lab__note' },
         '照片只在这个浏览器里用，不发往任何地方。它先裁到物体，缩成 28×28，背景变黑。网络只见过这样的图像，所以照片里的东西它常常认错。'))
 
-    async function readFile() {
+    async function readFile(file) {
       trouble.textContent = ''
-      if (!file.files.length) return
       try {
-        photo = await Living.readPicture(file.files[0])
+        photo = await Living.readPicture(file)
         fit()
       } catch (error) {
         trouble.textContent = error.message
@@ -109,5 +107,15 @@
     return { element, choose, count: samples.numbers.length }
   }
 
-  Living.createInput = createInput
+  /* 选文件：系统的按钮跟着浏览器的语言，手机上也放不下，所以只露出自己的字。 */
+  function fileButton(text, accept, chosen) {
+    const input = make('input', { type: 'file', accept, className: 'lab__file', onchange: () => {
+      const [file] = input.files
+      input.value = '' // 同一个文件可以再选一次
+      if (file) chosen(file)
+    } })
+    return make('label', { className: 'lab__button' }, text, input)
+  }
+
+  Object.assign(Living, { createInput, fileButton })
 })()

@@ -136,7 +136,7 @@
       pen.strokeRect(left, top, width, height)
       return [
         figure(one, `它的卷积核，${height}×${width}：红为正，蓝为负`),
-        figure(seen, '这一处看到的一块'),
+        figure(seen, `这一处看到的一块：与核逐点相乘再相加${layer.biased ? '，加上偏置' : ''}`),
         figure(whole, `那一块在 ${image.shape[1]}×${image.shape[2]} 的输入里`),
       ]
     }
