@@ -20,6 +20,7 @@
     canvas.height = height
     const image = new ImageData(width, height)
     for (let i = 0; i < height * width; i++) {
+      if (Number.isNaN(values[i])) continue // 还没有算出来的
       const color = colorOf(STOPS[colors], (values[i] - low) / (high - low || 1))
       image.data.set([...color, opacity(values[i])], 4 * i)
     }

@@ -7,6 +7,7 @@
   const AT_ONCE = 3_000_000 // 不超过它的网络，读者一动手就取
   const LARGEST_FILE = 100_000_000
   const OWN = 'mine'
+  const ENGINE = ['kernel', 'engine', 'laboratory']
 
   const megabytes = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`
 
@@ -16,7 +17,6 @@
       const only = this.dataset.network
       if (only && !listed[only]) throw new Error(`还没有 ${only} 的权重：这里先看图`)
       this.samples = samples
-      this.laboratory = Living.laboratory()
       this.networks = new Map(Object.entries(listed).filter(([name]) => !only || name === only)
         .map(([name, entry]) => [name, { name, ...entry }]))
       this.chosen = this.networks.has(state.network) ? state.network
@@ -58,6 +58,12 @@
       return make('div', { className: 'lab__loader' }, button)
     }
 
+    /* 引擎与 Worker 到读者动手才载入。 */
+    async prepare() {
+      for (const name of ENGINE) await Living.script(name)
+      this.laboratory = Living.laboratory()
+    }
+
     async load(name) {
       const network = this.networks.get(name)
       if (network.program || network.loading) return
@@ -65,6 +71,7 @@
       const progress = make('progress', { max: 1, value: 0, 'aria-label': `载入 ${network.title}` })
       network.row.replaceChildren(progress, ` 正在载入 ${network.title}……`)
       try {
+        await this.prepare()
         const { program } = await this.laboratory.load(name, (part, parts) => { progress.value = part / parts })
         network.program = program
         network.row.remove()
@@ -104,6 +111,7 @@
       if (file.size > LARGEST_FILE) {
         throw new Error(`这个文件有 ${megabytes(file.size)}：网页里至多打开 ${megabytes(LARGEST_FILE)} 的网络`)
       }
+      await this.prepare()
       const { program } = await this.laboratory.open(OWN, await file.arrayBuffer())
       this.parts.choice.querySelector(`[value=${OWN}]`)?.remove()
       this.networks.set(OWN, { name: OWN, title: program.title, program })
@@ -143,7 +151,11 @@
     }
 
     /* 一张图像经过一个网络；画的时候来得快，只算最新的。 */
-    async run(name, settled) {
+    run(name, settled) {
+      this.compute(name, settled).catch((error) => this.says(error.message))
+    }
+
+    async compute(name, settled) {
       const network = this.networks.get(name)
       const { maps, heat, looking } = this.parts
       const looked = name === this.chosen && looking.length > 0

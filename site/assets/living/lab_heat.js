@@ -69,7 +69,7 @@
   function overlay(canvas, pixels, values, height, width, [low, high]) {
     const [base, layer] = [make('canvas'), make('canvas')]
     paint(base, pixels, SIDE, SIDE, [2.5 * 255, 0])
-    paint(layer, values, height, width, [low, high], 'signed', (value) => 217 * Math.abs(value) / high || 0)
+    paint(layer, values, height, width, [low, high], 'signed', (value) => 217 * Math.abs(value) / high)
     canvas.width = canvas.height = SIDE * SCALE
     const pen = canvas.getContext('2d')
     pen.imageSmoothingEnabled = false

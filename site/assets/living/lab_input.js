@@ -26,7 +26,7 @@
       kind.value = label
       thumbs.replaceChildren(...Array.from({ length: samples.each }, (_, i) => {
         const index = label * samples.each + i
-        const picture = make('canvas', { role: 'img', 'aria-label': '' })
+        const picture = make('canvas')
         Living.paint(picture, imageAt(index), SIDE, SIDE, [0, 255])
         return make('button', {
           type: 'button', className: 'lab__thumb', onclick: () => choose(index), 'aria-pressed': 'false',

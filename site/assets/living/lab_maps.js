@@ -161,5 +161,5 @@
     return make('figure', { className: 'lab__figure' }, canvas, make('figcaption', { className: 'living__numbers' }, caption))
   }
 
-  Object.assign(Living, { createMaps, labFigure: figure })
+  Object.assign(Living, { createMaps, labFigure: figure, seenPatch })
 })()

@@ -50,7 +50,7 @@
 
     /* 以 (y, x) 为中心的一笔；边上浅一点，与训练图像的边缘相像。 */
     function dab(y, x, erase) {
-      const radius = Number(size.value) / 2
+      const radius = Number(size.value) / 2 + (erase ? 1 : 0) // 橡皮宽一点，擦得掉笔的淡边
       for (let i = Math.floor(y - radius - 1); i <= y + radius + 1; i++) {
         for (let j = Math.floor(x - radius - 1); j <= x + radius + 1; j++) {
           if (i < 0 || j < 0 || i >= SIDE || j >= SIDE) continue

@@ -23,8 +23,7 @@ logger = logging.getLogger(__name__)
 # 部件 -> 在 frame.js 与它自己的脚本之间还要先载入的脚本。
 NEEDS: dict[str, tuple[str, ...]] = {
     'lab': (
-        'kernel', 'engine', 'laboratory', 'colors', 'picture', 'pad',
-        'lab_input', 'lab_scores', 'lab_maps', 'lab_heat',
+        'colors', 'picture', 'pad', 'lab_input', 'lab_scores', 'lab_maps', 'lab_heat',
     ),
 }  # fmt: skip
 ASSETS = Path(__file__).resolve().parents[2] / 'assets' / 'living'
