@@ -18,7 +18,7 @@ from living_page import copy_living, open_page, pixels, put_numbers, run_async
 from selenium.webdriver.chrome.webdriver import WebDriver
 from torch import Tensor, nn
 
-from deepcnn.anatomy import capture, class_activation, occlusion_map
+from deepcnn.anatomy import capture, class_activation, export_page, occlusion_map
 from deepcnn.anatomy.program import page_program
 from deepcnn.data import load_dataset, prepare
 from deepcnn.models import Network, load
@@ -472,11 +472,12 @@ return [program.title, [...scores]]
 """
 
 
-def test_a_network_of_the_reader_runs_too(lab: WebDriver) -> None:
+def test_a_network_of_the_reader_runs_too(lab: WebDriver, tmp_path: Path) -> None:
     data = load_dataset()
     torch.manual_seed(0)
     net = lenet()
-    content = own_file(net)
+    path = export_page(net, tmp_path / 'mine', data, 28, '我的网络')
+    content = path.read_bytes()
     image = data.test.images[:1]
     given = base64.b64encode(content).decode(), pixels(image)
     title, scores = run_async(lab, OWN, *given)
