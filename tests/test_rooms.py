@@ -244,7 +244,7 @@ def test_files_are_replaced_in_few_places() -> None:
 
 
 def test_the_package_writes_json_in_one_place() -> None:
-    """另外两处不写文件：checkpoint 的只用来算指纹，weight_facts 的放进权重文件的头。"""
+    """别处不写文件：checkpoint 的只用来算指纹，weight_facts、page_file 的放进权重文件的头。"""
     writers = {
         relative(path)
         for path in python_files('deepcnn', 'tools/measure')
@@ -252,5 +252,5 @@ def test_the_package_writes_json_in_one_place() -> None:
     }
     assert writers <= {
         'deepcnn/records/store.py', 'deepcnn/training/checkpoint.py',
-        'deepcnn/records/weight_facts.py',
+        'deepcnn/records/weight_facts.py', 'deepcnn/anatomy/page_file.py',
     }  # fmt: skip

@@ -13,13 +13,14 @@ from deepcnn.anatomy.kinds import COLORS, parameters_by_kind
 from deepcnn.anatomy.layers import capture, count_parameters, layer_table
 from deepcnn.anatomy.memory import peak_bytes, saved_bytes
 from deepcnn.anatomy.occlusion import Occlusion, occlusion_map
+from deepcnn.anatomy.page_file import export_page
 from deepcnn.anatomy.recompute import STRATEGIES, recomputing
 from deepcnn.anatomy.roughness import neighbour_roughness
 from deepcnn.anatomy.surgery import replace_modules, set_dropout
 
 __all__ = [
     'COLORS', 'STRATEGIES', 'ClassActivation', 'Exciting', 'Occlusion', 'Responses',
-    'capture', 'class_activation', 'count_parameters', 'layer_table',
+    'capture', 'class_activation', 'count_parameters', 'export_page', 'layer_table',
     'layers_with_weights', 'most_active', 'neighbour_roughness', 'occlusion_map',
     'parameters_by_kind', 'peak_bytes', 'recomputing', 'replace_modules', 'responses',
     'saved_bytes', 'set_dropout', 'share_below', 'sigmoid_slopes', 'weight_gradients',

@@ -7,6 +7,7 @@
   const NEAR = '600px' // 离视野还有大约一屏时开始
   const arrived = new Map() // 名字 -> 值
   const waiting = new Map() // 名字 -> Promise
+  const scripts = new Map() // 名字 -> Promise
 
   function put(name, value) {
     arrived.set(name, value)
@@ -21,21 +22,37 @@
     return waiting.get(name)
   }
 
-  function fetchScript(name) {
+  async function fetchScript(name) {
+    await run(`data/${name}.js`, `数据 ${name}`)
+    if (!arrived.has(name)) throw new Error(`数据 ${name} 是空的：请重新载入这一页`)
+    return arrived.get(name)
+  }
+
+  /* 载入并运行 living/ 里的一个脚本；失败时说没有取到 title。 */
+  function run(path, title) {
     return new Promise((resolve, reject) => {
       const script = document.createElement('script')
-      script.src = address(`data/${name}.js`)
+      script.src = address(path)
       script.onload = () => {
         script.remove()
-        if (arrived.has(name)) resolve(arrived.get(name))
-        else reject(new Error(`数据 ${name} 是空的：请重新载入这一页`))
+        resolve()
       }
       script.onerror = () => {
         script.remove()
-        reject(new Error(`没有取到数据 ${name}：请检查网络，或重新下载整个网站`))
+        reject(new Error(`没有取到${title}：请检查网络，或重新下载整个网站`))
       }
       document.head.append(script)
     })
+  }
+
+  /* 一个部件要到读者动手才用得到的脚本，一页载入一次；失败之后可以再来。 */
+  function script(name) {
+    if (!scripts.has(name)) {
+      const loading = run(`${name}.js`, `脚本 ${name}`)
+      scripts.set(name, loading)
+      loading.catch(() => scripts.delete(name))
+    }
+    return scripts.get(name)
   }
 
   const root = document.documentElement.dataset.content_root || './'
@@ -112,5 +129,5 @@
     }
   }
 
-  window.Living = { LivingElement, data, put, make, draw, address, thousands, stateOf }
+  window.Living = { LivingElement, data, put, script, make, draw, address, thousands, stateOf }
 })()

@@ -16,14 +16,19 @@ from sphinx.application import Sphinx
 from sphinx.util import logging
 from sphinx.writers.html5 import HTML5Translator
 
+from book_living.weight_scripts import when_built
+
 logger = logging.getLogger(__name__)
 
 # 部件 -> 在 frame.js 与它自己的脚本之间还要先载入的脚本。
 NEEDS: dict[str, tuple[str, ...]] = {
     'convolution': ('sliding', 'stepper_controls', 'stacked', 'mixing'),
+    'lab': (
+        'colors', 'picture', 'pad', 'lab_input', 'lab_scores', 'lab_maps', 'lab_heat',
+    ),
     'predict': ('guess',),
     'structure': ('layer_arithmetic', 'layer_words', 'structure_drawing'),
-}
+}  # fmt: skip
 ASSETS = Path(__file__).resolve().parents[2] / 'assets' / 'living'
 ELEMENT = re.compile(r'<living-([a-z]+)[ >]')
 
@@ -94,4 +99,5 @@ def setup(app: Sphinx) -> dict[str, bool | int]:
     app.add_node(Living, html=(visit_living, depart_living))
     app.connect('doctree-read', wrap_following)
     app.connect('html-page-context', add_scripts)
+    app.connect('build-finished', when_built)
     return {'parallel_read_safe': True, 'parallel_write_safe': True, 'env_version': 1}

@@ -1,0 +1,56 @@
+"""读者自己的网络写成一个文件，在「实验台」一页打开，像书里的六个那样看。"""
+
+import json
+from pathlib import Path
+
+import safetensors.torch
+import torch
+from torch import nn
+
+from deepcnn.anatomy.program import page_program
+from deepcnn.data.dataset import Dataset
+from deepcnn.given_numbers import whole_number
+from deepcnn.training.evaluation import evaluating
+from deepcnn.training.weight_codec import encode
+
+KEY = 'page'  # safetensors 头里的一项：算子、边长、类别
+
+
+def export_page(
+    net: nn.Module,
+    path: Path | str,
+    data: Dataset,
+    image_size: int,
+    title: str | None = None,
+) -> Path:
+    """把 ``net`` 写成 ``path``（.safetensors），返回路径；在「实验台」里用按钮打开它。
+
+    ``data`` 是训练它的数据集（均值、标准差与类别），``image_size`` 是训练时的边长，像素；
+    ``title`` 不给时用类的名字。权重存成 int8，每个输出通道一个比例。网页不会算的层、彩色的
+    数据、不到 28 像素的边长、不收这样的图像的网络与不是有限数的权重抛出 ValueError，写明是
+    什么，不写文件。
+    """
+    size = whole_number('image_size', image_size, 1)
+    program = page_program(net, title or type(net).__name__, size, data)
+    require_scores(net, size, len(data.class_names))
+    text = json.dumps(program, ensure_ascii=False)
+    path = Path(path).with_suffix('.safetensors')
+    safetensors.torch.save_file(encode(net), path, {KEY: text})
+    return path
+
+
+@torch.inference_mode()
+def require_scores(net: nn.Module, size: int, classes: int) -> None:
+    """网络收不了一张 size×size 的灰度图，或得分不是一类一个时，抛出 ValueError。"""
+    device = next(net.parameters(), torch.empty(0)).device
+    try:
+        with evaluating(net):
+            scores = net(torch.zeros(1, 1, size, size, device=device))
+    except RuntimeError as error:
+        raise ValueError(
+            f'网络算不了一张 {size}×{size} 的灰度图：请核对 image_size 与第一层的通道数'
+        ) from error
+    if scores.shape != (1, classes):
+        raise ValueError(
+            f'一张图像的输出是 {tuple(scores.shape)}，而类别有 {classes} 个：应是 (1, {classes})'
+        )

@@ -1,0 +1,209 @@
+/* 实验台：一张图像，几个网络，各自的得分、特征图与「凭哪里认出」。
+ *
+ * data-network：只看这一个网络；data-start：draw 从画板开始；data-show：scores 只看得分。
+ * 权重在读者点了写着大小的按钮、或第一次选图像、动笔之后才取。 */
+(() => {
+  const { make } = Living
+  const AT_ONCE = 3_000_000 // 不超过它的网络，读者一动手就取
+  const LARGEST_FILE = 100_000_000
+  const OWN = 'mine'
+  const ENGINE = ['kernel', 'engine', 'laboratory']
+
+  const megabytes = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`
+
+  class Lab extends Living.LivingElement {
+    async build(panel, state) {
+      const [listed, samples] = await Promise.all([Living.data('weights'), Living.data('samples')])
+      const only = this.dataset.network
+      if (only && !listed[only]) throw new Error(`还没有 ${only} 的权重：这里先看图`)
+      this.samples = samples
+      this.networks = new Map(Object.entries(listed).filter(([name]) => !only || name === only)
+        .map(([name, entry]) => [name, { name, ...entry }]))
+      this.chosen = this.networks.has(state.network) ? state.network
+        : this.networks.has('densenet') ? 'densenet' : [...this.networks.keys()][0]
+      this.wanted = state.stage
+      this.parts = this.createParts(only)
+      this.input = Living.createInput(samples, (input, settled) => this.changed(input, settled), this.dataset.start)
+      panel.classList.add('lab')
+      panel.append(this.input.element, ...this.parts.shown)
+      this.quiet = true // 一开始的那一张不算读者动手
+      this.input.choose(Math.min(Number(state.image) || 0, this.input.count - 1))
+      this.quiet = false
+      const { title, bytes } = this.networks.get(this.chosen)
+      if (bytes <= AT_ONCE) this.says(`选一张图像或动笔，就载入 ${title}（${megabytes(bytes)}）。`)
+    }
+
+    createParts(only) {
+      const status = make('p', { className: 'lab__status living__numbers', role: 'status' })
+      const loaders = make('div', { className: 'lab__loaders' })
+      const table = make('div', { className: 'lab__table' })
+      const choice = make('select', { onchange: () => this.choose(choice.value) })
+      const choosing = make('div', { className: 'living__controls', hidden: true }, make('label', {}, '看哪个网络', choice))
+      const maps = Living.createMaps(() => this.runChosen(true), (layer) => this.kernels(layer))
+      const heat = Living.createHeat((call, given) => this.laboratory.call(call, given), () => this.now())
+      heat.whenAsked(() => this.runChosen())
+      maps.element.hidden = heat.element.hidden = true
+      this.networks.forEach((network) => loaders.append(network.row = this.loader(network)))
+      const own = only ? [] : [this.ownNetwork()]
+      const looking = this.dataset.show === 'scores' ? [] : [choosing, maps.element, heat.element]
+      return { status, loaders, table, choice, choosing, maps, heat, looking,
+        shown: [loaders, ...own, status, table, ...looking] }
+    }
+
+    // ---- 载入 ----
+
+    loader(network) {
+      const button = make('button', { type: 'button', onclick: () => this.load(network.name) },
+        `载入 ${network.title}（${megabytes(network.bytes)}）`)
+      return make('div', { className: 'lab__loader' }, button)
+    }
+
+    /* 引擎与 Worker 到读者动手才载入。 */
+    async prepare() {
+      for (const name of ENGINE) await Living.script(name)
+      this.laboratory = Living.laboratory()
+    }
+
+    async load(name) {
+      const network = this.networks.get(name)
+      if (network.program || network.loading) return
+      network.loading = true
+      const progress = make('progress', { max: 1, value: 0, 'aria-label': `载入 ${network.title}` })
+      network.row.replaceChildren(progress, ` 正在载入 ${network.title}……`)
+      try {
+        await this.prepare()
+        const { program } = await this.laboratory.load(name, (part, parts) => { progress.value = part / parts })
+        network.program = program
+        network.row.remove()
+        this.arrived(name)
+      } catch (error) {
+        network.row.replaceChildren(make('span', { className: 'living__failure', role: 'alert' }, error.message), ' ',
+          make('button', { type: 'button', onclick: () => this.load(name) }, '再试一次'))
+      }
+      network.loading = false
+    }
+
+    /* 一个网络可以用了：列进「看哪个网络」，马上算现在的图像。 */
+    arrived(name) {
+      const network = this.networks.get(name)
+      this.parts.choice.append(new Option(network.title, name))
+      this.parts.choosing.hidden = this.parts.choice.childElementCount < 2
+      const chosen = this.networks.get(this.chosen)
+      if (!chosen.program || name === OWN) this.chosen = name
+      this.parts.choice.value = this.chosen
+      this.run(name, true)
+    }
+
+    ownNetwork() {
+      const trouble = make('span', { className: 'living__failure', role: 'alert' })
+      const button = Living.fileButton('打开自己的网络……', '.safetensors', async (file) => {
+        trouble.textContent = ''
+        try {
+          await this.openOwn(file)
+        } catch (error) {
+          trouble.textContent = error.message
+        }
+      })
+      return make('div', { className: 'living__controls' }, button, trouble)
+    }
+
+    async openOwn(file) {
+      if (file.size > LARGEST_FILE) {
+        throw new Error(`这个文件有 ${megabytes(file.size)}：网页里至多打开 ${megabytes(LARGEST_FILE)} 的网络`)
+      }
+      await this.prepare()
+      const { program } = await this.laboratory.open(OWN, await file.arrayBuffer())
+      this.parts.choice.querySelector(`[value=${OWN}]`)?.remove()
+      this.networks.set(OWN, { name: OWN, title: program.title, program })
+      this.arrived(OWN)
+    }
+
+    // ---- 算 ----
+
+    changed(input, settled) {
+      this.current = input
+      const network = this.networks.get(this.chosen)
+      if (!this.quiet && !network.program && network.bytes <= AT_ONCE) this.load(this.chosen)
+      if (!network.program && !this.quiet && network.bytes > AT_ONCE) this.says('先载入一个网络')
+      for (const [name, { program }] of this.networks) if (program) this.run(name, settled)
+      if (settled && !this.quiet) this.keep()
+    }
+
+    says(text) {
+      this.parts.status.textContent = text
+    }
+
+    choose(name) {
+      this.chosen = name
+      this.runChosen(true)
+    }
+
+    runChosen(settled = false) {
+      this.run(this.chosen, true)
+      if (settled) this.keep()
+    }
+
+    keep() {
+      const state = { network: this.chosen }
+      if (this.current.number !== null) state.image = this.current.number
+      if (this.networks.get(this.chosen).program && this.parts.looking.length) state.stage = this.parts.maps.tap()
+      this.remember(state)
+    }
+
+    /* 一张图像经过一个网络；画的时候来得快，只算最新的。 */
+    run(name, settled) {
+      this.compute(name, settled).catch((error) => this.says(error.message))
+    }
+
+    async compute(name, settled) {
+      const network = this.networks.get(name)
+      const { maps, heat, looking } = this.parts
+      const looked = name === this.chosen && looking.length > 0
+      if (looked) {
+        maps.useNetwork(network.program)
+        if (this.wanted) maps.choose(this.wanted)
+        this.wanted = null
+      }
+      const input = this.current
+      const result = await this.laboratory.ask(`${this.id}-${name}`, 'run', {
+        name, pixels: input.pixels, label: looked ? heat.target() : undefined,
+        maps: looked ? ['image', maps.tap()] : [],
+      })
+      if (!result) return // 已经有更新的
+      network.result = result
+      network.input = input
+      this.drawScores(settled)
+      if (!looked || name !== this.chosen || !result.maps[maps.tap()]) return
+      maps.element.hidden = heat.element.hidden = false
+      await maps.show(result.maps)
+      heat.show()
+    }
+
+    drawScores(settled) {
+      const ready = [...this.networks.values()].filter(({ result }) => result)
+      const groups = new Map()
+      for (const network of ready) {
+        const key = network.program.classes.join()
+        groups.set(key, [...(groups.get(key) || []), { ...network, classes: network.program.classes }])
+      }
+      const label = (classes) => (classes === this.samples.classes.join() ? this.current.label : null)
+      this.parts.table.replaceChildren(...[...groups].map(([key, group]) => Living.scoreTable(group, label(key))))
+      if (!settled) return
+      const lines = [...groups].flatMap(([key, group]) => group.map((one) => Living.sentence(one, label(key))))
+      this.says(`${lines.join('；')}。`)
+    }
+
+    now() {
+      const network = this.networks.get(this.chosen)
+      return { name: this.chosen, pixels: network.input.pixels, classes: network.program.classes, result: network.result }
+    }
+
+    async kernels(layer) {
+      const network = this.networks.get(this.chosen)
+      if (!network.kernels) network.kernels = await this.laboratory.call('kernels', { name: this.chosen, layer })
+      return network.kernels
+    }
+  }
+
+  customElements.define('living-lab', Lab)
+})()

@@ -1,0 +1,40 @@
+/* 各网络的类别得分并排：一行一类，一列一个网络，每格是概率；谁答对了写在第一行。 */
+(() => {
+  const { make } = Living
+  const percent = (probability) => `${(100 * probability).toFixed(1)}%`
+
+  /* networks 是 {title, classes, result}，result 是 Worker 算的；label 没有时是 null。 */
+  function scoreTable(networks, label) {
+    const { classes } = networks[0]
+    const head = make('tr', {}, make('th', { scope: 'col' }, '类别'),
+      ...networks.map(({ title }) => make('th', { scope: 'col' }, title)))
+    const answers = make('tr', { className: 'lab__answers' }, make('th', { scope: 'row' }, '回答'),
+      ...networks.map(({ result }) => make('td', {}, answerOf(classes, result, label))))
+    const rows = classes.map((name, i) => make('tr', {},
+      make('th', { scope: 'row' }, name, i === label ? '（正确）' : ''),
+      ...networks.map(({ result }) => scoreCell(result, i))))
+    return make('table', { className: 'lab__scores living__numbers' },
+      make('thead', {}, head), make('tbody', {}, answers, ...rows))
+  }
+
+  function answerOf(classes, { answer }, label) {
+    const mark = label === null ? '' : answer === label ? ' ✓' : ' ✗'
+    return classes[answer] + mark
+  }
+
+  function scoreCell({ probabilities, answer }, i) {
+    const cell = make('td', { className: i === answer ? 'lab__best' : '' },
+      make('span', {}, percent(probabilities[i])))
+    cell.style.setProperty('--share', probabilities[i])
+    return cell
+  }
+
+  /* 一个网络用一句话说：给读屏，也在手机上先看到。 */
+  function sentence({ title, classes, result }, label) {
+    const { answer, probabilities } = result
+    const verdict = label === null ? '' : answer === label ? '，答对' : `，答错（是${classes[label]}）`
+    return `${title}：${classes[answer]}，${percent(probabilities[answer])}${verdict}`
+  }
+
+  Object.assign(Living, { scoreTable, sentence, percent })
+})()

@@ -1,0 +1,52 @@
+"""随书的权重写成数据脚本：浏览器从磁盘也读得到，一份一份地到，看得出进度。
+
+``living/data/weights.js`` 是目录，``living/data/weights-<网络>-<第几份>.js`` 是 safetensors 文件
+的 base64，一份至多 768 KB：脚本没有进度，到了几份就是几份；断了也只重取没有到的。
+"""
+
+import base64
+import json
+from pathlib import Path
+
+import book_root  # noqa: F401
+from sphinx.application import Sphinx
+
+from deepcnn.records.titles import TITLES
+from deepcnn.records.weight_facts import facts_in, read_weights, shipped
+
+PART = 768 * 1024  # 字节；是 3 的倍数，各份的 base64 连起来仍是整个文件的
+
+
+def write_weight_scripts(data: Path, folder: Path | None = None) -> None:
+    """把 ``folder``（默认随书的）里各个网络写进文件夹 ``data``。"""
+    data.mkdir(parents=True, exist_ok=True)
+    listed = {}
+    for name in shipped(folder):
+        content = read_weights(name, folder)
+        parts = [content[at : at + PART] for at in range(0, len(content), PART)]
+        for number, part in enumerate(parts):
+            text = base64.b64encode(part).decode('ascii')
+            write_script(data, f'weights-{name}-{number}', text)
+        facts = facts_in(content)
+        listed[name] = {
+            'title': TITLES[name],
+            'bytes': len(content),
+            'parts': len(parts),
+            'accuracy': facts.accuracy_after,
+        }
+    write_script(data, 'weights', listed)
+
+
+def script_text(name: str, value: object) -> str:
+    """一份数据：调用 ``Living.put`` 的脚本，见 frame.js。"""
+    text = json.dumps(value, ensure_ascii=False, separators=(',', ':'))
+    return f'Living.put("{name}", {text})\n'
+
+
+def write_script(data: Path, name: str, value: object) -> None:
+    (data / f'{name}.js').write_text(script_text(name, value), encoding='utf-8')
+
+
+def when_built(app: Sphinx, error: Exception | None) -> None:
+    if error is None and app.builder.format == 'html':
+        write_weight_scripts(Path(app.outdir) / '_static' / 'living' / 'data')

@@ -1,0 +1,66 @@
+"""读者的网络写成一个文件：读得回来；不合适的当场说明，不写文件。"""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import safetensors
+import safetensors.torch
+import torch
+from small_data import load_digits_dataset
+from torch import nn
+
+from deepcnn.anatomy import export_page
+from deepcnn.anatomy.page_file import KEY
+from deepcnn.anatomy.program import page_program
+from deepcnn.data.dataset import Dataset, ImageSet
+from deepcnn.training.weight_codec import decode
+
+
+def small_net(side: int = 28, classes: int = 10, channels: int = 1) -> nn.Sequential:
+    torch.manual_seed(0)
+    return nn.Sequential(
+        nn.Conv2d(channels, 3, 3, padding=1), nn.BatchNorm2d(3), nn.ReLU(), nn.Dropout(),
+        nn.Flatten(), nn.Linear(3 * side * side, classes),
+    )  # fmt: skip
+
+
+@pytest.fixture(scope='module')
+def data() -> Dataset:
+    return load_digits_dataset()
+
+
+def test_what_was_written_is_the_network(data: Dataset, tmp_path: Path) -> None:
+    net = small_net().train()
+    path = export_page(net, tmp_path / 'mine', data, 28, '我的')
+    assert path.name == 'mine.safetensors' and net.training
+    with safetensors.safe_open(path, 'pt') as file:
+        page = json.loads(file.metadata()[KEY])
+    assert page == page_program(net, '我的', 28, data)
+    assert page['side'] == 28 and page['classes'] == list('0123456789')
+    again = small_net()
+    again.load_state_dict(decode(safetensors.torch.load_file(path)))
+    for name, weight in net.state_dict().items():
+        step = weight.abs().max() / 127 if weight.dim() > 1 else 0
+        assert (again.state_dict()[name] - weight).abs().max() <= step
+
+
+def test_what_does_not_fit_is_refused(data: Dataset, tmp_path: Path) -> None:
+    colored = ImageSet(torch.zeros(2, 3, 8, 8, dtype=torch.uint8), torch.tensor([0, 1]))
+    three = replace(data, train=colored, test=colored, mean=(0.5,) * 3, std=(0.5,) * 3)
+    broken = small_net()
+    broken[0].weight.data[0] = torch.nan
+    for net, used, side, shown in (
+        (small_net(), data, 32, '算不了一张 32×32 的灰度图'),
+        (small_net(channels=3), data, 28, '第一层的通道数'),
+        (small_net(classes=7), data, 28, '(1, 7)，而类别有 10 个'),
+        (small_net(), data, 20, '边长至少 28'),
+        (small_net(), three, 28, '3 个通道'),
+        (broken, data, 28, 'NaN'),
+        (nn.Sequential(small_net(), nn.Softmax(1)), data, 28, '1（Softmax）'),
+    ):
+        with pytest.raises(ValueError) as caught:
+            export_page(net, tmp_path / 'mine', used, side)
+        assert shown in str(caught.value)
+    assert not list(tmp_path.iterdir())

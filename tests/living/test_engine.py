@@ -1,0 +1,488 @@
+"""网页里的引擎：六个网络的得分、每一段的特征图、遮挡、类激活与手术都与 PyTorch 相同。
+
+随书有权重的网络用随书的，没有的用包里的写法现造一份，边长取小：形状与算子一样。
+"""
+
+import base64
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import safetensors.torch
+import torch
+from book_living.weight_scripts import write_script, write_weight_scripts
+from living_page import copy_living, open_page, pixels, put_numbers, run_async
+from selenium.webdriver.chrome.webdriver import WebDriver
+from torch import Tensor, nn
+
+from deepcnn.anatomy import capture, class_activation, export_page, occlusion_map
+from deepcnn.anatomy.program import page_program
+from deepcnn.data import load_dataset, prepare
+from deepcnn.models import Network, load
+from deepcnn.models.lineup import LINEUP
+from deepcnn.records.titles import NETWORKS
+from deepcnn.records.weight_facts import KEY, weight_facts, write_weights
+from deepcnn.training.weight_codec import decode, encode
+
+SIDES = {'alexnet': 63, 'vgg11': 32, 'nin': 71, 'googlenet': 33, 'resnet18': 33}
+SIDES['densenet'] = 96  # 随书的
+IMAGES = {name: 10 if name == 'densenet' else 2 for name in SIDES}
+SCRIPTS = ('frame', 'kernel', 'engine', 'laboratory')
+CLOSE = 1e-3
+RANK = 16
+
+# 页面里的小工具：读回 float32，与期望相差多少（除以期望的均方根）。
+TOOLS = """
+const floats = (text) => new Float32Array(
+  Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)).buffer)
+function largest(found, expected) {
+  if (found.length !== expected.length) return `长度 ${found.length}，应是 ${expected.length}`
+  let [difference, squares] = [0, 0]
+  for (let i = 0; i < found.length; i++) {
+    const one = Math.abs(found[i] - expected[i])
+    if (!(one <= difference)) difference = one
+    squares += expected[i] * expected[i]
+  }
+  return [difference, Math.sqrt(squares / found.length)]
+}
+const list = (values) => Uint8Array.from(values)
+"""
+
+
+def small_network(name: str, generator: torch.Generator) -> nn.Module:
+    """一个没有训练的网络，归一化的统计也不是 0 与 1；要换成低秩的层不填。"""
+    with torch.device('meta'):
+        net = LINEUP[name].build(SIDES[name])
+    net.to_empty(device='cpu')
+    for layer in net.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.weight.data.uniform_(0.5, 1.5, generator=generator)
+            layer.running_var.uniform_(0.5, 1.5, generator=generator)
+            layer.bias.data.normal_(0, 0.1, generator=generator)
+            layer.running_mean.normal_(0, 0.1, generator=generator)
+            layer.num_batches_tracked.zero_()
+        elif isinstance(layer, nn.Conv2d | nn.Linear):
+            if not is_large(layer):
+                fan = layer.weight[0].numel()
+                layer.weight.data.normal_(0, (2 / fan) ** 0.5, generator=generator)
+            if layer.bias is not None:
+                layer.bias.data.normal_(0, 0.1, generator=generator)
+    return net
+
+
+def is_large(layer: nn.Module) -> bool:
+    return isinstance(layer, nn.Linear) and layer.out_features == 4096
+
+
+def small_weights(name: str, generator: torch.Generator, folder: Path) -> None:
+    net = small_network(name, generator)
+    large = {f'{path}.weight': m for path, m in net.named_modules() if is_large(m)}
+    factors = {
+        path: (
+            torch.randn(layer.out_features, RANK, generator=generator) / RANK**0.5,
+            torch.randn(RANK, layer.in_features, generator=generator)
+            / layer.in_features**0.5,
+        )
+        for path, layer in large.items()
+    }
+    facts = weight_facts('densenet')
+    source = {**facts.source, 'image_size': SIDES[name]}
+    facts = replace(facts, network=name, source=source)
+    content = safetensors.torch.save(encode(net, factors), {KEY: facts.to_json()})
+    write_weights(name, content, folder)
+
+
+@pytest.fixture(scope='module')
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """六个网络的权重：DenseNet 是随书的，别的现造。"""
+    folder = tmp_path_factory.mktemp('weights')
+    generator = torch.Generator().manual_seed(0)
+    for name in NETWORKS:
+        if name == 'densenet':
+            content = Path('weights/densenet.safetensors').read_bytes()
+            write_weights(name, content, folder)
+        else:
+            small_weights(name, generator, folder)
+    return folder
+
+
+@pytest.fixture(scope='module')
+def networks(weights: Path) -> dict[str, Network]:
+    return {name: load(name, weights) for name in NETWORKS}
+
+
+@pytest.fixture(scope='module')
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp('site')
+
+
+@pytest.fixture(scope='module')
+def lab(
+    chromium: WebDriver,
+    weights: Path,
+    networks: dict[str, Network],
+    site: Path,
+) -> WebDriver:
+    """打开了实验室的页面；PyTorch 的答案也在里面，叫 expected-<网络>-<第几张>。"""
+    data = copy_living(site)
+    write_weight_scripts(data, weights)
+    dataset = load_dataset()
+    for name, net in networks.items():
+        side = SIDES[name]
+        program = page_program(net, name, side, dataset)
+        write_script(data, f'program-{name}', program)
+        images = dataset.test.images[: IMAGES[name]]
+        X = prepare(images, side, dataset)
+        with torch.inference_mode(), capture(net, *program['taps']) as maps:
+            scores = net(X)
+        for i in range(len(X)):
+            values = {tap: found[i] for tap, found in maps.items()}
+            found = {**values, 'scores': scores[i], 'image': X[i]}
+            put_numbers(site, f'expected-{name}-{i}', found)
+    open_page(chromium, site, SCRIPTS)
+    return chromium
+
+
+RUN_ALL = """
+const [name, images] = [arguments[0], arguments[1]]
+const laboratory = Living.laboratory()
+const steps = []
+const { program } = await laboratory.load(name, (part, parts) => steps.push([part, parts]))
+const found = []
+for (const [i, image] of images.entries()) {
+  const expected = await Living.data(`expected-${name}-${i}`)
+  const result = await laboratory.call('run', { name, pixels: list(image), maps: program.taps })
+  const each = { scores: largest(result.scores, floats(expected.scores)) }
+  for (const tap of program.taps) each[tap] = largest(result.maps[tap].data, floats(expected[tap]))
+  found.push(each)
+  Living.put(`expected-${name}-${i}`, null)
+}
+return { found, steps, kernel: (await laboratory.call('engine')).kernel }
+"""
+
+
+@pytest.mark.parametrize('name', NETWORKS)
+def test_scores_and_maps_are_those_of_pytorch(lab: WebDriver, name: str) -> None:
+    images = load_dataset().test.images[: IMAGES[name]]
+    result = run_async(lab, TOOLS + RUN_ALL, name, [pixels(one) for one in images])
+    assert result['kernel'] is True
+    steps = result['steps']
+    assert [part for part, _ in steps] == [*range(steps[0][1] + 1)]
+    assert len(result['found']) == IMAGES[name]
+    for each in result['found']:
+        scores, _ = each.pop('scores')
+        assert scores < CLOSE
+        assert len(each) > 3
+        for tap, (difference, rms) in each.items():
+            assert rms > 0 and difference < CLOSE * rms, tap
+
+
+# ---- 没有 WebAssembly 时 ----------------------------------------------------------
+
+PLAIN = """
+const [name, text, images] = arguments
+const program = await Living.data(`program-${name}`)
+const buffer = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)).buffer
+const results = [null, Living.compileKernel(Living.kernel)].map((kernel) => {
+  const network = Living.createEngine(kernel).open(buffer, program)
+  return images.map((image) => network.run(list(image)))
+})
+return results[0].map((scores, i) => largest(scores, results[1][i]))
+"""
+
+
+@pytest.mark.parametrize('name', ['googlenet', 'vgg11'])
+def test_plain_javascript_gives_the_same(
+    lab: WebDriver, weights: Path, name: str
+) -> None:
+    """GoogLeNet 有各种窗口，VGG 的全连接层是低秩的。"""
+    text = base64.b64encode((weights / f'{name}.safetensors').read_bytes()).decode()
+    images = [pixels(one) for one in load_dataset().test.images[:1]]
+    for difference, rms in run_async(lab, TOOLS + PLAIN, name, text, images):
+        assert rms > 0 and difference < CLOSE * rms
+
+
+PRODUCTS = """
+const [shapes] = arguments
+const module = Living.compileKernel(Living.kernel)
+const memory = new WebAssembly.Memory({ initial: 4 })
+const { product } = new WebAssembly.Instance(module, { engine: { memory } }).exports
+const floats32 = new Float32Array(memory.buffer)
+let seed = 1
+const random = () => (seed = seed * 16807 % 2147483647) / 2147483647 - 0.5
+return shapes.map(([rows, depth, columns]) => {
+  const [a, b, c] = [4, 8000, 20000] // 各矩阵从第几个数开始
+  const [bias, panel] = [30000, 32000]
+  for (let i = 0; i < 32000; i++) floats32[i] = random()
+  const expected = []
+  for (let i = 0; i < rows; i++) {
+    for (let j = 0; j < columns; j++) {
+      let sum = floats32[bias + i]
+      for (let k = 0; k < depth; k++) {
+        sum += floats32[a + i * depth + k] * floats32[b + k * columns + j]
+      }
+      expected.push(sum)
+    }
+  }
+  const around = [floats32[c - 1], floats32[c + rows * columns]]
+  product(a * 4, b * 4, c * 4, bias * 4, panel * 4, rows, depth, columns)
+  const found = floats32.slice(c, c + rows * columns)
+  const kept = floats32[c - 1] === around[0] && floats32[c + rows * columns] === around[1]
+  return [kept, ...largest(found, expected)]
+})
+"""
+
+
+def test_the_kernel_multiplies_matrices_of_any_size(lab: WebDriver) -> None:
+    """行不是 4 的倍数、列不是 8 的倍数也对，写不到矩阵外面去。"""
+    sides = (1, 3, 4, 5, 8, 13)
+    shapes = [(rows, 7, columns) for rows in sides for columns in (*sides, 16, 49)]
+    shapes += [(9, depth, 11) for depth in (1, 2, 64, 121)]
+    results = run_async(lab, TOOLS + PRODUCTS, shapes)
+    assert len(results) == len(shapes) > 40
+    assert all(kept and difference < 1e-5 for kept, difference, _ in results)
+
+
+# ---- 图像 ----------------------------------------------------------------------
+
+PREPARE = """
+const [image, asked] = arguments
+const { prepare } = Living.createEngine(null)
+const { mean, std } = await Living.data('program-densenet')
+const expected = await Living.data('prepared')
+return asked.map((side) =>
+  largest(prepare(list(image), { side, mean, std }), floats(expected[side])))
+"""
+
+
+def test_images_are_enlarged_as_in_training(lab: WebDriver, site: Path) -> None:
+    data = load_dataset()
+    image = data.test.images[3:4]
+    sides = (28, 29, 32, 63, 96, 224)
+    values = {str(side): prepare(image, side, data) for side in sides}
+    put_numbers(site, 'prepared', values)
+    for difference, _ in run_async(lab, TOOLS + PREPARE, pixels(image), sides):
+        assert difference < 1e-5
+
+
+# ---- 遮挡、类激活、手术 -------------------------------------------------------------
+
+OCCLUDE = """
+const [image, label, window] = arguments
+const laboratory = Living.laboratory()
+await laboratory.load('resnet18')
+const rows = Array.from({ length: Math.ceil(28 / window.stride) }, (_, row) => row)
+const given = { name: 'resnet18', pixels: list(image), label, window }
+const parts = await Promise.all(rows.map((row) =>
+  laboratory.call('occlude', { ...given, rows: [row] })))
+return parts.flat()
+"""
+
+
+def test_occlusion_is_that_of_the_package(
+    lab: WebDriver, networks: dict[str, Network]
+) -> None:
+    data = load_dataset()
+    image = data.test.images[:1]
+    net, size = networks['resnet18'], SIDES['resnet18']
+    expected = occlusion_map(net, image, data, size, label=9, patch=7, stride=9)
+    window = {'patch': 7, 'stride': 9}
+    found = run_async(
+        lab, OCCLUDE.replace('list(', 'Uint8Array.from('), pixels(image), 9, window
+    )
+    assert expected.values.std() > 0
+    torch.testing.assert_close(torch.tensor(found), expected.values, atol=1e-4, rtol=0)
+
+
+ACTIVATION = """
+const [name, image, label] = arguments
+const laboratory = Living.laboratory()
+await laboratory.load(name)
+const found = await laboratory.call('run', { name, pixels: Uint8Array.from(image), label })
+return found.activation && { ...found.activation, values: [...found.activation.values] }
+"""
+
+
+@pytest.mark.parametrize('name', ['nin', 'googlenet', 'resnet18', 'densenet'])
+def test_class_activation_is_that_of_the_package(
+    lab: WebDriver, networks: dict[str, Network], name: str
+) -> None:
+    data = load_dataset()
+    image = data.test.images[1:2]
+    X = prepare(image, SIDES[name], data)
+    expected = class_activation(networks[name], X, label=4)
+    found = run_async(lab, ACTIVATION, name, pixels(image), 4)
+    values = torch.tensor(found['values']).view(found['height'], found['width'])
+    torch.testing.assert_close(values, expected.values, atol=2e-3, rtol=1e-3)
+    assert found['bias'] == pytest.approx(expected.bias)
+
+
+def test_a_network_with_large_linear_layers_has_no_activation(lab: WebDriver) -> None:
+    image = pixels(load_dataset().test.images[0])
+    assert run_async(lab, ACTIVATION, 'vgg11', image, 4) is None
+
+
+@contextmanager
+def hooks(
+    net: nn.Module, erased: dict[str, list[int]], unread: dict[str, list[int]]
+) -> Iterator[None]:
+    """PyTorch 里做同样的手术：层的输出、层读到的输入，某些通道变成 0。"""
+    modules = dict(net.named_modules())
+
+    def without(X: Tensor, channels: list[int]) -> Tensor:
+        X = X.clone()
+        X[:, channels] = 0
+        return X
+
+    with ExitStack() as undo:
+        for name, channels in erased.items():
+            hook = modules[name].register_forward_hook(
+                lambda m, inputs, output, c=channels: without(output, c)
+            )
+            undo.callback(hook.remove)
+        for name, channels in unread.items():
+            hook = modules[name].register_forward_pre_hook(
+                lambda m, inputs, c=channels: (without(inputs[0], c),)
+            )
+            undo.callback(hook.remove)
+        yield
+
+
+SURGERY = """
+const [name, image, changes] = arguments
+const laboratory = Living.laboratory()
+await laboratory.load(name)
+const pixels = Uint8Array.from(image)
+const [changed, after] = await Promise.all([changes, {}].map((one) =>
+  laboratory.call('run', { name, pixels, changes: one })))
+return { changed: [...changed.scores], after: [...after.scores] }
+"""
+SHORTCUT = 'stages.1.1.shortcut'  # 恒等的那一种
+LINE = 'stages.1.0.0.path2'
+
+
+@pytest.mark.parametrize(
+    ('name', 'erased', 'unread'),
+    [
+        ('resnet18', {SHORTCUT: range(128)}, {}),
+        ('googlenet', {f'{LINE}.1.1': range(128)}, {}),
+        ('nin', {'stem.0.0': [0, 5]}, {}),
+        ('densenet', {'stages.2.convs.0.2': range(32)}, {}),
+        ('densenet', {}, {'stages.2.convs.3.0': range(96, 128)}),
+    ],
+)
+def test_surgery_is_that_of_hooks(
+    lab: WebDriver,
+    networks: dict[str, Network],
+    name: str,
+    erased: dict[str, range],
+    unread: dict[str, range],
+) -> None:
+    """关掉捷径、静音一条线路、清零通道、擦去一个来源；改完不留痕迹。"""
+    data = load_dataset()
+    image = data.test.images[:1]
+    net, X = networks[name], prepare(image, SIDES[name], data)
+    erased, unread = (
+        {key: list(channels) for key, channels in given.items()}
+        for given in (erased, unread)
+    )
+    with torch.inference_mode():
+        before = net(X)[0]
+        with hooks(net, erased, unread):
+            expected = net(X)[0]
+    if name == 'resnet18':  # 整个张量可以写成 'all'
+        erased = {SHORTCUT: 'all'}
+    changes = {'erased': erased, 'unread': unread}
+    found = run_async(lab, SURGERY, name, pixels(image), changes)
+    assert (expected - before).abs().max() > 10 * CLOSE
+    torch.testing.assert_close(
+        torch.tensor(found['changed']), expected, atol=CLOSE, rtol=0
+    )
+    torch.testing.assert_close(torch.tensor(found['after']), before, atol=CLOSE, rtol=0)
+
+
+# ---- 最新的输入赢；坏文件 ----------------------------------------------------------
+
+NEWEST = """
+const laboratory = Living.laboratory()
+await laboratory.load('densenet')
+const image = (value) => new Uint8Array(784).fill(value)
+const all = await Promise.all([0, 60, 120, 255].map((value) =>
+  laboratory.ask('pad', 'run', { name: 'densenet', pixels: image(value) })))
+const alone = await laboratory.ask('pad', 'run', { name: 'densenet', pixels: image(255) })
+return [all.map((one) => one === null), String(all[3].scores) === String(alone.scores)]
+"""
+
+
+def test_the_newest_input_wins(lab: WebDriver) -> None:
+    assert run_async(lab, NEWEST) == [[False, True, True, False], True]
+
+
+OPEN = """
+const [text] = arguments
+const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0))
+const { program } = await Living.laboratory().open('mine', bytes.buffer)
+return program.title
+"""
+
+
+def own_file(net: nn.Module, **changed: object) -> bytes:
+    program = page_program(net, '我的网络', 28, load_dataset()) | changed
+    tensors = encode(net)
+    return safetensors.torch.save(tensors, {'page': json.dumps(program)})
+
+
+def lenet() -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(1, 4, 5, padding=2), nn.Sigmoid(), nn.AvgPool2d(2), nn.Flatten(),
+        nn.Linear(4 * 14 * 14, 10),
+    )  # fmt: skip
+
+
+WRONG_FILES = {
+    'empty': (lambda: b'', '不是本书写的网络'),
+    'picture': (lambda: b'\x89PNG\r\n\x1a\n' + bytes(100), '不是本书写的网络'),
+    'tensors': (
+        lambda: safetensors.torch.save({'a': torch.zeros(3)}), '不是本书写的网络',
+    ),
+    'side': (lambda: own_file(lenet(), side=32), '权重与网络对不上'),
+    'classes': (lambda: own_file(lenet(), classes=['甲']), '10 个得分，类别却有 1 个'),
+    'program': (lambda: own_file(lenet(), operators=[]), '个得分'),
+    'cut': (lambda: own_file(lenet())[:-4000], '不完整'),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize('name', WRONG_FILES)
+def test_a_wrong_file_gets_one_line(lab: WebDriver, name: str) -> None:
+    write, shown = WRONG_FILES[name]
+    result = run_async(lab, OPEN, base64.b64encode(write()).decode())
+    assert result.startswith('错误：') and shown in result
+
+
+OWN = """
+const [text, image] = arguments
+const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0))
+const laboratory = Living.laboratory()
+const { program } = await laboratory.open('mine', bytes.buffer)
+const { scores } = await laboratory.call('run', { name: 'mine', pixels: Uint8Array.from(image) })
+return [program.title, [...scores]]
+"""
+
+
+def test_a_network_of_the_reader_runs_too(lab: WebDriver, tmp_path: Path) -> None:
+    data = load_dataset()
+    torch.manual_seed(0)
+    net = lenet()
+    path = export_page(net, tmp_path / 'mine', data, 28, '我的网络')
+    content = path.read_bytes()
+    image = data.test.images[:1]
+    given = base64.b64encode(content).decode(), pixels(image)
+    title, scores = run_async(lab, OWN, *given)
+    assert title == '我的网络'
+    net.load_state_dict(decode(safetensors.torch.load(content)))
+    with torch.inference_mode():
+        expected = net(prepare(image, 28, data))[0]
+    torch.testing.assert_close(torch.tensor(scores), expected, atol=CLOSE, rtol=0)

@@ -1,0 +1,368 @@
+"""实验台：读者选、画、传一张图像，看到的数与 PyTorch 算的相同；失败了说得清，可以再来。"""
+
+import gzip
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import safetensors.torch
+import torch
+from book_living import NEEDS
+from book_living.weight_scripts import write_weight_scripts
+from living.draw_still import PAGES, answers, told_in
+from living.write_samples import SCRIPT, samples
+from living_page import LIVING, ROOT, copy_living, data_folder, open_page, run_async
+from PIL import Image
+from selenium.webdriver.chrome.webdriver import WebDriver
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.ui import Select, WebDriverWait
+from torch import nn
+
+from deepcnn.anatomy import capture, occlusion_map
+from deepcnn.anatomy.program import page_program
+from deepcnn.data import load_dataset, prepare
+from deepcnn.models import Network, load
+from deepcnn.training.weight_codec import decode, encode
+
+SITE = ROOT / '_build' / 'html'
+AXE = (ROOT / 'tests' / 'site' / 'axe-core' / 'axe.min.js').read_text(encoding='utf-8')
+SCRIPTS = ('frame', *NEEDS['lab'], 'lab')
+BODY = """<link rel="stylesheet" href="_static/living/lab.css">
+<living-lab id="lab-1" class="living" {attributes}>
+<div class="living__still">原来的图</div></living-lab>"""
+
+
+@pytest.fixture(scope='module')
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """只有实验台的一页，从磁盘打开；权重是随书的。"""
+    folder = tmp_path_factory.mktemp('lab')
+    write_weight_scripts(copy_living(folder))
+    return folder
+
+
+@pytest.fixture(scope='module')
+def densenet() -> Network:
+    return load('densenet')
+
+
+def open_lab(browser: WebDriver, site: Path, attributes: str = '') -> None:
+    open_page(browser, site, SCRIPTS, BODY.format(attributes=attributes))
+    wait(browser, lambda: browser.find_elements(By.CSS_SELECTOR, '.living--ready'))
+
+
+def wait(browser: WebDriver, found: object) -> object:
+    return WebDriverWait(browser, 20, poll_frequency=0.02).until(lambda _: found())
+
+
+def one(browser: WebDriver, selector: str) -> WebElement:
+    return browser.find_element(By.CSS_SELECTOR, selector)
+
+
+def button(browser: WebDriver, text: str) -> WebElement:
+    found = browser.find_elements(By.XPATH, f'//button[contains(., "{text}")]')
+    return next(each for each in found if each.is_displayed())
+
+
+def status(browser: WebDriver, shown: str) -> str:
+    """等到那一句话里有 ``shown``。"""
+    line = one(browser, '.lab__status')
+    return wait(browser, lambda: shown in line.text and line.text)
+
+
+def choose(browser: WebDriver, label: int, position: int) -> None:
+    """用键盘选一张：下拉框选类别，Tab 到缩略图，回车。"""
+    Select(one(browser, '.lab__ways select')).select_by_index(label)
+    thumb = browser.find_elements(By.CLASS_NAME, 'lab__thumb')[position]
+    thumb.send_keys(Keys.ENTER)
+
+
+def number_of(label: int, position: int) -> int:
+    labels = load_dataset().test.labels
+    return int((labels == label).nonzero()[position, 0])
+
+
+def percentages(net: nn.Module, image: torch.Tensor, side: int) -> list[str]:
+    with torch.inference_mode():
+        shares = net(prepare(image, side, load_dataset())).softmax(1)[0]
+    return [f'{100 * share:.1f}%' for share in shares.double().tolist()]
+
+
+def column(browser: WebDriver, index: int) -> list[str]:
+    cells = browser.find_elements(
+        By.CSS_SELECTOR, f'.lab__scores tr:not(.lab__answers) td:nth-child({index})'
+    )
+    return [cell.text for cell in cells]
+
+
+# ---- 选一张 ---------------------------------------------------------------------
+
+
+def test_choosing_an_image_loads_the_small_network(
+    chromium: WebDriver, site: Path, densenet: Network
+) -> None:
+    """得分、特征图的形状与范围、第一层的核，都是 PyTorch 的；状态写进网址。"""
+    open_lab(chromium, site)
+    loaded = 'return performance.getEntriesByType("resource").map(e => e.name).join()'
+    assert 'weights-densenet-0' not in chromium.execute_script(loaded)
+    assert '（0.8 MB）' in one(chromium, '.lab__loaders').text
+    choose(chromium, 7, 2)
+    assert '答对' in status(chromium, 'DenseNet：运动鞋')
+    image = load_dataset().test.images[number_of(7, 2)][None]
+    assert column(chromium, 2) == percentages(densenet, image, 96)
+    wait(chromium, lambda: one(chromium, '.lab__maps').is_displayed())
+    with torch.inference_mode(), capture(densenet, 'stem.0.0', 'stages.1.3') as maps:
+        densenet(prepare(image, 96, load_dataset()))
+    assert described(maps['stem.0.0']) in one(chromium, '.lab__part .lab__note').text
+    Select(one(chromium, '.lab__part select')).select_by_visible_text('过渡层 1')
+    shown = described(maps['stages.1.3'])
+    wait(chromium, lambda: shown in one(chromium, '.lab__part .lab__note').text)
+    assert chromium.execute_script('return location.hash') == (
+        '#lab-1?network=densenet&image=72&stage=stages.1.3'
+    )
+
+
+def described(values: torch.Tensor) -> str:
+    _, channels, height, width = values.shape
+    low, high = (f'{one:.2f}'.replace('-', '−') for one in values.aminmax())
+    return f'{channels} 个通道，每个 {height}×{width}；数值 {low}～{high}'
+
+
+def test_a_channel_of_the_first_layer_shows_its_kernel(
+    chromium: WebDriver, site: Path
+) -> None:
+    open_lab(chromium, site, 'data-network="densenet"')
+    button(chromium, '载入 DenseNet').click()
+    wait(chromium, lambda: chromium.find_elements(By.CLASS_NAME, 'lab__map'))
+    chromium.find_elements(By.CLASS_NAME, 'lab__map')[5].send_keys(Keys.ENTER)
+    captions = [
+        one.text
+        for one in chromium.find_elements(By.CSS_SELECTOR, '.lab__detail figure')
+    ]
+    assert '通道 5' in captions[0] and '7×7' in captions[1] and '96×96' in captions[3]
+    large = one(chromium, '.lab__detail canvas')
+    large.send_keys(Keys.ARROW_LEFT)
+    assert one(chromium, '.lab__detail figcaption').text != captions[0]
+    # 卷积核与看到的一块逐点相乘再相加，就是特征图上那一处的值。
+    value, expected = run_async(chromium, KERNEL_TIMES_PATCH)
+    assert value == pytest.approx(expected, abs=1e-4)
+
+
+KERNEL_TIMES_PATCH = """
+const laboratory = Living.laboratory()
+const pixels = Uint8Array.from({ length: 784 }, (_, i) => i * 37 % 256)
+const [name, layer] = ['densenet', 'stem.0.0']
+const { maps } = await laboratory.call('run', { name, pixels, maps: ['image', layer] })
+const { shape, data, stride, padding } = await laboratory.call('kernels', { name, layer })
+const [channel, row, column] = [5, 0, 20]
+const [top, left] = [row * stride[0] - padding[0], column * stride[1] - padding[1]]
+const patch = Living.seenPatch(maps.image, top, left, shape[2], shape[3])
+const kernel = data.subarray(channel * patch.length, (channel + 1) * patch.length)
+const [, height, width] = maps[layer].shape
+return [kernel.reduce((sum, w, i) => sum + w * patch[i], 0),
+  maps[layer].data[(channel * height + row) * width + column]]
+"""
+
+
+# ---- 自己画 ---------------------------------------------------------------------
+
+
+def drawn(browser: WebDriver) -> np.ndarray:
+    """网络看到的 28×28，从画面上读回。"""
+    script = """
+    const canvas = document.querySelector('.lab__seen')
+    const { data } = canvas.getContext('2d').getImageData(0, 0, 28, 28)
+    return [...data].filter((_, i) => i % 4 === 0)"""
+    return np.array(browser.execute_script(script)).reshape(28, 28)
+
+
+def test_drawing_with_keys_and_with_the_mouse(
+    chromium: WebDriver, site: Path, densenet: Network
+) -> None:
+    open_lab(
+        chromium, site, 'data-network="densenet" data-start="draw" data-show="scores"'
+    )
+    button(chromium, '清空').click()
+    status(chromium, 'DenseNet：')
+    pad = one(chromium, '.lab__pad')
+    pad.send_keys(Keys.ARROW_UP, Keys.ARROW_LEFT, Keys.SPACE)
+    dotted = drawn(chromium)
+    assert dotted[13, 13] == 255 and 0 < (dotted > 0).sum() <= 9
+    pad.send_keys(Keys.BACKSPACE)
+    assert drawn(chromium).max() == 0
+    across = ActionChains(chromium, duration=20).move_to_element_with_offset(
+        pad, -80, 0
+    )
+    across.click_and_hold().move_by_offset(160, 0).release().perform()
+    line = drawn(chromium)
+    assert (line[13:15, 8:20] > 200).all() and line[:10].max() == 0
+    image = torch.from_numpy(line.astype(np.uint8))[None, None]
+    expected = percentages(densenet, image, 96)
+    wait(chromium, lambda: column(chromium, 2) == expected)
+    assert not chromium.find_elements(By.CLASS_NAME, 'lab__maps')
+
+
+# ---- 照片 ----------------------------------------------------------------------
+
+
+def test_a_photo_is_centred_and_inverted(
+    chromium: WebDriver, site: Path, tmp_path: Path
+) -> None:
+    photo = np.full((300, 200), 230, np.uint8)  # 亮的背景，右下有一块暗的
+    photo[150:250, 100:150] = 30
+    Image.fromarray(photo).save(tmp_path / 'photo.png')
+    open_lab(chromium, site, 'data-network="densenet" data-start="photo"')
+    one(chromium, '.lab__file').send_keys(str(tmp_path / 'photo.png'))
+    status(chromium, 'DenseNet：')
+    seen = drawn(chromium)
+    assert (seen[:, 7:21] > 250).all() and seen[:, :7].max() == seen[:, 21:].max() == 0
+    inverting = one(chromium, '.lab__ways input[type=checkbox]')
+    assert inverting.is_selected()
+    inverting.click()
+    wait(chromium, lambda: drawn(chromium).max() == 0)  # 不反转，暗的东西看不见
+    (tmp_path / 'note.png').write_text('不是图片', encoding='utf-8')
+    one(chromium, '.lab__file').send_keys(str(tmp_path / 'note.png'))
+    trouble = one(chromium, '.lab__ways .living__failure')
+    wait(chromium, lambda: '打不开这个文件' in trouble.text)
+
+
+# ---- 下载失败 -------------------------------------------------------------------
+
+
+def test_a_failed_download_can_be_tried_again(chromium: WebDriver, site: Path) -> None:
+    part = data_folder(site) / 'weights-densenet-0.js'
+    hidden = part.rename(part.with_suffix('.hidden'))
+    try:
+        open_lab(chromium, site)
+        button(chromium, '载入 DenseNet').click()
+        failure = wait(
+            chromium,
+            lambda: chromium.find_elements(
+                By.CSS_SELECTOR, '.lab__loader .living__failure'
+            ),
+        )
+        assert '没有取到数据 weights-densenet-0' in failure[0].text
+    finally:
+        hidden.rename(part)
+    button(chromium, '再试一次').click()
+    status(chromium, 'DenseNet：')
+
+
+# ---- 读者的网络 -----------------------------------------------------------------
+
+
+def tiny() -> nn.Sequential:
+    torch.manual_seed(0)
+    return nn.Sequential(
+        nn.Conv2d(1, 6, 5, stride=2), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Flatten(), nn.Linear(6 * 36, 10),
+    )  # fmt: skip
+
+
+def test_the_readers_network_stands_beside_the_six(
+    chromium: WebDriver, site: Path, tmp_path: Path
+) -> None:
+    """遮挡图一行行算完，最低、最高的概率与 occlusion_map 的相同。"""
+    data = load_dataset()
+    net = tiny().eval()
+    page = {'page': json.dumps(page_program(net, '我的网络', 28, data))}
+    content = safetensors.torch.save(encode(net), page)
+    net.load_state_dict(decode(safetensors.torch.load(content)))
+    (tmp_path / 'mine.safetensors').write_bytes(content)
+    (tmp_path / 'wrong.safetensors').write_bytes(b'PK\3\4' + bytes(2000))
+    open_lab(chromium, site)
+    files = one(chromium, '.lab__file[accept=".safetensors"]')
+    files.send_keys(str(tmp_path / 'wrong.safetensors'))
+    trouble = one(chromium, '.lab > .living__controls .living__failure')
+    wait(chromium, lambda: '不是本书写的网络' in trouble.text)
+    files.send_keys(str(tmp_path / 'mine.safetensors'))
+    status(chromium, '我的网络：')
+    image = data.test.images[number_of(0, 0)][None]
+    assert column(chromium, 2) == percentages(net, image, 28)
+    wait(chromium, lambda: one(chromium, '.lab__maps').is_displayed())
+    expected = occlusion_map(net, image, data, 28)
+    button(chromium, '算 196 次').click()
+    line = chromium.find_elements(By.CSS_SELECTOR, '.lab__part [role=status]')[0]
+    low, high = (f'{100 * one:.1f}%' for one in expected.values.aminmax())
+    assert high != low
+    wait(chromium, lambda: f'最低 {low}，最高 {high}' in line.text)
+    assert f'{100 * expected.probability:.1f}%' in line.text
+
+
+# ---- 手机、读屏、大小、没有脚本 ------------------------------------------------------
+
+AXE_RUN = """
+const [done] = arguments
+axe.run('living-lab', { resultTypes: ['violations'] }).then((report) => done(
+  report.violations.map((rule) => `${rule.id}：${rule.nodes[0].html}`)))
+"""
+
+
+def test_the_lab_fits_a_phone_and_can_be_read_aloud(
+    chromium: WebDriver, site_url: str
+) -> None:
+    """成品里的一页，深浅两种；从服务器打开。"""
+    chromium.get(f'{site_url}/chapters/lab.html')
+    wait(chromium, lambda: chromium.find_elements(By.CSS_SELECTOR, '.living--ready'))
+    button(chromium, '载入 DenseNet').click()
+    status(chromium, 'DenseNet：')
+    wait(chromium, lambda: chromium.find_elements(By.CLASS_NAME, 'lab__map'))
+    chromium.find_elements(By.CLASS_NAME, 'lab__map')[0].click()
+    device = {'width': 375, 'height': 800, 'deviceScaleFactor': 1, 'mobile': True}
+    chromium.execute_cdp_cmd('Emulation.setDeviceMetricsOverride', device)
+    try:
+        wide = 'return document.scrollingElement.scrollWidth'
+        assert chromium.execute_script(wide) == 375
+        small = """return [...document.querySelectorAll('living-lab :is(button, select)')]
+          .map((one) => one.getBoundingClientRect())
+          .filter(({ height, width }) => height && Math.min(height, width) < 44).length"""
+        assert chromium.execute_script(small) == 0
+        chromium.execute_script(AXE)
+        for theme in ('light', 'dark'):
+            chromium.execute_script(
+                'document.documentElement.dataset.theme = arguments[0]', theme
+            )
+            assert chromium.execute_async_script(AXE_RUN) == []
+    finally:
+        chromium.execute_cdp_cmd('Emulation.clearDeviceMetricsOverride', {})
+
+
+def test_the_scripts_of_a_page_are_small() -> None:
+    sizes = [
+        len(gzip.compress((LIVING / f'{name}.js').read_bytes(), 9)) for name in SCRIPTS
+    ]
+    assert sum(sizes) < 25_000
+
+
+def test_data_before_a_click_is_below_a_megabyte() -> None:
+    data = SITE / '_static' / 'living' / 'data'
+    names = ['samples', 'weights']
+    assert sum((data / f'{name}.js').stat().st_size for name in names) < 1_000_000
+
+
+def test_the_committed_samples_are_those_of_the_test_set() -> None:
+    """不同的话，运行 python tools/living/write_samples.py。"""
+    assert SCRIPT.read_text(encoding='utf-8') == samples(load_dataset())
+
+
+def test_the_still_figure_shows_what_the_network_says() -> None:
+    """不同的话，运行 python tools/living/draw_still.py。概率容许差 1%：各机器舍入不同。"""
+    expected = [line.replace('%', '').split() for line in answers()]
+    for path in PAGES:
+        found = [
+            line.replace('%', '').split() for line in told_in(path.read_text('utf-8'))
+        ]
+        assert len(found) == 10
+        for told, right in zip(found, expected, strict=True):
+            assert [*told[:2], told[3]] == [*right[:2], right[3]]
+            assert abs(int(told[2]) - int(right[2])) <= 1
+
+
+def test_the_landing_page_and_the_chapter_have_their_lab() -> None:
+    index = (SITE / 'index.html').read_text(encoding='utf-8')
+    assert 'data-show="scores"' in index and 'living__still' in index
+    chapter = (SITE / 'chapters' / 'densenet.html').read_text(encoding='utf-8')
+    assert '<living-lab' in chapter and 'data-network="densenet"' in chapter
