@@ -97,6 +97,11 @@
         this.append(this.failure(error))
         return
       }
+      this.show(panel)
+    }
+
+    /* 原来的图让位给 panel；要把图留着的部件改写这个方法。 */
+    show(panel) {
       this.append(panel)
       this.classList.add('living--ready')
     }

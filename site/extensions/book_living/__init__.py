@@ -15,10 +15,16 @@ from sphinx.application import Sphinx
 from sphinx.util import logging
 from sphinx.writers.html5 import HTML5Translator
 
+from . import data_scripts
+
 logger = logging.getLogger(__name__)
 
 # 部件 -> 在 frame.js 与它自己的脚本之间还要先载入的脚本。
-NEEDS: dict[str, tuple[str, ...]] = {}
+NEEDS: dict[str, tuple[str, ...]] = {
+    'train': ('bytes', 'chart', 'lenet_training', 'training_pictures'),
+}
+# 部件 -> 它要读者点过才取的数据；元素的 data-bytes 写明有几个字节。
+HEAVY = {'train': 'training_images'}
 ELEMENT = re.compile(r'<living-([a-z]+)[ >]')
 
 
@@ -55,6 +61,8 @@ def wrap_following(app: Sphinx, doctree: nodes.document) -> None:
 
 def visit_living(translator: HTML5Translator, node: Living) -> None:
     data = {f'data-{key}': value for key, value in node['options'].items()}
+    if heavy := HEAVY.get(node['name']):
+        data['data-bytes'] = str(translator.builder.app.living_bytes[heavy])
     tag = translator.starttag(node, f'living-{node["name"]}', CLASS='living', **data)
     translator.body.append(tag)
     translator.body.append('<div class="living__still">')
@@ -85,4 +93,5 @@ def setup(app: Sphinx) -> dict[str, bool | int]:
     app.add_node(Living, html=(visit_living, depart_living))
     app.connect('doctree-read', wrap_following)
     app.connect('html-page-context', add_scripts)
+    data_scripts.setup(app)
     return {'parallel_read_safe': True, 'parallel_write_safe': True, 'env_version': 1}
