@@ -2,10 +2,9 @@
  *
  * Living.chart({label, x, y})：x、y 是 {low, high, ticks, name, text, log}，text 把刻度
  * 写成字，log 是对数坐标。返回 svg、空的一层 layer（内容由部件放），以及把值换成位置的
- * X、Y（超出范围的画在边上）。宽 360，手机上也不缩小。 */
+ * X、Y（超出范围的画在边上）。宽照放它的地方给，字就不缩放。 */
 (() => {
   const { draw } = Living
-  const [WIDTH, HEIGHT] = [360, 230]
   const EDGE = { left: 46, right: 12, top: 10, bottom: 42 }
 
   function scale({ low, high, log }, from, to) {
@@ -17,8 +16,8 @@
     }
   }
 
-  function chart({ label, x, y }) {
-    const [right, bottom] = [WIDTH - EDGE.right, HEIGHT - EDGE.bottom]
+  function chart({ label, x, y, width = 360, height = 230 }) {
+    const [right, bottom] = [width - EDGE.right, height - EDGE.bottom]
     const X = scale(x, EDGE.left, right)
     const Y = scale(y, bottom, EDGE.top)
     const axes = draw('g', { class: 'chart__axes' })
@@ -33,12 +32,12 @@
       axes.append(draw('text', { x: X(tick), y: bottom + 16, 'text-anchor': 'middle' },
         written(x, tick)))
     }
-    const middle = { x: (EDGE.left + right) / 2, y: HEIGHT - 6, 'text-anchor': 'middle' }
+    const middle = { x: (EDGE.left + right) / 2, y: height - 6, 'text-anchor': 'middle' }
     axes.append(draw('text', middle, x.name))
     const layer = draw('g')
-    const svg = draw('svg', { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, class: 'chart', role: 'img',
+    const svg = draw('svg', { viewBox: `0 0 ${width} ${height}`, class: 'chart', role: 'img',
       'aria-label': label }, axes, layer)
-    return { svg, layer, X, Y, left: EDGE.left, right, top: EDGE.top, bottom }
+    return { svg, layer, X, Y, width, left: EDGE.left, right, top: EDGE.top, bottom }
   }
 
   /* 一条折线；points 是 [横, 纵]。 */

@@ -22,9 +22,18 @@ logger = logging.getLogger(__name__)
 # 部件 -> 在 frame.js 与它自己的脚本之间还要先载入的脚本。
 NEEDS: dict[str, tuple[str, ...]] = {
     'train': ('bytes', 'chart', 'lenet_training', 'training_pictures'),
+    'compared': ('chart', 'comparison_chart'),
+    'confusion': ('bytes', 'answers', 'image_cards'),
+    'disagree': ('bytes', 'answers', 'image_cards'),
 }
-# 部件 -> 它要读者点过才取的数据；元素的 data-bytes 写明有几个字节。
-HEAVY = {'train': 'training_images'}
+# 部件 -> 构建时写出的数据；少一份就只有原来的图。最后一份等读者点过才取，元素的
+# data-bytes 写明它有几个字节。
+USES: dict[str, tuple[str, ...]] = {
+    'train': ('training_images',),
+    'compared': ('comparison_runs',),
+    'confusion': ('answers', 'missed_images'),
+    'disagree': ('answers', 'missed_images'),
+}
 ELEMENT = re.compile(r'<living-([a-z]+)[ >]')
 
 
@@ -60,16 +69,22 @@ def wrap_following(app: Sphinx, doctree: nodes.document) -> None:
 
 
 def visit_living(translator: HTML5Translator, node: Living) -> None:
+    written = translator.builder.app.living_bytes
+    used = [one.format(**node['options']) for one in USES.get(node['name'], ())]
+    node['alive'] = all(one in written for one in used)
+    if not node['alive']:
+        return
     data = {f'data-{key}': value for key, value in node['options'].items()}
-    if heavy := HEAVY.get(node['name']):
-        data['data-bytes'] = str(translator.builder.app.living_bytes[heavy])
+    if used:
+        data['data-bytes'] = str(written[used[-1]])
     tag = translator.starttag(node, f'living-{node["name"]}', CLASS='living', **data)
     translator.body.append(tag)
     translator.body.append('<div class="living__still">')
 
 
 def depart_living(translator: HTML5Translator, node: Living) -> None:
-    translator.body.append(f'</div></living-{node["name"]}>\n')
+    if node['alive']:
+        translator.body.append(f'</div></living-{node["name"]}>\n')
 
 
 def add_scripts(
