@@ -9,5 +9,9 @@
     return new Uint8Array(await new Response(plain).arrayBuffer())
   }
 
-  Object.assign(Living, { bytes, inflate })
+  /* 读者要取多少：1.5 MB、120 KB。 */
+  const sizeOf = (count) =>
+    (count < 2 ** 20 / 10 ? `${Math.ceil(count / 1024)} KB` : `${(count / 2 ** 20).toFixed(1)} MB`)
+
+  Object.assign(Living, { bytes, inflate, sizeOf })
 })()

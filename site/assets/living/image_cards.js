@@ -52,8 +52,7 @@
     }
 
     function ask(indices) {
-      const size = (bytes / 2 ** 20).toFixed(1)
-      const button = make('button', { type: 'button', onclick: fetch }, `看这些图像（取 ${size} MB）`)
+      const button = make('button', { type: 'button', onclick: fetch }, `看这些图像（取 ${Living.sizeOf(bytes)}）`)
       async function fetch() {
         button.disabled = true
         try {

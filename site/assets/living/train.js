@@ -119,9 +119,8 @@
     }
 
     buttons() {
-      const size = (this.dataset.bytes / 2 ** 20).toFixed(1)
       this.go = make('button', { type: 'button', className: 'train__go', onclick: () => this.begin() },
-        `开始训练（先取 ${size} MB 图像）`)
+        `开始训练（先取 ${Living.sizeOf(this.dataset.bytes)} 图像）`)
       this.halt = make('button', { type: 'button', disabled: true,
         onclick: () => this.finish(`停在第 ${this.reached()} 轮。`) }, '停止')
       return make('div', { className: 'living__controls train__row' }, this.go, this.halt)

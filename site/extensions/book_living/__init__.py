@@ -25,6 +25,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     'compared': ('chart', 'comparison_chart'),
     'confusion': ('bytes', 'answers', 'image_cards'),
     'disagree': ('bytes', 'answers', 'image_cards'),
+    'replay': ('bytes', 'chart', 'film'),
 }
 # 部件 -> 构建时写出的数据；少一份就只有原来的图。最后一份等读者点过才取，元素的
 # data-bytes 写明它有几个字节。
@@ -33,6 +34,7 @@ USES: dict[str, tuple[str, ...]] = {
     'compared': ('comparison_runs',),
     'confusion': ('answers', 'missed_images'),
     'disagree': ('answers', 'missed_images'),
+    'replay': ('replay-{network}',),
 }
 ELEMENT = re.compile(r'<living-([a-z]+)[ >]')
 

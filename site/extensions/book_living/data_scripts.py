@@ -10,7 +10,8 @@ import gzip
 import json
 import zlib
 from collections import Counter
-from functools import cache
+from collections.abc import Callable
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,11 @@ from sphinx.util import logging
 from deepcnn.records.comparison import Record, load_records
 from deepcnn.records.titles import TITLES
 
+from .films import replay
+
 logger = logging.getLogger(__name__)
 
+RESULTS = ROOT / 'results'
 FILES = ROOT / 'deepcnn' / 'data' / 'files'
 PIXELS = 28 * 28
 TRAIN, HELD_OUT = 2000, 500  # 现场训练用前 2,000 张训练图像，最后 500 张留出
@@ -149,7 +153,27 @@ def missed_images() -> dict[str, Any]:
     return {'indices': missed, 'pixels': packed(content)}
 
 
+def replayed(film: Path) -> dict[str, Any]:
+    """一次训练的影片，加上影片里那张图像（测试集的第一张）与类别的名字。"""
+    image = base64.b64encode(images('t10k')[:PIXELS]).decode()
+    return {
+        **replay(film, RESULTS / 'full' / f'{film.stem}.json'),
+        'classes': class_names(),
+        'label': int(labels('t10k')[0]),
+        'pixels': image,
+    }
+
+
 # ---- 写成脚本 ----
+
+
+def all_data() -> dict[str, Callable[[], Any]]:
+    """{数据的名字: 怎样得到它}。"""
+    made = (training_images, comparison_runs, answers, missed_images)
+    films = sorted((RESULTS / 'replay').glob('*.safetensors'))
+    return {make.__name__: make for make in made} | {
+        f'replay-{film.stem}': partial(replayed, film) for film in films
+    }
 
 
 def write(folder: Path, name: str, value: Any) -> int:
@@ -168,11 +192,10 @@ def write_all(app: Sphinx) -> None:
         return
     folder = Path(app.outdir) / '_static' / 'living' / 'data'
     answers.cache_clear()
-    for make in (training_images, comparison_runs, answers, missed_images):
-        name = make.__name__
+    for name, make in all_data().items():
         try:
             app.living_bytes[name] = write(folder, name, make())
-        except ValueError as error:  # 记录不齐，或不能放在一起比
+        except (ValueError, OSError) as error:  # 记录不齐，或不能放在一起
             logger.info('活页没有数据 %s：%s', name, error)
 
 
