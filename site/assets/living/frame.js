@@ -114,6 +114,11 @@
         this.append(this.failure(error))
         return
       }
+      this.show(panel)
+    }
+
+    /* 原来的图让位给 panel；要把图留着的部件改写这个方法。 */
+    show(panel) {
       this.insertBefore(panel, this.dataset.still === 'keep' ? null : this.firstChild)
       this.classList.add('living--ready')
     }

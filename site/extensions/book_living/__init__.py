@@ -16,20 +16,34 @@ from sphinx.application import Sphinx
 from sphinx.util import logging
 from sphinx.writers.html5 import HTML5Translator
 
-from book_living.weight_scripts import when_built
+from . import data_scripts
+from .weight_scripts import when_built
 
 logger = logging.getLogger(__name__)
 
 # 部件 -> 在 frame.js 与它自己的脚本之间还要先载入的脚本。
 NEEDS: dict[str, tuple[str, ...]] = {
+    'compared': ('chart', 'comparison_chart'),
+    'confusion': ('bytes', 'answers', 'image_cards'),
     'convolution': ('sliding', 'stepper_controls', 'stacked', 'mixing'),
+    'disagree': ('bytes', 'answers', 'image_cards'),
     'lab': (
         'colors', 'picture', 'pad', 'lab_input', 'lab_scores', 'lab_maps', 'lab_heat',
     ),
     'predict': ('guess',),
+    'replay': ('bytes', 'chart', 'film'),
     'structure': ('layer_arithmetic', 'layer_words', 'structure_drawing'),
+    'train': ('bytes', 'chart', 'lenet_training', 'training_pictures'),
 }  # fmt: skip
-ASSETS = Path(__file__).resolve().parents[2] / 'assets' / 'living'
+# 部件 -> 构建时写出的数据；少一份就只有原来的图。最后一份等读者点过才取，元素的
+# data-bytes 写明它有几个字节。
+USES: dict[str, tuple[str, ...]] = {
+    'train': ('training_images',),
+    'compared': ('comparison_runs',),
+    'confusion': ('answers', 'missed_images'),
+    'disagree': ('answers', 'missed_images'),
+    'replay': ('replay-{network}',),
+}
 ELEMENT = re.compile(r'<living-([a-z]+)[ >]')
 
 
@@ -65,14 +79,22 @@ def wrap_following(app: Sphinx, doctree: nodes.document) -> None:
 
 
 def visit_living(translator: HTML5Translator, node: Living) -> None:
+    written = translator.builder.app.living_bytes
+    used = [one.format(**node['options']) for one in USES.get(node['name'], ())]
+    node['alive'] = all(one in written for one in used)
+    if not node['alive']:
+        return
     data = {f'data-{key}': value for key, value in node['options'].items()}
+    if used:
+        data['data-bytes'] = str(written[used[-1]])
     tag = translator.starttag(node, f'living-{node["name"]}', CLASS='living', **data)
     translator.body.append(tag)
     translator.body.append('<div class="living__still">')
 
 
 def depart_living(translator: HTML5Translator, node: Living) -> None:
-    translator.body.append(f'</div></living-{node["name"]}>\n')
+    if node['alive']:
+        translator.body.append(f'</div></living-{node["name"]}>\n')
 
 
 def add_scripts(
@@ -100,4 +122,5 @@ def setup(app: Sphinx) -> dict[str, bool | int]:
     app.connect('doctree-read', wrap_following)
     app.connect('html-page-context', add_scripts)
     app.connect('build-finished', when_built)
+    data_scripts.setup(app)
     return {'parallel_read_safe': True, 'parallel_write_safe': True, 'env_version': 1}

@@ -1,0 +1,95 @@
+/* 六网对比的图活起来：鼠标、手指或方向键读出一点的数，图例的按钮在三幅图里同时显示、隐藏网络。
+ *
+ * data-kind 是 curves、parameters 或 seconds；图放在原来的图的位置，代码与图注都留着。 */
+(() => {
+  const { make, draw } = Living
+  const KINDS = { curves: '每轮之后的测试准确率', parameters: '准确率与参数个数', seconds: '准确率与训练时间' }
+  const hidden = new Set() // 三幅图共用
+  const shown = [] // 已经出现的部件
+
+  customElements.define('living-compared', class extends Living.LivingElement {
+    async build(panel, state) {
+      const { networks } = await Living.data('comparison_runs')
+      this.networks = networks
+      this.series = Living.comparisonSeries(networks, this.dataset.kind)
+      for (const name of (state.hidden || '').split('-')) {
+        if (networks.some((one) => one.name === name)) hidden.add(name)
+      }
+      this.readout = make('p', { className: 'compared__readout living__numbers', role: 'status' })
+      this.frame = make('div', { className: 'compared__frame', tabIndex: 0, role: 'group',
+        'aria-label': `${KINDS[this.dataset.kind]}：用方向键逐点读数`,
+        onkeydown: (event) => this.step(event),
+        onpointermove: (event) => this.near(event), onpointerdown: (event) => this.near(event) })
+      this.legend = make('div', { className: 'living__controls compared__legend' })
+      panel.append(this.legend, this.frame, this.readout)
+      shown.push(this)
+      shown.forEach((one) => one.draw())
+    }
+
+    /* 只换掉图：画图的代码、图注与编号留着。 */
+    show(panel) {
+      this.querySelector('.living__still img').after(panel)
+      this.classList.add('living--pictured')
+    }
+
+    button(network, number) {
+      const key = draw('svg', { viewBox: '-7 -7 14 14', class: 'compared__key', 'aria-hidden': 'true' },
+        Living.comparisonMark(number, 0, 0, { class: `network__mark network--${number}` }))
+      return make('button', { type: 'button', className: 'compared__toggle',
+        'aria-pressed': String(!hidden.has(network.name)),
+        onclick: () => this.toggle(network.name) }, key, network.title)
+    }
+
+    toggle(name) {
+      if (!hidden.delete(name)) hidden.add(name)
+      const focused = [...this.legend.children].indexOf(document.activeElement)
+      shown.forEach((one) => one.draw())
+      this.legend.children[focused]?.focus()
+      this.remember({ hidden: [...hidden].join('-') })
+    }
+
+    draw() {
+      this.legend.replaceChildren(...this.networks.map((one, i) => this.button(one, i)))
+      this.chart = Living.comparisonChart(this.series, this.dataset.kind, hidden,
+        Math.max(this.clientWidth - 26, 280)) // 去掉框的边与空白
+      this.chart.svg.setAttribute('aria-label', `${KINDS[this.dataset.kind]}：` +
+        (this.chart.targets.map(({ words }) => words).join('；') || '网络都隐藏了'))
+      this.frame.replaceChildren(this.chart.svg)
+      this.at = -1
+      this.readout.textContent = hidden.size === this.networks.length
+        ? '网络都隐藏了：点上面的名字。' : '指着一点，或用方向键，读出它的数；小圆点是各个种子。'
+    }
+
+    read(at) {
+      if (at < 0 || at === this.at) return
+      this.at = at
+      const target = this.chart.targets[at]
+      this.readout.textContent = target.words
+      this.ring?.remove()
+      const [cx, cy] = target.at
+      this.ring = draw('circle', { cx, cy, r: 9, class: 'compared__ring' })
+      this.chart.layer.append(this.ring)
+    }
+
+    /* 离指针最近的一点；图被缩放，先换成图里的坐标。 */
+    near(event) {
+      const box = this.chart.svg.getBoundingClientRect()
+      const scale = this.chart.width / box.width
+      const [x, y] = [(event.clientX - box.x) * scale, (event.clientY - box.y) * scale]
+      const distances = this.chart.targets.map(({ at }) => Math.hypot(at[0] - x, at[1] - y))
+      this.read(distances.indexOf(Math.min(...distances)))
+    }
+
+    /* 左右换轮，上下换网络；散点每个网络一点，左右、上下都换网络。 */
+    step(event) {
+      const count = this.series[0].points.length
+      const moves = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: count, ArrowUp: -count }
+      if (!(event.key in moves)) return
+      event.preventDefault()
+      const { targets } = this.chart
+      if (!targets.length) return
+      const next = this.at < 0 ? 0 : this.at + moves[event.key]
+      this.read(Math.min(Math.max(next, 0), targets.length - 1))
+    }
+  })
+})()

@@ -1,0 +1,141 @@
+"""六网对比的曲线与散点：读出的数是 Python 的数；图例在三幅图里同时起作用。"""
+
+from pathlib import Path
+
+import pytest
+from selenium.webdriver.chrome.webdriver import WebDriver
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import WebDriverWait
+
+from deepcnn.anatomy import count_parameters
+from deepcnn.models.lineup import LINEUP
+from deepcnn.records import spread
+from deepcnn.records.comparison import load_records
+from deepcnn.records.titles import TITLES
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = ROOT / '_build' / 'html' / 'chapters' / 'summary.html'
+AXE = (ROOT / 'tests' / 'site' / 'axe-core' / 'axe.min.js').read_text('utf-8')
+KINDS = ('curves', 'parameters', 'seconds')
+
+
+@pytest.fixture
+def page(chromium: WebDriver) -> WebDriver:
+    """三幅图都出现了的小结。"""
+    open_page(chromium, '')
+    return chromium
+
+
+def open_page(browser: WebDriver, hash_: str) -> None:
+    browser.get('about:blank')
+    browser.get(PAGE.as_uri() + hash_)
+    for kind in KINDS:
+        find = (By.CSS_SELECTOR, f'living-compared[data-kind={kind}]')
+        element = browser.find_element(*find)
+        browser.execute_script('arguments[0].scrollIntoView()', element)
+        WebDriverWait(browser, 30, poll_frequency=0.02).until(
+            lambda _, one=element: one.find_elements(By.CLASS_NAME, 'compared__frame')
+        )
+
+
+def of(browser: WebDriver, kind: str, part: str) -> str:
+    """一幅图的读数（readout）或全部标记的个数（marks）。"""
+    find = f'document.querySelector("living-compared[data-kind={kind}]")'
+    ask = {
+        'readout': '.querySelector(".compared__readout").innerText',
+        'marks': '.querySelectorAll("svg.chart .network__mark").length',
+    }
+    return browser.execute_script(f'return {find}{ask[part]}')
+
+
+def percent(values: list[float]) -> str:
+    found = spread(values)
+    return f'{100 * found.mean:.2f}% ± {100 * found.sd:.2f}'
+
+
+def test_every_point_reads_as_python_counts(page: WebDriver) -> None:
+    words = page.execute_script(
+        """
+        return Object.fromEntries([...document.querySelectorAll('living-compared')].map((one) =>
+          [one.dataset.kind, one.chart.targets.map((target) => target.words)]))
+        """
+    )
+    wanted: dict[str, list[str]] = {kind: [] for kind in KINDS}
+    for name, record in load_records().items():
+        title, seeds = TITLES[name], record.seeds
+
+        def each(values: list[float], seeds: list[int] = seeds) -> str:
+            pairs = zip(seeds, values, strict=True)
+            return '，'.join(f'种子 {seed} {100 * one:.2f}%' for seed, one in pairs)
+
+        for epoch in range(record.recipe['epochs']):
+            values = [run.test_accuracy[epoch] for run in record.runs]
+            wanted['curves'].append(
+                f'{title}，第 {epoch + 1} 轮：{percent(values)}（{each(values)}）'
+            )
+        last = f'{percent(record.accuracies)}（{each(record.accuracies)}）'
+        net = LINEUP[name].build(record.recipe['image_size'])
+        millions = count_parameters(net) / 1e6
+        wanted['parameters'].append(f'{title}：{millions:.2f} 百万个参数，{last}')
+        took = spread(record.seconds)
+        where = f'一次训练 {took.mean:.0f} ± {took.sd:.0f} 秒'
+        wanted['seconds'].append(f'{title}：{where}，{last}')
+    assert words == wanted
+
+
+def test_the_figure_gives_way_but_its_caption_stays(page: WebDriver) -> None:
+    figure = page.find_element(By.ID, 'fig-summary-curves')
+    assert not figure.find_element(By.TAG_NAME, 'img').is_displayed()
+    assert figure.find_element(By.TAG_NAME, 'figcaption').is_displayed()
+    assert figure.find_element(By.TAG_NAME, 'svg').is_displayed()
+    page.execute_cdp_cmd('Emulation.setEmulatedMedia', {'media': 'print'})
+    try:
+        assert figure.find_element(By.TAG_NAME, 'img').is_displayed()
+        assert not figure.find_element(By.TAG_NAME, 'svg').is_displayed()
+    finally:
+        page.execute_cdp_cmd('Emulation.setEmulatedMedia', {'media': ''})
+
+
+def test_arrow_keys_and_the_pointer_read_a_point(page: WebDriver) -> None:
+    frame = page.find_element(By.CSS_SELECTOR, '[data-kind=curves] .compared__frame')
+    frame.send_keys(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT)
+    assert of(page, 'curves', 'readout').startswith(f'{TITLES["alexnet"]}，第 2 轮')
+    frame.send_keys(Keys.ARROW_DOWN, Keys.ARROW_LEFT)
+    assert of(page, 'curves', 'readout').startswith(f'{TITLES["vgg11"]}，第 1 轮')
+
+    find = '[data-kind=seconds] svg.chart .network__mark.network--4'
+    mark = page.find_element(By.CSS_SELECTOR, find)
+    page.execute_script('arguments[0].scrollIntoView({block: "center"})', mark)
+    ActionChains(page).move_to_element(mark).perform()
+    assert of(page, 'seconds', 'readout').startswith(f'{TITLES["resnet18"]}：')
+
+
+def test_the_legend_hides_a_network_everywhere(page: WebDriver) -> None:
+    before = {kind: of(page, kind, 'marks') for kind in KINDS}
+    epochs = next(iter(load_records().values())).recipe['epochs']
+    assert before == {'curves': 6 * epochs, 'parameters': 6, 'seconds': 6}
+    find = '[data-kind=curves] .compared__toggle'
+    page.find_elements(By.CSS_SELECTOR, find)[2].send_keys(Keys.ENTER)
+    after = {kind: of(page, kind, 'marks') for kind in KINDS}
+    assert after == {'curves': 5 * epochs, 'parameters': 5, 'seconds': 5}
+    assert page.switch_to.active_element.text == TITLES['nin']  # 焦点还在按钮上
+    for kind in KINDS:
+        find = f'[data-kind={kind}] .compared__toggle'
+        buttons = page.find_elements(By.CSS_SELECTOR, find)
+        pressed = [one.get_attribute('aria-pressed') for one in buttons]
+        assert pressed == ['true', 'true', 'false', 'true', 'true', 'true']
+    assert page.execute_script('return location.hash') == '#compared-1?hidden=nin'
+
+
+def test_a_link_hides_what_it_says(chromium: WebDriver) -> None:
+    open_page(chromium, '#compared-2?hidden=nin-vgg11-lenet')
+    assert of(chromium, 'parameters', 'marks') == 4
+    chromium.execute_script(AXE)
+    for theme in ('light', 'dark'):
+        chromium.execute_script(f'document.documentElement.dataset.theme = "{theme}"')
+        assert chromium.execute_async_script(
+            'axe.run("living-compared")'
+            '.then((r) => arguments[0](r.violations.map((v) => v.id)))'
+        ) == []  # fmt: skip
