@@ -44,6 +44,7 @@ USES: dict[str, tuple[str, ...]] = {
     'disagree': ('answers', 'missed_images'),
     'replay': ('replay-{network}',),
 }
+ASSETS = Path(__file__).resolve().parents[2] / 'assets' / 'living'
 ELEMENT = re.compile(r'<living-([a-z]+)[ >]')
 
 
