@@ -253,7 +253,7 @@ for (const [name, family] of Object.entries(window.described.families)) {
     }
     for (const { group } of figure.targets) {
       const { width: wide, height } = group.querySelector('.structure__hit').getBBox()
-      if (Math.min(wide, height) < 22) wrong.push([name, group.textContent, height])
+      if (Math.min(wide, height) < 24) wrong.push([name, group.textContent, height])
     }
   }
 }
