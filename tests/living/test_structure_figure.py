@@ -188,6 +188,31 @@ def test_numbers_follow_what_is_changed(page: Page) -> None:
     assert f'合计 {full:,} 个参数，' in page.text('.structure__summary')
 
 
+def test_dragging_the_side_changes_everything(page: Page) -> None:
+    page.open('data-network="googlenet"')
+    with torch.device('meta'):
+        table = layer_table(create('googlenet'), 97)
+    page.browser.find_element(By.CSS_SELECTOR, '[type=range]').send_keys(
+        Keys.ARROW_RIGHT
+    )
+    assert f'{table.macs:,} 次乘加' in page.text('.structure__summary')
+    field = page.browser.find_element(By.NAME, 'image_size')
+    assert field.get_property('value') == '97' and page.hash.endswith('image_size=97')
+
+
+def test_the_figure_it_replaces_is_kept_for_print_and_links(page: Page) -> None:
+    page.open('data-network="nin"')
+    still = page.browser.find_element(By.CSS_SELECTOR, '.living__still img')
+    panel = page.browser.find_element(By.CLASS_NAME, 'living__panel')
+    assert not still.is_displayed() and panel.is_displayed()
+    above = 'return fig.getBoundingClientRect().bottom <= arguments[0].getBoundingClientRect().top'
+    find = 'const fig = document.getElementById("fig-x").parentElement;'
+    assert page.browser.execute_script(find + above, panel)
+    page.browser.execute_cdp_cmd('Emulation.setEmulatedMedia', {'media': 'print'})
+    assert still.is_displayed() and not panel.is_displayed()
+    page.browser.execute_cdp_cmd('Emulation.setEmulatedMedia', {'media': ''})
+
+
 def test_a_link_opens_the_part_its_layer_is_in(page: Page) -> None:
     page.open(
         'data-network="resnet"',
