@@ -241,7 +241,7 @@ def test_what_does_not_fit_is_named_in_one_line(page: Page) -> None:
     assert page.text('.living__failure') == (
         '边长 62 太小：3×3 最大池化，步幅 2（stages.3.1）的输入只剩 2×2，放不下 3×3 的窗口'
     )
-    assert page.rows() == before
+    assert page.rows() == before and page.text('.structure__summary') == ''
     for nonsense in ('', 'x', '0', '513', '1.5', '1e9'):
         page.set_side(nonsense)
         assert page.text('.living__failure') == '边长要是 1～512 的整数'

@@ -156,6 +156,7 @@
       this.warn(`边长 ${this.values.image_size} 太小：${nameOf(layer)}（${layer.path}）的输入`
         + `只剩 ${side}×${side}${padded}，放不下 ${size}×${size} 的窗口`)
       this.figure.classList.add('structure__drawing--stale')
+      this.summary.textContent = ''
       if (this.measured) return
       this.measured = this.original // 从链接打开时就放不下
       this.openAll(this.usual)
