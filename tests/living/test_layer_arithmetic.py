@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LIVING = ROOT / 'site' / 'assets' / 'living'
 # 深的网络量一次要几十毫秒，少试几种；一共 200 种。
 TRIED = {
-    'alexnet': 62, 'vgg': 54, 'nin': 60, 'googlenet': 8, 'resnet': 8, 'densenet': 8,
+    'alexnet': 84, 'vgg': 36, 'nin': 64, 'googlenet': 4, 'resnet': 6, 'densenet': 6,
 }  # fmt: skip
 DEEP = {'resnet101', 'resnet152', (6, 12, 32, 32), (6, 12, 48, 32), (6, 12, 36, 24)}
 
@@ -227,7 +227,7 @@ def test_too_small_an_input_fails_where_pytorch_does(page: WebDriver) -> None:
         choices = describe_networks.choices_of(family)
         values = {name: choice.default for name, choice in choices.items()}
         net = Tried(family, values | {'image_size': 224}).net()
-        sides = (1, 3, 10, 16, 31, 40, 66)
+        sides = (1, 10, 16, 31, 66)
         tried = [Tried(family, values | {'image_size': side}) for side in sides]
         found = page.execute_script(MEASURE, [one.asked for one in tried])
         for side, measured in zip(sides, found, strict=True):

@@ -54,10 +54,9 @@
     }
 
     furnish(panel) {
-      this.inputs = this.family.controls.map((control) => this.input(control))
+      this.inputs = []
+      const fields = this.family.controls.flatMap((control) => this.fields(control))
       const reset = make('button', { type: 'button', onclick: () => this.reset() }, '恢复')
-      const fields = this.inputs.map(({ control, element }) =>
-        make('label', {}, control.label, element))
       this.summary = make('p', { className: 'structure__summary living__numbers' })
       this.warning = make('p', { className: 'living__failure', role: 'status' })
       this.figure = make('div', { className: 'structure__drawing' })
@@ -78,16 +77,24 @@
       panel.prepend(this.caption)
     }
 
-    input(control) {
-      const { name, options, least, most } = control
-      const element = options
-        ? make('select', {}, ...options.map(({ value, text }) => make('option', { value }, text)))
-        : make('input', { type: 'number', min: least, max: most, inputMode: 'numeric' })
-      element.name = name
+    /* 一个量的控件：几个值里选一个，或者填一个整数，也可以拖动。 */
+    fields(control) {
+      const { name, label, options, least: min, most: max } = control
+      if (options) {
+        const choices = options.map(({ value, text }) => make('option', { value }, text))
+        return [make('label', {}, label, this.input(control, make('select', { name }, ...choices)))]
+      }
+      const written = make('input', { type: 'number', name, min, max, inputMode: 'numeric' })
+      const dragged = make('input', { type: 'range', min, max, 'aria-label': `拖动${label}` })
+      return [make('label', {}, label, this.input(control, written)), this.input(control, dragged)]
+    }
+
+    input(control, element) {
       for (const event of ['input', 'change']) {
         element.addEventListener(event, () => this.change(control, element.value))
       }
-      return { control, element }
+      this.inputs.push({ control, element })
+      return element
     }
 
     change(control, written) {
@@ -123,9 +130,8 @@
     /* 照现在的值重算、重画；放不下时说是哪一层，图留着原来的。 */
     update() {
       for (const { control, element } of this.inputs) {
-        if (document.activeElement !== element || control.options) {
-          element.value = this.values[control.name]
-        }
+        const typing = element.type === 'number' && document.activeElement === element
+        if (!typing) element.value = this.values[control.name]
       }
       try {
         this.measured = measure(this.family, this.values)
@@ -150,6 +156,7 @@
       this.warn(`边长 ${this.values.image_size} 太小：${nameOf(layer)}（${layer.path}）的输入`
         + `只剩 ${side}×${side}${padded}，放不下 ${size}×${size} 的窗口`)
       this.figure.classList.add('structure__drawing--stale')
+      this.summary.textContent = ''
       if (this.measured) return
       this.measured = this.original // 从链接打开时就放不下
       this.openAll(this.usual)

@@ -8,6 +8,7 @@
   const { nameOf, shapeOf } = LayerWords
   const ROW = 38 // 一行至少这么高，像素
   const HEAD = 28
+  const PLUS = 24
   const PIXEL = 0.25 // 图像的一个像素画成几个像素
   const GUTTER = 34 // 左边的空：捷径与稠密连接
   const WIDE = 520 // 有这么宽，条的旁边写得下数
@@ -256,7 +257,7 @@
     laneCell(group, layer, x, y, cell) {
       this.plate(group, layer, x, y + 4 + this.tall(layer) / 2, false)
       const { size } = layer.window
-      const note = layer.kind === 'max' ? '池化' : `${size}×${size}·${layer.output.shape[0]}`
+      const note = layer.kind === 'max' ? '池化' : `${size}×${size}，${layer.output.shape[0]}`
       group.append(draw('text', {
         x, y: y + cell - 5, class: 'structure__small structure__centred structure__lane',
       }, note))
@@ -272,7 +273,7 @@
       this.y += 6
       const first = this.y
       this.items(lane('residual'), place)
-      const [x, y] = [this.middle, this.y + 9]
+      const [x, y] = [this.middle, this.y + PLUS / 2]
       this.line(`M${x} ${Math.max(start, top - 2)}H12V${y}H${x - 8}`, 'structure__line--add')
       for (const one of lane('shortcut')) {
         this.target({ ...place, item: one, layer: one.layer, name: `捷径：${nameOf(one.layer)}` },
@@ -290,7 +291,7 @@
             draw('circle', { cx: x, cy: y, r: 8, class: 'structure__plate structure__plate--add' }),
             draw('path', { d: `M${x - 5} ${y}h10M${x} ${y - 5}v10`, class: 'structure__plus' }),
             this.label(this.textX, y + 4, '与捷径相加', 'structure__small'))
-          return 22
+          return PLUS
         })
       this.flow(x, y - 8, y + 8)
     }
