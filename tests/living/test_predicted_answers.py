@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from math import log
 from pathlib import Path
 from statistics import mean
@@ -20,7 +21,13 @@ from deepcnn.anatomy.windows import Window, view_layers
 from deepcnn.data.batches import prepare
 from deepcnn.data.fashion_mnist import load_dataset
 from deepcnn.models.alexnet import alexnet
-from deepcnn.models.densenet import bottleneck_block, conv_block, paper_densenet
+from deepcnn.models.densenet import (
+    bottleneck_block,
+    conv_block,
+    densenet,
+    paper_densenet,
+)
+from deepcnn.models.googlenet import INCEPTIONS
 from deepcnn.models.nin import nin_block
 from deepcnn.models.published import published
 from deepcnn.models.resnet import Bottleneck, ResidualBlock, resnet
@@ -151,6 +158,26 @@ def heaviest_line() -> str:
     return f'线路 {max(range(4), key=lambda index: rows[index].parameters) + 1}'
 
 
+def flattened_nin() -> int:
+    """NiN 的前三个块，展平之后接三个全连接层。"""
+    *blocks, _ = cost('nin').parts.rows
+    sizes = (384 * 5 * 5, 4096, 4096, 10)
+    dense = sum((one + 1) * other for one, other in pairwise(sizes))
+    return sum(row.parameters for row in blocks) + dense
+
+
+def channels_without_reduction() -> int:
+    """3a 的输出通道，线路 4 只有池化，原样输出 192 个。"""
+    c1, c2, c3, _ = INCEPTIONS['3a']
+    return c1 + c2[1] + c3[1] + 192
+
+
+def growth_doubled() -> float:
+    with torch.device('meta'):
+        usual, doubled = densenet(), densenet(growth_rate=64)
+    return count_parameters(doubled) / count_parameters(usual)
+
+
 def last_channels() -> int:
     channels = 64
     for _ in range(3):
@@ -229,6 +256,13 @@ NUMBERS: dict[str, Callable[[], float]] = {
     'alexnet-small-input': lambda: (
         100 * share(cost('alexnet', image_size=63), cost('alexnet'), 'parameters')
     ),
+    'alexnet-exercise': lambda: (
+        100 * share(cost('alexnet', image_size=160), cost('alexnet'), 'macs')
+    ),
+    'vgg-exercise': lambda: 100 * 5 * 9 / 121,
+    'nin-exercise': lambda: flattened_nin() / 1e6,
+    'googlenet-exercise': channels_without_reduction,
+    'densenet-exercise': growth_doubled,
     'vgg-seven': lambda: 100 * 3 * 9 / 49,
     'vgg-first-linear': lambda: 100 * largest_share(layers('vgg')),
     'vgg-deeper': lambda: 100 * of_paper(vgg, 'vgg19') / of_paper(vgg, 'vgg11') - 100,
