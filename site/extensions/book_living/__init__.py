@@ -21,11 +21,7 @@ from book_living.weight_scripts import when_built
 logger = logging.getLogger(__name__)
 
 # 部件 -> 在 frame.js 与它自己的脚本之间还要先载入的脚本。
-NEEDS: dict[str, tuple[str, ...]] = {
-    'lab': (
-        'colors', 'picture', 'pad', 'lab_input', 'lab_scores', 'lab_maps', 'lab_heat',
-    ),
-}  # fmt: skip
+NEEDS: dict[str, tuple[str, ...]] = {}
 ASSETS = Path(__file__).resolve().parents[2] / 'assets' / 'living'
 ELEMENT = re.compile(r'<living-([a-z]+)[ >]')
 
