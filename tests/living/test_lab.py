@@ -276,6 +276,10 @@ def test_the_readers_network_stands_beside_the_six(
     files.send_keys(str(tmp_path / 'wrong.safetensors'))
     trouble = one(chromium, '.lab > .living__controls .living__failure')
     wait(chromium, lambda: '不是本书写的网络' in trouble.text)
+    with (tmp_path / 'large.safetensors').open('wb') as large:
+        large.truncate(200_000_000)
+    files.send_keys(str(tmp_path / 'large.safetensors'))
+    wait(chromium, lambda: '有 200.0 MB：网页里至多打开 100.0 MB' in trouble.text)
     files.send_keys(str(tmp_path / 'mine.safetensors'))
     status(chromium, '我的网络：')
     image = data.test.images[number_of(0, 0)][None]

@@ -81,7 +81,7 @@
       const values = valuesOf(channel)
       const at = place && place[0] < height && place[1] < width ? place : largest(values, width)
       const large = make('canvas', {
-        className: 'lab__large', tabIndex: 0, role: 'img',
+        className: 'lab__large', tabIndex: 0, role: 'application',
         'aria-label': `通道 ${channel} 的特征图；方向键换一处`,
         onclick: (event) => moveTo(pointed(event, large, height, width)),
         onkeydown: (event) => step(event, at, height, width),
