@@ -24,7 +24,7 @@ from deepcnn.data import load_dataset, prepare
 from deepcnn.models import Network, load
 from deepcnn.models.lineup import LINEUP
 from deepcnn.records.titles import NETWORKS
-from deepcnn.records.weight_facts import KEY, weight_facts, write_weights
+from deepcnn.records.weight_facts import KEY, read_weights, weight_facts, write_weights
 from deepcnn.training.weight_codec import decode, encode
 
 SIDES = {'alexnet': 63, 'vgg11': 32, 'nin': 71, 'googlenet': 33, 'resnet18': 33}
@@ -102,7 +102,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     generator = torch.Generator().manual_seed(0)
     for name in NETWORKS:
         if name == 'densenet':
-            content = Path('weights/densenet.safetensors').read_bytes()
+            content = read_weights(name)
             write_weights(name, content, folder)
         else:
             small_weights(name, generator, folder)

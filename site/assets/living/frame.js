@@ -33,6 +33,7 @@
     return new Promise((resolve, reject) => {
       const script = document.createElement('script')
       script.src = address(path)
+      script.async = false // 几个脚本一起取，照要的次序运行
       script.onload = () => {
         script.remove()
         resolve()
@@ -45,7 +46,7 @@
     })
   }
 
-  /* 一个部件要到读者动手才用得到的脚本，一页载入一次；失败之后可以再来。 */
+  /* 一个部件快要看到、或读者动手之后才用得到的脚本，一页载入一次；失败之后可以再来。 */
   function script(name) {
     if (!scripts.has(name)) {
       const loading = run(`${name}.js`, `脚本 ${name}`)

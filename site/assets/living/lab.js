@@ -7,13 +7,16 @@
   const AT_ONCE = 3_000_000 // 不超过它的网络，读者一动手就取
   const LARGEST_FILE = 100_000_000
   const OWN = 'mine'
+  const PARTS = ['colors', 'picture', 'pad', 'lab_input', 'lab_scores', 'lab_maps', 'lab_heat']
   const ENGINE = ['kernel', 'engine', 'laboratory']
 
   const megabytes = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`
 
   class Lab extends Living.LivingElement {
     async build(panel, state) {
-      const [listed, samples] = await Promise.all([Living.data('weights'), Living.data('samples')])
+      const [listed, samples] = await Promise.all([
+        Living.data('weights'), Living.data('samples'), ...PARTS.map(Living.script),
+      ])
       const only = this.dataset.network
       if (only && !listed[only]) throw new Error(`还没有 ${only} 的权重：这里先看图`)
       this.samples = samples
@@ -60,7 +63,7 @@
 
     /* 引擎与 Worker 到读者动手才载入。 */
     async prepare() {
-      for (const name of ENGINE) await Living.script(name)
+      await Promise.all(ENGINE.map(Living.script))
       this.laboratory = Living.laboratory()
     }
 

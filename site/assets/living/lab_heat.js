@@ -1,6 +1,6 @@
 /* 凭图像的哪里认出：遮挡图一行一行地算出来，全局平均池化的网络还有类激活图。 */
 (() => {
-  const { make, paint, percent } = Living
+  const { make } = Living
   const SIDE = 28
   const WINDOW = { patch: 7, stride: 2 } // 与 deepcnn.anatomy.occlusion_map 的默认值相同
   const SCALE = 8 // 画的时候一个像素画多大
@@ -58,8 +58,8 @@
         overlay(covered, pixels, drops, ROWS, ROWS, [-most, most])
       }
       const [least, most] = Living.rangeOf(drops)
-      says.textContent = `不盖时给「${classes[one]}」的概率是 ${percent(whole)}；盖住一块之后，`
-        + `最低 ${percent(whole - most)}，最高 ${percent(whole - least)}。`
+      says.textContent = `不盖时给「${classes[one]}」的概率是 ${Living.percent(whole)}；盖住一块之后，`
+        + `最低 ${Living.percent(whole - most)}，最高 ${Living.percent(whole - least)}。`
     }
 
     return { element, show, target: () => (label.value === '' ? undefined : Number(label.value)), whenAsked: (call) => { asked = call } }
@@ -68,8 +68,8 @@
   /* 白底的浅灰图上盖一层颜色，绝对值越大越浓，与章里的图相同；还没有算的地方没有颜色。 */
   function overlay(canvas, pixels, values, height, width, [low, high]) {
     const [base, layer] = [make('canvas'), make('canvas')]
-    paint(base, pixels, SIDE, SIDE, [2.5 * 255, 0])
-    paint(layer, values, height, width, [low, high], 'signed', (value) => 217 * Math.abs(value) / high)
+    Living.paint(base, pixels, SIDE, SIDE, [2.5 * 255, 0])
+    Living.paint(layer, values, height, width, [low, high], 'signed', (value) => 217 * Math.abs(value) / high)
     canvas.width = canvas.height = SIDE * SCALE
     const pen = canvas.getContext('2d')
     pen.imageSmoothingEnabled = false

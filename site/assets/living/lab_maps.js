@@ -1,6 +1,6 @@
 /* 选中的网络各段的特征图；点一张放大，第一个卷积层还有卷积核与它看到的那一块。 */
 (() => {
-  const { make, paint, rangeOf } = Living
+  const { make } = Living
   const FIRST = 32 // 先画这么多个通道
   const short = (value) => value.toFixed(2).replace('-', '−')
 
@@ -42,15 +42,15 @@
     function draw() {
       if (!map) return
       const [channels, height, width] = map.shape
-      const whole = rangeOf(map.data)
+      const whole = Living.rangeOf(map.data)
       says.textContent = `${channels} 个通道，每个 ${height}×${width}；数值 ${short(whole[0])}～${short(whole[1])}。`
         + (shared.checked ? '' : '每张各自从最小（暗）画到最大（亮）。')
       const shown = all ? channels : Math.min(FIRST, channels)
       fill(shown)
       grid.childNodes.forEach((button, i) => {
-        const range = rangeOf(valuesOf(i))
+        const range = Living.rangeOf(valuesOf(i))
         const named = `通道 ${i}，${short(range[0])}～${short(range[1])}`
-        paint(button.firstChild, valuesOf(i), height, width, shared.checked ? whole : range, 'heat')
+        Living.paint(button.firstChild, valuesOf(i), height, width, shared.checked ? whole : range, 'heat')
         button.setAttribute('aria-label', named)
         button.setAttribute('aria-pressed', String(i === channel))
         button.title = named
@@ -81,7 +81,7 @@
       const values = valuesOf(channel)
       const at = place && place[0] < height && place[1] < width ? place : largest(values, width)
       const large = make('canvas', {
-        className: 'lab__large', tabIndex: 0, role: 'img',
+        className: 'lab__large', tabIndex: 0, role: 'application',
         'aria-label': `通道 ${channel} 的特征图；方向键换一处`,
         onclick: (event) => moveTo(pointed(event, large, height, width)),
         onkeydown: (event) => step(event, at, height, width),
@@ -89,13 +89,13 @@
       const parts = [figure(large, `通道 ${channel}：第 ${at[0]} 行第 ${at[1]} 列是 ${short(values[at[0] * width + at[1]])}`)]
       if (layer) parts.push(...kernelFigures(at))
       detail.append(...parts)
-      paint(large, values, height, width, rangeOf(values), 'heat')
+      Living.paint(large, values, height, width, Living.rangeOf(values), 'heat')
       large.getContext('2d').fillStyle = '#e8590c'
       large.getContext('2d').fillRect(at[1], at[0], 1, 1)
     }
 
     function largest(values, width) {
-      const at = values.indexOf(rangeOf(values)[1])
+      const at = values.indexOf(Living.rangeOf(values)[1])
       return [Math.floor(at / width), at % width]
     }
 
@@ -127,9 +127,9 @@
       const [top, left] = [row * layer.stride[0] - layer.padding[0], column * layer.stride[1] - layer.padding[1]]
       const patch = seenPatch(image, top, left, height, width)
       const [whole, one, seen] = [make('canvas'), make('canvas'), make('canvas')]
-      paint(one, kernel, height, width, Living.symmetric(kernel), 'signed')
-      paint(seen, patch, height, width, rangeOf(image.data))
-      paint(whole, image.data, image.shape[1], image.shape[2], rangeOf(image.data))
+      Living.paint(one, kernel, height, width, Living.symmetric(kernel), 'signed')
+      Living.paint(seen, patch, height, width, Living.rangeOf(image.data))
+      Living.paint(whole, image.data, image.shape[1], image.shape[2], Living.rangeOf(image.data))
       const pen = whole.getContext('2d')
       pen.strokeStyle = '#e8590c'
       pen.lineWidth = 2

@@ -9,7 +9,7 @@
     let last = null // 上一个点，两点之间补满
     const canvas = Living.make('canvas', {
       width: SIDE, height: SIDE, className: 'lab__pad', tabIndex: 0,
-      role: 'img', 'aria-label': '画板，28×28 格。方向键移动，空格画，退格擦',
+      role: 'application', 'aria-label': '画板，28×28 格。方向键移动，空格画，退格擦',
       onkeydown: byKey, onpointerdown: begin, onpointermove: move,
       onpointerup: end, onpointercancel: end, onfocus: paint, onblur: paint,
     })

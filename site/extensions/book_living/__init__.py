@@ -27,14 +27,11 @@ NEEDS: dict[str, tuple[str, ...]] = {
     'confusion': ('bytes', 'answers', 'image_cards'),
     'convolution': ('sliding', 'stepper_controls', 'stacked', 'mixing'),
     'disagree': ('bytes', 'answers', 'image_cards'),
-    'lab': (
-        'colors', 'picture', 'pad', 'lab_input', 'lab_scores', 'lab_maps', 'lab_heat',
-    ),
     'predict': ('guess',),
     'replay': ('bytes', 'chart', 'film'),
     'structure': ('layer_arithmetic', 'layer_words', 'structure_drawing'),
     'train': ('bytes', 'chart', 'lenet_training', 'training_pictures'),
-}  # fmt: skip
+}
 # 部件 -> 构建时写出的数据；少一份就只有原来的图。最后一份等读者点过才取，元素的
 # data-bytes 写明它有几个字节。
 USES: dict[str, tuple[str, ...]] = {
