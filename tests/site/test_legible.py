@@ -39,9 +39,10 @@ const captions = [...document.querySelectorAll('article caption')].filter((capti
 });
 const isNarrow = (cell) => {
   const words = cell.querySelector('p') || cell;
-  const lines = words.getBoundingClientRect().height / parseFloat(getComputedStyle(words).lineHeight);
-  return !cell.querySelector('.math, code') && Math.round(lines) > 1 &&
-    cell.textContent.trim().length / Math.round(lines) <= 2;
+  const height = words.getBoundingClientRect().height;
+  const lines = Math.round(height / parseFloat(getComputedStyle(words).lineHeight));
+  return !cell.querySelector('.math, code') && lines > 1 &&
+    cell.textContent.trim().length / lines <= 2;
 };
 const split = [...document.querySelectorAll('article td code .pre')].filter(
   (name) => name.getClientRects().length > 1);
@@ -208,9 +209,8 @@ def test_printing_opens_everything(chromium: WebDriver, site_url: str) -> None:
     )
     assert hidden == 0
     assert chromium.find_element('css selector', 'article h1').text.startswith('4. ')
-    left = [one for one in chromium.find_elements('css selector', '.bd-sidebar, #jb-print-docs-body')
-            if one.is_displayed()]  # fmt: skip
-    assert not left
+    around = chromium.find_elements('css selector', '.bd-sidebar, #jb-print-docs-body')
+    assert around and not [one for one in around if one.is_displayed()]
 
 
 # ---- 图注、勘误 ----
