@@ -7,6 +7,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from book_formulas.rendered import read_rendered
 from book_pages.code_lines import columns, foldable
 from book_pages.folded_checks import assertions, to_fold
 from selenium.webdriver.chrome.webdriver import WebDriver
@@ -223,6 +224,11 @@ def test_provenance_is_said_once() -> None:
     captions = re.findall(r'<figcaption>.*?</figcaption>', built('resnet'), re.S)
     assert known and captions
     assert not [c for c in captions for one in known if one in c]
+
+
+def test_channels_have_one_notation() -> None:
+    """c_in、c_out，不另写 c_入、c_出。"""
+    assert not [latex for latex in read_rendered() if '入' in latex or '出' in latex]
 
 
 def test_errata_are_folded_to_a_line() -> None:
