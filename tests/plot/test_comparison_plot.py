@@ -16,6 +16,8 @@ from deepcnn.plot.comparison import (
     others_said,
     paired_bars,
 )
+from deepcnn.plot.curves import training_curves
+from deepcnn.records import load_history
 from deepcnn.records.agreement import UNDECIDED
 from deepcnn.records.comparison import Record, SeedRun
 from deepcnn.records.spreads import Spread
@@ -31,6 +33,10 @@ def strict() -> None:
         warnings.simplefilter('error')
         yield
     plt.close('all')
+
+
+def test_training_curves_are_titled_by_the_name_of_the_network() -> None:
+    assert training_curves(load_history('resnet18')).axes[0].get_title() == 'ResNet-18'
 
 
 def test_error_bars_are_one_standard_deviation() -> None:

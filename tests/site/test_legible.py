@@ -7,6 +7,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from book_formulas.rendered import read_rendered
 from book_pages.code_lines import columns, foldable
 from book_pages.folded_checks import assertions, to_fold
 from selenium.webdriver.chrome.webdriver import WebDriver
@@ -39,9 +40,10 @@ const captions = [...document.querySelectorAll('article caption')].filter((capti
 });
 const isNarrow = (cell) => {
   const words = cell.querySelector('p') || cell;
-  const lines = words.getBoundingClientRect().height / parseFloat(getComputedStyle(words).lineHeight);
-  return !cell.querySelector('.math, code') && Math.round(lines) > 1 &&
-    cell.textContent.trim().length / Math.round(lines) <= 2;
+  const height = words.getBoundingClientRect().height;
+  const lines = Math.round(height / parseFloat(getComputedStyle(words).lineHeight));
+  return !cell.querySelector('.math, code') && lines > 1 &&
+    cell.textContent.trim().length / lines <= 2;
 };
 const split = [...document.querySelectorAll('article td code .pre')].filter(
   (name) => name.getClientRects().length > 1);
@@ -208,9 +210,8 @@ def test_printing_opens_everything(chromium: WebDriver, site_url: str) -> None:
     )
     assert hidden == 0
     assert chromium.find_element('css selector', 'article h1').text.startswith('4. ')
-    left = [one for one in chromium.find_elements('css selector', '.bd-sidebar, #jb-print-docs-body')
-            if one.is_displayed()]  # fmt: skip
-    assert not left
+    around = chromium.find_elements('css selector', '.bd-sidebar, #jb-print-docs-body')
+    assert around and not [one for one in around if one.is_displayed()]
 
 
 # ---- 图注、勘误 ----
@@ -223,6 +224,11 @@ def test_provenance_is_said_once() -> None:
     captions = re.findall(r'<figcaption>.*?</figcaption>', built('resnet'), re.S)
     assert known and captions
     assert not [c for c in captions for one in known if one in c]
+
+
+def test_channels_have_one_notation() -> None:
+    """c_in、c_out，不另写 c_入、c_出。"""
+    assert not [latex for latex in read_rendered() if '入' in latex or '出' in latex]
 
 
 def test_errata_are_folded_to_a_line() -> None:
