@@ -16,7 +16,7 @@ from deepcnn.records.comparison import load_records
 from deepcnn.records.titles import TITLES
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGE = ROOT / '_build' / 'html' / 'chapters' / 'summary.html'
+SITE = ROOT / '_build' / 'html'
 AXE = (ROOT / 'tests' / 'site' / 'axe-core' / 'axe.min.js').read_text('utf-8')
 KINDS = ('curves', 'parameters', 'seconds')
 
@@ -28,9 +28,9 @@ def page(chromium: WebDriver) -> WebDriver:
     return chromium
 
 
-def open_page(browser: WebDriver, hash_: str) -> None:
+def open_page(browser: WebDriver, hash_: str, site: str = SITE.as_uri()) -> None:
     browser.get('about:blank')
-    browser.get(PAGE.as_uri() + hash_)
+    browser.get(f'{site}/chapters/summary.html{hash_}')
     for kind in KINDS:
         find = (By.CSS_SELECTOR, f'living-compared[data-kind={kind}]')
         element = browser.find_element(*find)
@@ -129,8 +129,8 @@ def test_the_legend_hides_a_network_everywhere(page: WebDriver) -> None:
     assert page.execute_script('return location.hash') == '#compared-1?hidden=nin'
 
 
-def test_a_link_hides_what_it_says(chromium: WebDriver) -> None:
-    open_page(chromium, '#compared-2?hidden=nin-vgg11-lenet')
+def test_a_link_hides_what_it_says(chromium: WebDriver, site_url: str) -> None:
+    open_page(chromium, '#compared-2?hidden=nin-vgg11-lenet', site_url)
     assert of(chromium, 'parameters', 'marks') == 4
     chromium.execute_script(AXE)
     for theme in ('light', 'dark'):

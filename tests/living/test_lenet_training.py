@@ -114,8 +114,10 @@ def test_gradients_are_those_of_pytorch(
     close(said['end'][1], [one.bias for one in layers])
 
 
-def few_steps(script: WebDriver, count: int, **changed: object) -> list[dict]:
-    pixels, labels = images(64)
+def few_steps(
+    script: WebDriver, count: int, *, number: int = 64, **changed: object
+) -> list[dict]:
+    pixels, labels = images(number)
     settings = dict(rate=0.05, scale=1, sigmoid=False, batch=16, seed=0) | changed
     return script.execute_script(
         FEW_STEPS, pixels.flatten().tolist(), labels.tolist(), settings, count
@@ -156,3 +158,16 @@ def test_a_loss_that_is_not_finite_ends_it(script: WebDriver) -> None:
     # 每步一份报告，第一份在训练之前：坏在第 (len(finite) - 1) 步之后的那一步
     epoch, step = divmod(len(finite) - 1, 4)
     assert last == {'broken': {'epoch': epoch + 1, 'step': step + 1}}
+
+
+def test_the_hints_are_true_before_training(script: WebDriver) -> None:
+    def medians(**changed: object) -> list[float]:
+        (report,) = few_steps(script, 1, number=128, **changed)
+        return [layer['median'] for layer in report['layers']]
+
+    relu = medians()
+    assert max(relu) - min(relu) < 1.6  # 「相差不过一个量级多」
+    small = medians(sigmoid=True, scale=0.25)
+    assert small[4] - small[0] > 3  # 「小三个量级」
+    assert small == sorted(small)  # 「越靠前的层越靠左」
+    assert medians(sigmoid=True, scale=4)[0] - small[0] > 3  # 「前几层收得到梯度」

@@ -32,6 +32,8 @@ customElements.define('living-echo', class extends Living.LivingElement {{
 def test_a_comment_becomes_an_element() -> None:
     text = '<!-- 活页：structure network=alexnet -->\n图'
     assert upgrade(text, {}) == '```{living} structure network=alexnet\n```\n\n图'
+    # 单元的末尾：后面的一块是下一个单元
+    assert upgrade('字\n\n<!-- 活页：train -->', {}) == '字\n\n```{living} train\n```'
 
 
 @pytest.fixture

@@ -5,7 +5,9 @@ import json
 import shutil
 import zlib
 from pathlib import Path
+from types import SimpleNamespace
 
+import book_living
 import pytest
 import safetensors.torch
 import torch
@@ -237,6 +239,31 @@ def test_it_fits_a_phone_and_axe_accepts_it(page: WebDriver) -> None:
         ) == []  # fmt: skip
     finally:
         page.execute_cdp_cmd('Emulation.clearDeviceMetricsOverride', {})
+
+
+def test_without_its_data_the_figure_stands_alone() -> None:
+    node = book_living.Living(name='replay', options={'network': 'nin'})
+    app = SimpleNamespace(living_bytes={'replay-densenet': 1})
+    translator = SimpleNamespace(body=[], builder=SimpleNamespace(app=app))
+    book_living.visit_living(translator, node)
+    book_living.depart_living(translator, node)
+    assert translator.body == []
+
+
+def test_records_that_cannot_be_compared_do_not_fail_the_build(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse() -> None:
+        raise ValueError('不能放在一起比')
+
+    monkeypatch.setattr(data_scripts, 'load_records', refuse)
+    made = {'answers': data_scripts.answers, 'good': lambda: [1]}
+    monkeypatch.setattr(data_scripts, 'all_data', lambda: made)
+    app = SimpleNamespace(builder=SimpleNamespace(format='html'), outdir=tmp_path)
+    data_scripts.write_all(app)
+    (only,) = tmp_path.rglob('*.js')
+    assert only.read_text('utf-8') == 'Living.put("good", [1])\n'
+    assert app.living_bytes == {'good': only.stat().st_size}
 
 
 def test_only_filmed_networks_have_a_player() -> None:

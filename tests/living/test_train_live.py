@@ -59,9 +59,9 @@ def part(chromium: WebDriver) -> WebDriver:
     return chromium
 
 
-def open_part(browser: WebDriver, hash_: str) -> None:
+def open_part(browser: WebDriver, hash_: str, site: str = SITE.as_uri()) -> None:
     browser.get('about:blank')
-    browser.get((SITE / 'chapters' / 'toolbox.html').as_uri() + hash_)
+    browser.get(f'{site}/chapters/toolbox.html{hash_}')
     element = browser.find_element(By.TAG_NAME, 'living-train')
     browser.execute_script('arguments[0].scrollIntoView()', element)
     wait(browser, lambda: browser.find_elements(By.CLASS_NAME, 'train__go'))
@@ -130,7 +130,8 @@ def test_nan_is_explained(part: WebDriver) -> None:
     assert '随后损失成了 NaN' in texts(part, '.train__runs li')[0]
 
 
-def test_it_stops_when_told(part: WebDriver) -> None:
+def test_it_stops_when_told(chromium: WebDriver, site_url: str) -> None:
+    open_part(part := chromium, '', site_url)  # 从服务器打开
     part.find_elements(By.CSS_SELECTOR, 'living-train select')[1].send_keys('8')
     press(part, '开始训练')
     wait(part, lambda: texts(part, '.train__runs li'))
