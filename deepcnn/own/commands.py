@@ -244,9 +244,7 @@ def main(line: list[str]) -> int:
     try:
         return COMMANDS[name](rest)
     except Stopped as stopped:
-        return _told(
-            '停在这里，断点已存好；用同样的 --out 加上 --resume 接着训练', stopped.code
-        )
+        return _told(str(stopped), stopped.code)
     except KeyboardInterrupt:
         return _told('已中断', INTERRUPTED)
     except MemoryError:

@@ -38,7 +38,7 @@ from PIL import Image  # noqa: E402
 from deepcnn.own.checkpoints import Checkpoints  # noqa: E402
 from deepcnn.own.commands import main as deepcnn  # noqa: E402
 
-SECONDS = 60  # 一件事最多做多久，再久算卡住
+SECONDS, TRAINING = 60, 600  # 一件事、一次训练最多做多久，再久算卡住
 LINE = ['densenet', '--epochs', '4', '--batch', '8', '--precision', 'fp32', '--quiet']
 FORMATS = {
     'a.jpg': {}, 'b.png': {}, 'c.gif': {}, 'd.bmp': {}, 'e.webp': {}, 'f.tif': {},
@@ -66,10 +66,10 @@ def time_limit(seconds: float = SECONDS) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def told_by(line: list[str]) -> tuple[int, str, str]:
+def told_by(line: list[str], seconds: float = SECONDS) -> tuple[int, str, str]:
     """在这个进程里运行一条命令：退出码与两种输出；意外的异常照样抛出。"""
     out, err = io.StringIO(), io.StringIO()
-    with time_limit(), redirect_stdout(out), redirect_stderr(err):
+    with time_limit(seconds), redirect_stdout(out), redirect_stderr(err):
         code = deepcnn(line)
     return code, out.getvalue(), err.getvalue()
 
@@ -164,7 +164,7 @@ def kills(work: Path, count: int, chance: random.Random) -> Counter[str]:
     """随机的时刻杀死训练，接着做，共 ``count`` 次。"""
     line = ['train', *LINE, '--data', str(work / '图')]
     started = time.perf_counter()
-    code, _, err = told_by([*line, '--out', str(work / 'whole')])
+    code, _, err = told_by([*line, '--out', str(work / 'whole')], TRAINING)
     if code:
         raise SystemExit(f'没有中断的训练也没有做成：{err}')
     usual = time.perf_counter() - started
@@ -196,7 +196,7 @@ def kills(work: Path, count: int, chance: random.Random) -> Counter[str]:
                 break
             killed += 1
             if killed % 4 == 0:  # 隔一阵就让它做完
-                ended = told_by([*again, '--resume'])[0]
+                ended = told_by([*again, '--resume'], TRAINING)[0]
                 break
         same = ended == 0 and (out / 'last.safetensors').read_bytes() == expected
         found[
@@ -278,13 +278,13 @@ def dead_process(work: Path) -> Counter[str]:
     with open(work / 'torchrun.txt', 'w', encoding='utf-8') as said:
         launcher = subprocess.Popen(command, env=environment, stdout=said, stderr=said)
     try:
-        deadline = time.monotonic() + 10 * SECONDS
+        deadline = time.monotonic() + TRAINING
         while not Checkpoints(out / 'checkpoints').found():
             if launcher.poll() is not None or time.monotonic() > deadline:
                 return Counter({f'torchrun 没有开始，见 {work / "torchrun.txt"}': 1})
             time.sleep(0.1)
         os.kill(workers_of(launcher.pid)[-1], signal.SIGKILL)
-        code = launcher.wait(10 * SECONDS)
+        code = launcher.wait(TRAINING)
     finally:
         if launcher.poll() is None:
             launcher.kill()
