@@ -7,8 +7,8 @@ PYTHON ?= python3
 OWN := $(if $(OFFLINE),,$(wildcard .venv/bin/python))
 BOOK := $(if $(OWN),$(OWN),$(PYTHON)) book.py
 
-COMMANDS := help book test notebook lint record compare bench pack models mutants figures \
-  numbers formulas site.zip pdf site-report links clean
+COMMANDS := help book test notebook lint record compare bench pack models mutants \
+  test-faults figures numbers formulas site.zip pdf site-report links clean
 
 .DEFAULT_GOAL := help
 .PHONY: $(COMMANDS) repository new-chapter

@@ -437,6 +437,11 @@ COMMANDS = {
         '改坏 deepcnn 的代码，看测试发不发现',
         True,
     ),
+    'test-faults': Command(
+        tool('tools/measure/faults.py', 'test'),
+        '杀死训练、改坏图像与断点，看命令行经不经得起（几分钟）',
+        True,
+    ),
     'figures': Command(
         figures, '由网络的配置重画 img/ 里的图，嵌进笔记本（改了图时需要 Chromium）'
     ),

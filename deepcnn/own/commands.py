@@ -244,9 +244,7 @@ def main(line: list[str]) -> int:
     try:
         return COMMANDS[name](rest)
     except Stopped as stopped:
-        return _told(
-            '停在这里，断点已存好；用同样的 --out 加上 --resume 接着训练', stopped.code
-        )
+        return _told(str(stopped), stopped.code)
     except KeyboardInterrupt:
         return _told('已中断', INTERRUPTED)
     except MemoryError:
@@ -259,9 +257,12 @@ def main(line: list[str]) -> int:
     except OSError as error:
         return _told(_explained(error), REFUSED)
     except RuntimeError as error:
-        if not is_out_of_memory(error):
+        if is_out_of_memory(error):
+            return _told(str(error).splitlines()[0], REFUSED)
+        if os.environ.get('WORLD_SIZE', '1') == '1':
             raise
-        return _told(str(error).splitlines()[0], REFUSED)
+        reason = str(error).splitlines()[0]
+        return _told(f'与别的进程断了联系（{reason}）：torchrun 会从断点重启', REFUSED)
 
 
 def _told(text: str, code: int) -> int:

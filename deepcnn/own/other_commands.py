@@ -8,17 +8,16 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from deepcnn.data.cached_copy import decoded_folder, skipped_in
-from deepcnn.data.decoding import BadImage
+from deepcnn.data.decoding import BadImage, decode_many
 from deepcnn.data.fashion_mnist import load_dataset
-from deepcnn.data.image_folders import find_images, images_under, shown
+from deepcnn.data.image_folders import ImageFile, find_images, images_under, shown
 from deepcnn.models.registry import create, names
-from deepcnn.own.feeding import Feed, Standard, TensorImages, feed_of
+from deepcnn.own.feeding import Feed, FileImages, Standard, TensorImages
 from deepcnn.own.fine_tuning import PUBLISHED
 from deepcnn.own.kept import KeptFacts, load_kept, probabilities, read_for
 from deepcnn.own.orders import FASHION
 from deepcnn.own.report import Judged, write_report
-from deepcnn.own.run_folder import SETTINGS, RunFolder
+from deepcnn.own.run_folder import RunFolder
 from deepcnn.training.hardware import choose_device
 
 PARTS = ('val', 'train', 'all')
@@ -84,18 +83,25 @@ def evaluate_on(
 ) -> tuple[Judged, list[str]]:
     """``model`` 在 ``data`` 的验证集（或 ``part``）上的结果，与跳过的图像。
 
-    ``out`` 是写报告的文件夹，要是新的。类别对不上时抛出 ValueError。
+    ``out`` 是写报告的文件夹，要是新的。类别对不上、一张也读不了时抛出 ValueError。
     """
     net, facts = load_kept(model)
     target = RunFolder.new(Path(out), '', '') if out else None
     net.to(choose_device(device))
-    feed, skipped = _images_for(facts, data, part, _seed_of(model), threads)
-    found = []
-    rows = torch.arange(len(feed.test)).split(CHUNK)
-    for images, _ in feed.test.batches(rows):
-        found.append(probabilities(net, facts, images))
-    judged = Judged(torch.cat(found), feed.test.labels, facts.class_names)
+    if data == FASHION:
+        images, files, skipped = _fashion(facts), (), []
+        rows = torch.arange(len(images)).split(CHUNK)
+        scores = [probabilities(net, facts, one) for one, _ in images.batches(rows)]
+    else:
+        wanted = _files_for(facts, data, part, _seed_of(model))
+        scores, good, skipped = _scores_of_files(net, facts, wanted, threads)
+        images = FileImages(good, facts.image_size, facts.in_channels, threads)
+        files = tuple(one.path for one in good)
+    if not scores:
+        raise ValueError(f'{data} 里没有一张读得了的图像')
+    judged = Judged(torch.cat(scores), images.labels, facts.class_names)
     if target:
+        feed = Feed(facts.standard, facts.class_names, images, images, files)
         write_report(target.path, facts.network, None, judged, feed)
     return judged, skipped
 
@@ -103,22 +109,18 @@ def evaluate_on(
 def _seed_of(model: str) -> int:
     """训练时分出验证集用的种子；不知道时是 0。"""
     folder = RunFolder(Path(model))
-    return (
-        folder.settings()['recipe']['seeds'][0]
-        if (folder.path / SETTINGS).is_file()
-        else 0
-    )
+    return folder.settings()['recipe']['seeds'][0] if folder.has_settings() else 0
 
 
-def _images_for(
-    facts: KeptFacts, data: str, part: str, seed: int, threads: int
-) -> tuple[Feed, list[str]]:
-    """要评价的图像，放在 ``test`` 里；标签换成网络的次序。"""
-    if data == FASHION:
-        whole = load_dataset()
-        if facts.class_names != whole.class_names or facts.in_channels != 1:
-            raise ValueError('这个网络不是在 fashion_mnist 上训练的，类别对不上')
-        return feed_of(whole), []
+def _fashion(facts: KeptFacts) -> TensorImages:
+    whole = load_dataset()
+    if facts.class_names != whole.class_names or facts.in_channels != 1:
+        raise ValueError('这个网络不是在 fashion_mnist 上训练的，类别对不上')
+    return TensorImages(whole.test)
+
+
+def _files_for(facts: KeptFacts, data: str, part: str, seed: int) -> list[ImageFile]:
+    """要评价的文件；标签换成网络的次序。"""
     found = find_images(data, seed)
     place = {name: label for label, name in enumerate(facts.class_names)}
     if strange := [name for name in found.class_names if name not in place]:
@@ -126,25 +128,30 @@ def _images_for(
             f'{data} 里有网络不认识的类别：{"、".join(strange)}；它认识的是 '
             f'{"、".join(facts.class_names)}'
         )
-    photographs = decoded_folder(
-        found, facts.image_size, facts.in_channels, None, threads
-    )
-    train, test = (
-        TensorImages(photographs.data.train),
-        TensorImages(photographs.data.test),
-    )
-    chosen = {'train': [train], 'val': [test], 'all': [train, test]}[part]
-    files = {
-        'train': photographs.train_files,
-        'val': photographs.test_files,
-        'all': photographs.train_files + photographs.test_files,
-    }[part]
-    own = torch.tensor([place[name] for name in found.class_names])
-    joined = TensorImages(photographs.data.test)
-    joined.images = torch.cat([one.images for one in chosen])
-    joined.labels = own[torch.cat([one.labels for one in chosen])]
-    feed = Feed(facts.standard, facts.class_names, train, joined, files)
-    return feed, list(skipped_in(photographs))
+    chosen = {'train': found.train, 'val': found.test, 'all': found.train + found.test}
+    own = [place[name] for name in found.class_names]
+    return [ImageFile(one.path, own[one.label]) for one in chosen[part]]
+
+
+def _scores_of_files(
+    net: nn.Module, facts: KeptFacts, files: list[ImageFile], threads: int
+) -> tuple[list[Tensor], list[ImageFile], list[str]]:
+    """边解码边算，不留图像：各块的概率，读得了的文件，读不了的各一行。"""
+    scores, good, skipped, chunk = [], [], [], []
+    paths = [one.path for one in files]
+    decoded = decode_many(paths, facts.image_size, facts.in_channels, threads)
+    for one, image in zip(files, decoded, strict=True):
+        if isinstance(image, BadImage):
+            skipped.append(f'{shown(one.path)}：{image}')
+            continue
+        good.append(one)
+        chunk.append(image)
+        if len(chunk) == CHUNK:
+            scores.append(probabilities(net, facts, torch.stack(chunk)))
+            chunk.clear()
+    if chunk:
+        scores.append(probabilities(net, facts, torch.stack(chunk)))
+    return scores, good, skipped
 
 
 # ---- models ----------------------------------------------------------------------

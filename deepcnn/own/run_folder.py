@@ -48,8 +48,10 @@ class RunFolder:
         return (self.path / SETTINGS).is_file()
 
     def is_unstarted(self) -> bool:
-        """上次还没有写下设置就断了：里面没有断点。"""
-        return self.path.is_dir() and not self.checkpoints.found()
+        """上次还没有写下设置就断了：里面什么也没有，或只有没有写完的。"""
+        return self.path.is_dir() and all(
+            one.suffix == '.part' for one in self.path.iterdir()
+        )
 
     def settings(self) -> dict:
         """``run.json``；没有或残缺时抛出 ValueError。"""

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from deepcnn.records.store import json_text
 
-FACTS, SEAL = 'deepcnn-own', 'sha256'  # 头里的两项
+FACTS = 'deepcnn-own'  # 头里的一项，是「SHA-256 JSON」；只有一项，文件才逐字节相同
 
 
 class Unreadable(ValueError):
@@ -40,7 +40,7 @@ def seal(path: Path, tensors: Mapping[str, Tensor], facts: object) -> Path:
     """写一个封好的文件并返回路径；写不下时抛出 OSError，旧的文件不动。"""
     text = json_text(facts)
     held = {name: one.detach().cpu().contiguous() for name, one in tensors.items()}
-    header = {FACTS: text, SEAL: digest_of(held, text)}
+    header = {FACTS: f'{digest_of(held, text)} {text}'}
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + '.part')
     try:
@@ -64,11 +64,12 @@ def unseal(path: Path) -> tuple[dict[str, Tensor], dict]:
         with safe_open(path, 'pt') as opened:
             header = opened.metadata() or {}
             tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
-        if SEAL not in header or FACTS not in header:
+        if FACTS not in header:
             raise Unreadable('不是 deepcnn train 写的')
-        if digest_of(tensors, header[FACTS]) != header[SEAL]:
+        digest, _, text = header[FACTS].partition(' ')
+        if digest_of(tensors, text) != digest:
             raise Unreadable('残缺或被改动过（SHA-256 不符）')
-        return tensors, json.loads(header[FACTS])
+        return tensors, json.loads(text)
     except (SafetensorError, ValueError, OverflowError, MemoryError) as error:
         if isinstance(error, Unreadable):
             raise

@@ -4,27 +4,33 @@
 """
 
 import signal
+import threading
 from types import FrameType, TracebackType
 
 PREEMPTED, INTERRUPTED = 75, 130  # 退出码；75 是 sysexits.h 的「以后再试」
 
 
 class Stopped(Exception):
-    """已经存好断点，应当以 ``code`` 退出。"""
+    """已经存好断点；命令行以 ``code`` 退出。"""
 
     def __init__(self, code: int) -> None:
-        super().__init__(code)
+        super().__init__('停在这里，断点已存好；用同样的 --out 加上 --resume 接着训练')
         self.code = code
 
 
 class StopSignals:
-    """在 with 块内记下信号，``code`` 是应当用的退出码，没有信号时是 None。"""
+    """在 with 块内记下信号，``code`` 是应当用的退出码，没有信号时是 None。
+
+    只有主线程收得到信号，在别的线程里什么也不做。
+    """
 
     def __init__(self) -> None:
         self.code: int | None = None
         self._before: dict[int, object] = {}
 
     def __enter__(self) -> 'StopSignals':
+        if threading.current_thread() is not threading.main_thread():
+            return self
         for number in (signal.SIGTERM, signal.SIGINT):
             self._before[number] = signal.signal(number, self._heard)
         return self

@@ -1,8 +1,11 @@
 """命令行：从文件夹训练，再认、再评价；说的话、退出码、拒绝什么。"""
 
 import csv
+import errno
 import json
+import os
 import re
+import sys
 from pathlib import Path
 
 import matplotlib
@@ -269,6 +272,75 @@ def test_mistakes_are_told_in_one_line(
     made = set(here.iterdir()) | {here / 'runs'}
     refused(line, said, capsys)
     assert set(here.iterdir()) <= made | {here / '.images', here / '狗'}
+
+
+needs_fork = pytest.mark.skipif(not hasattr(os, 'fork'), reason='Windows 没有 fork')
+
+
+@needs_fork
+def test_a_full_disk_is_told_and_training_can_go_on(here: Path) -> None:
+    """进程写不了大于 8 MB 的文件：第一份断点放不下，权重放得下。"""
+    import resource
+
+    line = [*TRAIN, '--data', '花', '--out', 'full']
+    child = os.fork()
+    if child == 0:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (8_000_000, 8_000_000))
+        with open('full.txt', 'w', encoding='utf-8') as sys.stderr:
+            code = main([*line, '--quiet'])
+        os._exit(code)
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    told = Path('full.txt').read_text('utf-8').splitlines()
+    assert code == 1 and len(told) == 2 and '坏.jpg' in told[0]
+    assert re.match('磁盘满了（.*step.*）：请腾出空间.*--resume', told[1])
+    assert not [one for one in Path('full').rglob('*') if one.suffix == '.part']
+    assert main([*line, '--resume', '--quiet']) == 0
+    assert (
+        Path('full/last.safetensors').read_bytes()
+        == Path('r/last.safetensors').read_bytes()
+    )
+
+
+@pytest.mark.parametrize(
+    ('number', 'said'),
+    [
+        (errno.EROFS, '没有权限（/x）：请换一个写得了的文件夹'),
+        (errno.EACCES, '没有权限'),
+        (errno.ENOSPC, '磁盘满了'),
+        (errno.EIO, '文件出错（/x）'),
+    ],
+)
+def test_files_that_cannot_be_written_are_told(
+    number: int, said: str, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    def fails(line: list[str]) -> int:
+        raise OSError(number, os.strerror(number), '/x')
+
+    monkeypatch.setitem(COMMANDS, 'train', fails)
+    refused(['train'], said, capsys)
+
+
+@pytest.mark.parametrize(
+    'error', [MemoryError(), RuntimeError('DefaultCPUAllocator: no')]
+)
+def test_memory_is_told_and_other_faults_are_not_hidden(
+    error: Exception,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def fails(line: list[str]) -> int:
+        raise raised
+
+    monkeypatch.setitem(COMMANDS, 'train', fails)
+    raised = error
+    assert main(['train']) == 1
+    assert len(capsys.readouterr().err.splitlines()) == 1
+    raised = RuntimeError('别的错')
+    with pytest.raises(RuntimeError, match='别的错'):  # 程序自己的错要看得见
+        main(['train'])
+    monkeypatch.setenv('WORLD_SIZE', '2')
+    refused(['train'], '断了联系（别的错）', capsys)
 
 
 def test_an_unknown_command_or_option_ends_with_two(
