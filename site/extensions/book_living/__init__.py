@@ -7,6 +7,7 @@
 
 import re
 import shlex
+from pathlib import Path
 from typing import Any
 
 from docutils import nodes
@@ -36,6 +37,7 @@ USES: dict[str, tuple[str, ...]] = {
     'disagree': ('answers', 'missed_images'),
     'replay': ('replay-{network}',),
 }
+ASSETS = Path(__file__).resolve().parents[2] / 'assets' / 'living'
 ELEMENT = re.compile(r'<living-([a-z]+)[ >]')
 
 
@@ -103,6 +105,9 @@ def add_scripts(
         app.add_js_file(f'living/{script}.js')
     if names:
         app.add_css_file('living/living.css')
+    for name in names:
+        if (ASSETS / f'{name}.css').exists():
+            app.add_css_file(f'living/{name}.css')
 
 
 def setup(app: Sphinx) -> dict[str, bool | int]:
