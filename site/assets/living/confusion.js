@@ -25,10 +25,6 @@
       else this.cards.show([], '还没有选：先点一格。')
     }
 
-    show(panel) {
-      this.append(panel)
-    }
-
     /* 网址里写的那一格；没有写，或写的不是一格时没有。 */
     place({ truth, said }) {
       const at = [Number(truth), Number(said)]

@@ -26,9 +26,5 @@
       const asked = kinds.find(({ name }) => name === state.show)
       if (asked) open(asked)
     }
-
-    show(panel) {
-      this.append(panel)
-    }
   })
 })()

@@ -118,7 +118,7 @@
       this.show(panel)
     }
 
-    /* 原来的图让位给 panel；要把图留着的部件改写这个方法。 */
+    /* 原来的图让位给 panel；标记里写了 still=keep 的留着。要放在别处的部件改写这个方法。 */
     show(panel) {
       this.insertBefore(panel, this.dataset.still === 'keep' ? null : this.firstChild)
       this.classList.add('living--ready')

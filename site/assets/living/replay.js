@@ -128,7 +128,7 @@
       accuracy.layer.append(line(accuracy, points(trained), { class: 'series series--now' }),
         line(accuracy, points(tested), { class: 'series series--before' }))
       this.cursors = [lossChart, accuracy].map((one) => cursor(one))
-      return make('div', { className: 'train__figures' },
+      return make('div', { className: 'chart__pair' },
         make('div', {}, title('训练损失'), lossChart.svg),
         make('div', {}, title('准确率：实线是训练集，虚线是测试集'), accuracy.svg))
     }
@@ -198,7 +198,7 @@
     }
   })
 
-  const title = (text) => make('p', { className: 'train__title' }, text)
+  const title = (text) => make('p', { className: 'chart__title' }, text)
 
   /* 一块画布，一个数占 times × times 个像素。 */
   function canvas({ width, height }, times) {

@@ -59,15 +59,10 @@
       this.status = make('p', { className: 'train__status', role: 'status' })
       this.hint = make('p', { className: 'train__hint' })
       this.legend = make('ul', { className: 'train__runs living__numbers' })
-      this.figures = make('div', { className: 'train__figures' })
+      this.figures = make('div', { className: 'chart__pair' })
       panel.append(this.introduction(), this.controls(), this.buttons(), this.tries(), this.hint,
         this.status, this.legend, this.figures)
       if (refused.length) this.say(`网址里的${refused.join('、')}不在可选的范围里，换成了通常的设置。`)
-    }
-
-    /* 原来的图是章里的另一次训练，不让位。 */
-    show(panel) {
-      this.append(panel)
     }
 
     say(text) {
@@ -207,7 +202,7 @@
     }
   })
 
-  const figure = (title, svg) => make('div', {}, make('p', { className: 'train__title' }, title), svg)
+  const figure = (title, svg) => make('div', {}, make('p', { className: 'chart__title' }, title), svg)
 
   const written = (loss) => (loss < 1000 ? loss.toFixed(3) : loss.toExponential(1))
 
