@@ -65,16 +65,6 @@
       panel.append(
         make('div', { className: 'living__controls' }, ...fields, reset),
         this.summary, this.warning, this.figure, this.detail)
-      if (this.dataset.still !== 'kept') this.standIn(panel)
-    }
-
-    /* 代替原来的图：带着它的图题。换成别的配置，图题说的就不是这一幅了。 */
-    standIn(panel) {
-      const given = this.querySelector('.living__still figcaption')
-      if (!given) return
-      const parts = given.cloneNode(true).childNodes
-      this.caption = make('div', { className: 'structure__caption' }, ...parts)
-      panel.prepend(this.caption)
     }
 
     /* 一个量的控件：几个值里选一个，或者填一个整数，也可以拖动。 */
@@ -141,9 +131,6 @@
         return
       }
       this.figure.classList.remove('structure__drawing--stale')
-      if (this.caption) {
-        this.caption.hidden = formOf(this.family, this.values) !== formOf(this.family, this.usual)
-      }
       this.warn(this.belowSmallest())
       this.summarise()
       this.openAll()
