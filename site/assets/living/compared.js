@@ -28,7 +28,7 @@
 
     /* 只换掉图：画图的代码、图注与编号留着。 */
     show(panel) {
-      this.querySelector('.living__still img').after(panel)
+      this.picture.after(panel)
       this.classList.add('living--pictured')
     }
 

@@ -124,6 +124,12 @@
       this.classList.add('living--ready')
     }
 
+    /* 原来的图；点一下放大的链接包着它时，就是那个链接。 */
+    get picture() {
+      const image = this.querySelector('.living__still img')
+      return image.closest('.figure-link') ?? image
+    }
+
     failure(error) {
       const retry = make('button', { type: 'button', onclick: () => this.start() }, '再试一次')
       return make('p', { className: 'living__failure', role: 'alert' }, error.message, ' ', retry)

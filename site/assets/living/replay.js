@@ -37,7 +37,7 @@
 
     /* 放在图的位置；图要等影片取到才让位。 */
     show(panel) {
-      this.querySelector('.living__still img').after(panel)
+      this.picture.after(panel)
     }
 
     async open(data) {
