@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LIVING = ROOT / 'site' / 'assets' / 'living'
 
 PAGE = """<!doctype html><html lang="zh" data-content_root="./"><meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
 <title>活页</title><link rel="stylesheet" href="_static/living/living.css">
 <main>{body}</main>{scripts}</html>"""
 
