@@ -228,6 +228,56 @@ def test_a_photo_is_centred_and_inverted(
     wait(chromium, lambda: '打不开这个文件' in trouble.text)
 
 
+FIT = """
+const [width, height, backdrop, thing, box, invert] = arguments
+const rgba = new Uint8ClampedArray(4 * width * height)
+for (let y = 0; y < height; y++) {
+  for (let x = 0; x < width; x++) {
+    const inside = x >= box[0] && x < box[2] && y >= box[1] && y < box[3]
+    rgba.set(inside ? thing : backdrop, 4 * (y * width + x))
+  }
+}
+const { pixels, bright } = Living.fitPicture(rgba, width, height, invert ?? undefined)
+return [[...pixels], bright]
+"""
+BLACK, WHITE, CLEAR = [0, 0, 0, 255], [255, 255, 255, 255], [0, 0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ('backdrop', 'thing', 'invert', 'bright', 'seen'),
+    [
+        (WHITE, [90, 20, 20, 255], None, True, 255),  # 亮的背景自己反转
+        (BLACK, [0, 200, 0, 255], None, False, 255),  # 暗的背景不反转
+        (CLEAR, BLACK, None, True, 255),  # 透明的当作白的
+        (WHITE, BLACK, False, True, 0),  # 读者说不反转，就不反转
+    ],
+)
+def test_a_picture_becomes_what_the_networks_know(
+    chromium: WebDriver,
+    site: Path,
+    backdrop: list[int],
+    thing: list[int],
+    invert: bool | None,
+    bright: bool,
+    seen: int,
+) -> None:
+    """宽 60 高 30 的图里一个 20×10 的东西：顶到左右两边，上下居中。"""
+    open_page(chromium, site, ('frame', 'picture'))
+    given = (60, 30, backdrop, thing, [35, 15, 55, 25], invert)
+    found, is_bright = chromium.execute_script(FIT, *given)
+    expected = np.zeros((28, 28), int)
+    expected[7:21] = seen
+    assert is_bright is bright
+    assert np.array_equal(np.array(found).reshape(28, 28), expected)
+
+
+def test_a_picture_of_nothing_is_black(chromium: WebDriver, site: Path) -> None:
+    open_page(chromium, site, ('frame', 'picture'))
+    given = (40, 30, WHITE, WHITE, [0, 0, 1, 1], None)
+    found, _ = chromium.execute_script(FIT, *given)
+    assert set(found) == {0}
+
+
 # ---- 下载失败 -------------------------------------------------------------------
 
 
