@@ -381,7 +381,12 @@ def test_the_lab_fits_a_phone_and_can_be_read_aloud(
                 'document.documentElement.dataset.theme = arguments[0]', theme
             )
             assert chromium.execute_async_script(AXE_RUN) == []
+        media = {'media': 'print'}
+        chromium.execute_cdp_cmd('Emulation.setEmulatedMedia', media)
+        assert not one(chromium, '.living__panel').is_displayed()
+        assert one(chromium, '.living__still img').is_displayed()
     finally:
+        chromium.execute_cdp_cmd('Emulation.setEmulatedMedia', {'media': ''})
         chromium.execute_cdp_cmd('Emulation.clearDeviceMetricsOverride', {})
 
 
