@@ -1,6 +1,7 @@
 """测试用的：一页只有活页的脚本，放在临时文件夹里，从磁盘打开。"""
 
 import base64
+import re
 import shutil
 from pathlib import Path
 
@@ -13,6 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LIVING = ROOT / 'site' / 'assets' / 'living'
 
 PAGE = """<!doctype html><html lang="zh" data-content_root="./"><meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
 <title>活页</title><link rel="stylesheet" href="_static/living/living.css">
 <main>{body}</main>{scripts}</html>"""
 
@@ -63,3 +65,21 @@ def pixels(image: Tensor) -> list[int]:
     """uint8 (1, 28, 28) → 784 个整数。"""
     assert image.dtype == torch.uint8
     return image.flatten().tolist()
+
+
+NUMBER = re.compile(r'−?\d+\.(\d+)')
+
+
+def alike(found: str, expected: str) -> bool:
+    """两段文字相同；带小数的数可以差末位的 1：恰在两个写法之间的，各机器舍入不同。"""
+    if NUMBER.sub('', found) != NUMBER.sub('', expected):
+        return False
+    pairs = zip(NUMBER.finditer(found), NUMBER.finditer(expected), strict=True)
+    return all(
+        abs(number_in(one) - number_in(other)) < 1.5 * 0.1 ** len(one[1])
+        for one, other in pairs
+    )
+
+
+def number_in(match: re.Match[str]) -> float:
+    return float(match[0].replace('−', '-'))

@@ -14,7 +14,7 @@ import pytest
 import safetensors.torch
 import torch
 from book_living.weight_scripts import write_script, write_weight_scripts
-from living_page import copy_living, open_page, pixels, put_numbers, run_async
+from living_page import alike, copy_living, open_page, pixels, put_numbers, run_async
 from selenium.webdriver.chrome.webdriver import WebDriver
 from torch import Tensor, nn
 
@@ -486,3 +486,54 @@ def test_a_network_of_the_reader_runs_too(lab: WebDriver, tmp_path: Path) -> Non
     with torch.inference_mode():
         expected = net(prepare(image, 28, data))[0]
     torch.testing.assert_close(torch.tensor(scores), expected, atol=CLOSE, rtol=0)
+
+
+# ---- 六个网络并排（放在最后：换了一页） ---------------------------------------------
+
+BODY = '<living-lab id="lab-1" class="living"><div class="living__still"></div></living-lab>'
+TABLE = """
+await customElements.whenDefined('living-lab')
+const until = async (found) => {
+  while (!found()) await new Promise((resolve) => setTimeout(resolve, 20))
+}
+await until(() => document.querySelector('.living--ready'))
+const all = [...document.querySelectorAll('.lab__loaders > button')].at(-1)
+const told = all.textContent
+all.click()
+await until(() => document.querySelectorAll('.lab__answers td').length === 6)
+const rows = [...document.querySelectorAll('.lab__scores tr')]
+return [told, rows.map((row) => [...row.cells].map((cell) => cell.textContent)),
+  document.querySelector('.lab__status').textContent]
+"""
+
+
+def test_six_networks_stand_side_by_side(
+    chromium: WebDriver,
+    lab: WebDriver,
+    site: Path,
+    networks: dict[str, Network],
+    weights: Path,
+) -> None:
+    open_page(chromium, site, ('frame', 'lab'), BODY)
+    told, rows, status = run_async(chromium, TABLE)
+    size = sum((weights / f'{name}.safetensors').stat().st_size for name in NETWORKS)
+    assert told == f'全部载入（{size / 1e6:.1f} MB）'
+    data = load_dataset()
+    label = 0
+    first = int((data.test.labels == label).nonzero()[0, 0])
+    answers, columns = [], []
+    for name, net in networks.items():
+        X = prepare(data.test.images[first][None], SIDES[name], data)
+        with torch.inference_mode():
+            shares = net(X)[0].double().softmax(0)
+        columns.append([f'{100 * share:.1f}%' for share in shares.tolist()])
+        answers.append(int(shares.argmax()))
+    marks = ['✓' if answer == label else '✗' for answer in answers]
+    assert rows[1][1:] == [
+        f'{data.class_names[answer]} {mark}'
+        for answer, mark in zip(answers, marks, strict=True)
+    ]
+    expected = [' '.join(row) for row in zip(*columns, strict=True)]
+    for row, right in zip(rows[2:], expected, strict=True):
+        assert alike(' '.join(row[1:]), right)
+    assert status.startswith(f'6 个网络里 {marks.count("✓")} 个答对')

@@ -11,7 +11,7 @@ import torch
 from book_living.weight_scripts import write_weight_scripts
 from living.draw_still import PAGES, answers, told_in
 from living.write_samples import SCRIPT, samples
-from living_page import ROOT, copy_living, data_folder, open_page, run_async
+from living_page import ROOT, alike, copy_living, data_folder, open_page, run_async
 from PIL import Image
 from selenium.webdriver.chrome.webdriver import WebDriver
 from selenium.webdriver.common.action_chains import ActionChains
@@ -85,17 +85,17 @@ def number_of(label: int, position: int) -> int:
     return int((labels == label).nonzero()[position, 0])
 
 
-def percentages(net: nn.Module, image: torch.Tensor, side: int) -> list[str]:
+def percentages(net: nn.Module, image: torch.Tensor, side: int) -> str:
     with torch.inference_mode():
         shares = net(prepare(image, side, load_dataset())).softmax(1)[0]
-    return [f'{100 * share:.1f}%' for share in shares.double().tolist()]
+    return ' '.join(f'{100 * share:.1f}%' for share in shares.double().tolist())
 
 
-def column(browser: WebDriver, index: int) -> list[str]:
+def column(browser: WebDriver, index: int) -> str:
     cells = browser.find_elements(
         By.CSS_SELECTOR, f'.lab__scores tr:not(.lab__answers) td:nth-child({index})'
     )
-    return [cell.text for cell in cells]
+    return ' '.join(cell.text for cell in cells)
 
 
 # ---- 选一张 ---------------------------------------------------------------------
@@ -110,14 +110,15 @@ def test_choosing_an_image_loads_the_small_network(
     choose(chromium, 7, 2)
     assert '答对' in status(chromium, 'DenseNet：运动鞋')
     image = load_dataset().test.images[number_of(7, 2)][None]
-    assert column(chromium, 2) == percentages(densenet, image, 96)
+    assert alike(column(chromium, 2), percentages(densenet, image, 96))
     wait(chromium, lambda: one(chromium, '.lab__maps').is_displayed())
     with torch.inference_mode(), capture(densenet, 'stem.0.0', 'stages.1.3') as maps:
         densenet(prepare(image, 96, load_dataset()))
-    assert described(maps['stem.0.0']) in one(chromium, '.lab__part .lab__note').text
+    note = one(chromium, '.lab__part .lab__note')
+    assert alike(note.text.split('。')[0], described(maps['stem.0.0']))
     Select(one(chromium, '.lab__part select')).select_by_visible_text('过渡层 1')
     shown = described(maps['stages.1.3'])
-    wait(chromium, lambda: shown in one(chromium, '.lab__part .lab__note').text)
+    wait(chromium, lambda: alike(note.text.split('。')[0], shown))
     assert chromium.execute_script('return location.hash') == (
         '#lab-1?network=densenet&image=72&stage=stages.1.3'
     )
@@ -199,7 +200,7 @@ def test_drawing_with_keys_and_with_the_mouse(
     assert (line[13:15, 8:20] > 200).all() and line[:10].max() == 0
     image = torch.from_numpy(line.astype(np.uint8))[None, None]
     expected = percentages(densenet, image, 96)
-    wait(chromium, lambda: column(chromium, 2) == expected)
+    wait(chromium, lambda: alike(column(chromium, 2), expected))
     assert not chromium.find_elements(By.CLASS_NAME, 'lab__maps')
 
 
@@ -225,6 +226,56 @@ def test_a_photo_is_centred_and_inverted(
     one(chromium, '.lab__file').send_keys(str(tmp_path / 'note.png'))
     trouble = one(chromium, '.lab__ways .living__failure')
     wait(chromium, lambda: '打不开这个文件' in trouble.text)
+
+
+FIT = """
+const [width, height, backdrop, thing, box, invert] = arguments
+const rgba = new Uint8ClampedArray(4 * width * height)
+for (let y = 0; y < height; y++) {
+  for (let x = 0; x < width; x++) {
+    const inside = x >= box[0] && x < box[2] && y >= box[1] && y < box[3]
+    rgba.set(inside ? thing : backdrop, 4 * (y * width + x))
+  }
+}
+const { pixels, bright } = Living.fitPicture(rgba, width, height, invert ?? undefined)
+return [[...pixels], bright]
+"""
+BLACK, WHITE, CLEAR = [0, 0, 0, 255], [255, 255, 255, 255], [0, 0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ('backdrop', 'thing', 'invert', 'bright', 'seen'),
+    [
+        (WHITE, [90, 20, 20, 255], None, True, 255),  # 亮的背景自己反转
+        (BLACK, [0, 200, 0, 255], None, False, 255),  # 暗的背景不反转
+        (CLEAR, BLACK, None, True, 255),  # 透明的当作白的
+        (WHITE, BLACK, False, True, 0),  # 读者说不反转，就不反转
+    ],
+)
+def test_a_picture_becomes_what_the_networks_know(
+    chromium: WebDriver,
+    site: Path,
+    backdrop: list[int],
+    thing: list[int],
+    invert: bool | None,
+    bright: bool,
+    seen: int,
+) -> None:
+    """宽 60 高 30 的图里一个 20×10 的东西：顶到左右两边，上下居中。"""
+    open_page(chromium, site, ('frame', 'picture'))
+    given = (60, 30, backdrop, thing, [35, 15, 55, 25], invert)
+    found, is_bright = chromium.execute_script(FIT, *given)
+    expected = np.zeros((28, 28), int)
+    expected[7:21] = seen
+    assert is_bright is bright
+    assert np.array_equal(np.array(found).reshape(28, 28), expected)
+
+
+def test_a_picture_of_nothing_is_black(chromium: WebDriver, site: Path) -> None:
+    open_page(chromium, site, ('frame', 'picture'))
+    given = (40, 30, WHITE, WHITE, [0, 0, 1, 1], None)
+    found, _ = chromium.execute_script(FIT, *given)
+    assert set(found) == {0}
 
 
 # ---- 下载失败 -------------------------------------------------------------------
@@ -283,15 +334,17 @@ def test_the_readers_network_stands_beside_the_six(
     files.send_keys(str(tmp_path / 'mine.safetensors'))
     status(chromium, '我的网络：')
     image = data.test.images[number_of(0, 0)][None]
-    assert column(chromium, 2) == percentages(net, image, 28)
+    assert alike(column(chromium, 2), percentages(net, image, 28))
     wait(chromium, lambda: one(chromium, '.lab__maps').is_displayed())
     expected = occlusion_map(net, image, data, 28)
     button(chromium, '算 196 次').click()
     line = chromium.find_elements(By.CSS_SELECTOR, '.lab__part [role=status]')[0]
     low, high = (f'{100 * one:.1f}%' for one in expected.values.aminmax())
     assert high != low
-    wait(chromium, lambda: f'最低 {low}，最高 {high}' in line.text)
-    assert f'{100 * expected.probability:.1f}%' in line.text
+    wait(chromium, lambda: '最低' in line.text)
+    whole = f'{100 * expected.probability:.1f}%'
+    told = f'」的概率是 {whole}；盖住一块之后，最低 {low}，最高 {high}。'
+    assert alike('」' + line.text.split('」')[1], told)
 
 
 # ---- 手机、读屏、大小、没有脚本 ------------------------------------------------------
@@ -328,7 +381,12 @@ def test_the_lab_fits_a_phone_and_can_be_read_aloud(
                 'document.documentElement.dataset.theme = arguments[0]', theme
             )
             assert chromium.execute_async_script(AXE_RUN) == []
+        media = {'media': 'print'}
+        chromium.execute_cdp_cmd('Emulation.setEmulatedMedia', media)
+        assert not one(chromium, '.living__panel').is_displayed()
+        assert one(chromium, '.living__still img').is_displayed()
     finally:
+        chromium.execute_cdp_cmd('Emulation.setEmulatedMedia', {'media': ''})
         chromium.execute_cdp_cmd('Emulation.clearDeviceMetricsOverride', {})
 
 

@@ -33,6 +33,11 @@ def test_parts_join_to_the_file_of_the_weights() -> None:
         assert entry['accuracy'] == weight_facts(name).accuracy_after
 
 
-def test_no_weights_is_an_empty_list(tmp_path: Path) -> None:
-    write_weight_scripts(tmp_path / 'data', tmp_path)
-    assert value_of(tmp_path / 'data' / 'weights.js') == {}
+def test_weights_that_are_gone_leave_nothing_behind(tmp_path: Path) -> None:
+    data = tmp_path / 'data'
+    data.mkdir()
+    (data / 'weights-nin-0.js').touch()
+    (data / 'samples.js').touch()
+    write_weight_scripts(data, tmp_path)
+    assert {path.name for path in data.iterdir()} == {'samples.js', 'weights.js'}
+    assert value_of(data / 'weights.js') == {}

@@ -51,7 +51,7 @@ def script(code: bytes, source: Path = SOURCE) -> str:
 def main(arguments: list[str]) -> int:
     Command(__doc__).parse_args(arguments)
     code = compiled()
-    SCRIPT.write_text(script(code), encoding='utf-8')
+    SCRIPT.write_text(script(code), encoding='utf-8', newline='\n')
     print(f'{SCRIPT.relative_to(ROOT)}：WebAssembly {len(code)} 字节')
     return 0
 

@@ -66,12 +66,12 @@ def still(lines: list[str]) -> bytes:
         label, answer, share, mark = line.split()
         middle = left + CELL // 2
         pen.text((middle, top + SIDE + 26), label, '#1f2328', font, 'mm')
-        told = f'答{answer} {share}'
+        told = f'答{answer} {share}' + ('，错' if mark == '✗' else '')
         pen.text((middle, top + SIDE + 46), told, COLORS[mark], font, 'mm')
     noted = PngInfo()
     noted.add_itxt(ANSWERS, '\n'.join(lines))
     written = io.BytesIO()
-    sheet.quantize(64).save(written, 'PNG', optimize=True, pnginfo=noted)
+    sheet.quantize(192).save(written, 'PNG', optimize=True, pnginfo=noted)
     return written.getvalue()
 
 

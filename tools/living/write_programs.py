@@ -38,7 +38,7 @@ def main(arguments: list[str]) -> int:
     data = load_dataset()
     for name in LINEUP:
         path = DATA / f'program-{name}.js'
-        path.write_text(script_of(name, data), encoding='utf-8')
+        path.write_text(script_of(name, data), encoding='utf-8', newline='\n')
     return 0
 
 

@@ -39,7 +39,7 @@ def samples(data: Dataset) -> str:
 
 def main(arguments: list[str]) -> int:
     Command(__doc__).parse_args(arguments)
-    SCRIPT.write_text(samples(load_dataset()), encoding='utf-8')
+    SCRIPT.write_text(samples(load_dataset()), encoding='utf-8', newline='\n')
     return 0
 
 

@@ -39,7 +39,7 @@
     createParts(only) {
       const status = make('p', { className: 'lab__status living__numbers', role: 'status' })
       const loaders = make('div', { className: 'lab__loaders' })
-      const table = make('div', { className: 'lab__table' })
+      const table = make('div', { className: 'lab__table', tabIndex: 0, role: 'region', 'aria-label': '各类的概率' })
       const choice = make('select', { onchange: () => this.choose(choice.value) })
       const choosing = make('div', { className: 'living__controls', hidden: true }, make('label', {}, '看哪个网络', choice))
       const maps = Living.createMaps(() => this.runChosen(true), (layer) => this.kernels(layer))
@@ -47,6 +47,7 @@
       heat.whenAsked(() => this.runChosen())
       maps.element.hidden = heat.element.hidden = true
       this.networks.forEach((network) => loaders.append(network.row = this.loader(network)))
+      if (this.networks.size > 2) loaders.append(this.everything = this.allLoader())
       const own = only ? [] : [this.ownNetwork()]
       const looking = this.dataset.show === 'scores' ? [] : [choosing, maps.element, heat.element]
       return { status, loaders, table, choice, choosing, maps, heat, looking,
@@ -59,6 +60,15 @@
       const button = make('button', { type: 'button', onclick: () => this.load(network.name) },
         `载入 ${network.title}（${megabytes(network.bytes)}）`)
       return make('div', { className: 'lab__loader' }, button)
+    }
+
+    allLoader() {
+      const bytes = [...this.networks.values()].reduce((sum, network) => sum + network.bytes, 0)
+      const all = async () => {
+        this.everything.remove()
+        for (const name of [...this.networks.keys()]) if (name !== OWN) await this.load(name)
+      }
+      return make('button', { type: 'button', onclick: all }, `全部载入（${megabytes(bytes)}）`)
     }
 
     /* 引擎与 Worker 到读者动手才载入。 */
@@ -78,6 +88,7 @@
         const { program } = await this.laboratory.load(name, (part, parts) => { progress.value = part / parts })
         network.program = program
         network.row.remove()
+        if (!this.parts.loaders.querySelector('.lab__loader')) this.everything?.remove()
         this.arrived(name)
       } catch (error) {
         network.row.replaceChildren(make('span', { className: 'living__failure', role: 'alert' }, error.message), ' ',
@@ -192,7 +203,7 @@
       const label = (classes) => (classes === this.samples.classes.join() ? this.current.label : null)
       this.parts.table.replaceChildren(...[...groups].map(([key, group]) => Living.scoreTable(group, label(key))))
       if (!settled) return
-      const lines = [...groups].flatMap(([key, group]) => group.map((one) => Living.sentence(one, label(key))))
+      const lines = [...groups].map(([key, group]) => Living.summary(group, label(key)))
       this.says(`${lines.join('；')}。`)
     }
 

@@ -7,7 +7,7 @@
   function scoreTable(networks, label) {
     const { classes } = networks[0]
     const head = make('tr', {}, make('th', { scope: 'col' }, '类别'),
-      ...networks.map(({ title }) => make('th', { scope: 'col' }, title)))
+      ...networks.map(({ title }) => make('th', { scope: 'col' }, shortOf(title))))
     const answers = make('tr', { className: 'lab__answers' }, make('th', { scope: 'row' }, '回答'),
       ...networks.map(({ result }) => make('td', {}, answerOf(classes, result, label))))
     const rows = classes.map((name, i) => make('tr', {},
@@ -29,12 +29,26 @@
     return cell
   }
 
-  /* 一个网络用一句话说：给读屏，也在手机上先看到。 */
+  const shortOf = (title) => title.replace(/（.*）/, '') // VGG-11（1/4 宽）：六列才放得下
+
+  /* 一句话：给读屏，也在手机上先看到。几个网络时说谁答对，不知道答案时说谁答什么。 */
+  function summary(networks, label) {
+    if (networks.length < 3) return networks.map((network) => sentence(network, label)).join('；')
+    const names = (chosen) => chosen.map(({ title }) => shortOf(title)).join('、')
+    if (label !== null) {
+      const right = networks.filter(({ result }) => result.answer === label)
+      return `${networks.length} 个网络里 ${right.length} 个答对${right.length ? '：' : ''}${names(right)}`
+    }
+    const answers = [...new Set(networks.map(({ result }) => result.answer))]
+    return answers.map((answer) =>
+      `${networks[0].classes[answer]}：${names(networks.filter(({ result }) => result.answer === answer))}`).join('；')
+  }
+
   function sentence({ title, classes, result }, label) {
     const { answer, probabilities } = result
     const verdict = label === null ? '' : answer === label ? '，答对' : `，答错（是${classes[label]}）`
     return `${title}：${classes[answer]}，${percent(probabilities[answer])}${verdict}`
   }
 
-  Object.assign(Living, { scoreTable, sentence, percent })
+  Object.assign(Living, { scoreTable, summary, percent })
 })()

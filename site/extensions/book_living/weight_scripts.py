@@ -20,6 +20,8 @@ PART = 768 * 1024  # 字节；是 3 的倍数，各份的 base64 连起来仍是
 def write_weight_scripts(data: Path, folder: Path | None = None) -> None:
     """把 ``folder``（默认随书的）里各个网络写进文件夹 ``data``。"""
     data.mkdir(parents=True, exist_ok=True)
+    for old in data.glob('weights*.js'):
+        old.unlink()
     listed = {}
     for name in shipped(folder):
         content = read_weights(name, folder)
