@@ -6,10 +6,10 @@ import matplotlib.pyplot as plt
 import pytest
 from book_formulas.rendered import Formulas, formula_key, read_rendered
 from book_light.early_scripts import lighten
-from book_light.icons import without_unused_icons
 from book_light.one_stylesheet import Bundler
 from book_light.picture_sizes import png_size, size_pictures, svg_size
 from book_light.site_files import remove_unused
+from book_light.unused_rules import without_unused_components, without_unused_icons
 from PIL import Image
 
 from deepcnn import plot
@@ -93,6 +93,20 @@ def test_icon_rule_stays_if_any_of_its_names_is_used() -> None:
     rule = '}.fa-x:before,.fa-y:before{content:"\\f00d"}'
     assert without_unused_icons(rule, {'fa-y'}) == rule
     assert without_unused_icons(rule, set()) == '}'
+
+
+@pytest.mark.parametrize(
+    ('css', 'kept'),
+    [
+        ('}.sd-card{a:1}.sd-row{b:2}', '}.sd-card{a:1}'),
+        ('}.sd-row,.sd-card>p{a:1}', '}.sd-card>p{a:1}'),
+        ('@media print{.sd-row{a:1}.sd-card .sd-row{b:2}}', '@media print{}'),
+        ('}.sd-row:not(a,b){a:1}p{c:3}', '}.sd-row:not(a,b){a:1}p{c:3}'),
+        (':root{--sd-row:1}', ':root{--sd-row:1}'),
+    ],
+)
+def test_only_the_components_of_the_book_keep_their_rules(css: str, kept: str) -> None:
+    assert without_unused_components(css, {'sd-card'}) == kept
 
 
 def test_unused_files_go_and_empty_folders_with_them(tmp_path: Path) -> None:

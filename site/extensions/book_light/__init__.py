@@ -8,17 +8,17 @@ from pathlib import Path
 from sphinx.application import Sphinx
 
 from .early_scripts import ICON_SCRIPT, lighten
-from .icons import used_icons
 from .one_stylesheet import Bundler
 from .picture_sizes import size_pictures
 from .site_files import built_pages, remove_unused
+from .unused_rules import used_names
 
 
 def finish(app: Sphinx, error: Exception | None) -> None:
     if error or app.builder.name != 'html':
         return
     site = Path(app.outdir)
-    bundler = Bundler(site / '_static', used_icons(site))
+    bundler = Bundler(site / '_static', used_names(site))
     for path in built_pages(site):
         page = path.read_text('utf-8')
         if not ICON_SCRIPT.search(page):  # 没有重写的页，上次构建已经处理过

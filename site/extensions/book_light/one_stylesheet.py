@@ -1,7 +1,7 @@
 """把页首的十来个样式表合成一个，浏览器少等一个来回就能显示页面。
 
 样式表不到齐，浏览器什么也不画；主题的 theme.css 里还有 ``@import``，要等它到了才去取
-下一个。合成之后只有一个请求。没有用到的图标规则也一并去掉。
+下一个。合成之后只有一个请求。没有用到的图标与部件的规则也一并去掉。
 """
 
 import hashlib
@@ -11,7 +11,7 @@ from pathlib import Path
 from posixpath import normpath
 from urllib.parse import urlsplit
 
-from .icons import without_unused_icons
+from .unused_rules import without_unused_components, without_unused_icons
 
 SHEET = re.compile(
     r'[ \t]*<link(?=[^>]*\brel="stylesheet")(?![^>]*\bmedia=)[^>]*\bhref="([^":]+)"[^>]*>\n?'
@@ -44,7 +44,7 @@ class Bundler:
     """把页面里的样式表换成合成的一个；同样的组合只写一次。"""
 
     static: Path
-    icons: set[str]  # 页面与脚本里出现的图标
+    used: set[str]  # 页面与脚本里出现的图标与部件
     written: dict[tuple[str, ...], str] = field(default_factory=dict)
 
     def bundle(self, page: str, to_root: str) -> str:
@@ -64,7 +64,8 @@ class Bundler:
     def write(self, names: tuple[str, ...]) -> str:
         css = '\n'.join(read_sheet(self.static, name) for name in names)
         css = '@charset "utf-8";\n' + css.replace('@charset "utf-8";', '')
-        css = without_unused_icons(css, self.icons)
+        css = without_unused_icons(css, self.used)
+        css = without_unused_components(css, self.used)
         digest = hashlib.sha256(css.encode()).hexdigest()[:12]
         name = f'book-{digest}.css'
         (self.static / name).write_text(css, encoding='utf-8')
