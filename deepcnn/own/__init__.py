@@ -3,7 +3,7 @@
 三行就够::
 
     from deepcnn.own import Order, train_own
-    outcome = train_own(Order('resnet18', '花', epochs=30))
+    outcome = train_own(Order('resnet18', 'flowers', epochs=30))
     print(outcome.accuracy, outcome.folder)
 """
 

@@ -183,7 +183,7 @@ def models(line: list[str]) -> int:
 
 
 def export(line: list[str]) -> int:
-    """把训练好的网络写成 ONNX：uint8 的图像 (N, C, 边长, 边长) → 各类的概率，批量可变。
+    """把训练好的网络写成 ONNX：uint8 的图像 (N, C, S, S) → 各类的概率，批量可变。
 
     归一化在里面。安装了 onnxruntime 时，用它核对与 PyTorch 的结果相同。
     """

@@ -95,7 +95,7 @@ def load_kept(path: Path | str) -> tuple[Network, KeptFacts]:
 
 @torch.inference_mode()
 def probabilities(net: nn.Module, facts: KeptFacts, images: Tensor) -> Tensor:
-    """uint8 (N, C, H, W) → 各类的概率 float (N, 类)，在 ``net`` 的设备上按 fp32 算。"""
+    """uint8 (N, C, H, W) → 各类的概率 float (N, K)，在 ``net`` 的设备上按 fp32 算。"""
     device = next(net.parameters()).device
     with evaluating(net):
         X = prepare(images.to(device), facts.image_size, facts.standard)

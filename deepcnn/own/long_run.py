@@ -286,7 +286,7 @@ def scores_of(
     recipe: Recipe,
     device: torch.device,
 ) -> tuple[Tensor, Tensor]:
-    """``images`` 里 ``rows`` 那几张的概率 float (n, 类) 与标签 (n,)；网络的方式不变。"""
+    """``images`` 里 ``rows`` 那几张的概率 float (n, K) 与标签 (n,)；网络的方式不变。"""
     found, labels = [], []
     with evaluating(net), autocast(recipe, device):
         for part, y in images.batches(

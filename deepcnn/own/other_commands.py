@@ -182,7 +182,7 @@ def model_table(channels: int = 3, classes: int = 1000) -> list[ModelFacts]:
 
 
 class WithPreparation(nn.Module):
-    """归一化也在里面：uint8 (N, C, side, side) → 各类的概率 float (N, 类)。"""
+    """归一化也在里面：uint8 (N, C, side, side) → 各类的概率 float (N, K)。"""
 
     def __init__(self, net: nn.Module, standard: Standard) -> None:
         super().__init__()

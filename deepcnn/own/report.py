@@ -27,7 +27,7 @@ MOST_NAMED = 30  # 类别再多，混淆矩阵里就写不下名字
 
 @dataclass(frozen=True)
 class Judged:
-    """验证集上的结果：概率 float (N, 类)，标签 int64 (N,)，都在 CPU 上。"""
+    """验证集上的结果：概率 float (N, K)，标签 int64 (N,)，都在 CPU 上。"""
 
     scores: Tensor
     labels: Tensor
@@ -42,7 +42,7 @@ class Judged:
         return (self.answers == self.labels).double().mean().item()
 
     def confusion(self) -> Tensor:
-        """int64 (类, 类)：行是真的类别，列是预测的。"""
+        """int64 (K, K)：行是真的类别，列是预测的。"""
         size = len(self.class_names)
         cells = self.labels * size + self.answers
         return torch.bincount(cells, minlength=size * size).view(size, size)

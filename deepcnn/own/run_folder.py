@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from deepcnn.own.checkpoints import Checkpoints
+from deepcnn.own.sealed import PARTIAL
 from deepcnn.records.store import read_json, write_json
 
 SETTINGS = 'run.json'
@@ -50,7 +51,7 @@ class RunFolder:
     def is_unstarted(self) -> bool:
         """上次还没有写下设置就断了：里面什么也没有，或只有没有写完的。"""
         return self.path.is_dir() and all(
-            one.suffix == '.part' for one in self.path.iterdir()
+            one.suffix == PARTIAL for one in self.path.iterdir()
         )
 
     def settings(self) -> dict:

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from deepcnn.records.store import json_text
 
+PARTIAL = '.part'  # 没有写完的文件
 FACTS = 'deepcnn-own'  # 头里的一项，是「SHA-256 JSON」；只有一项，文件才逐字节相同
 
 
@@ -42,7 +43,7 @@ def seal(path: Path, tensors: Mapping[str, Tensor], facts: object) -> Path:
     held = {name: one.detach().cpu().contiguous() for name, one in tensors.items()}
     header = {FACTS: f'{digest_of(held, text)} {text}'}
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + '.part')
+    partial = path.with_name(path.name + PARTIAL)
     try:
         safetensors.torch.save_file(held, partial, header)
         with open(partial, 'rb+') as written:

@@ -280,8 +280,7 @@ needs_fork = pytest.mark.skipif(not hasattr(os, 'fork'), reason='Windows 没有 
 @needs_fork
 def test_a_full_disk_is_told_and_training_can_go_on(here: Path) -> None:
     """进程写不了大于 8 MB 的文件：第一份断点放不下，权重放得下。"""
-    import resource
-
+    resource = pytest.importorskip('resource')
     line = [*TRAIN, '--data', '花', '--out', 'full']
     child = os.fork()
     if child == 0:

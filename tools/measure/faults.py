@@ -185,8 +185,8 @@ def kills(work: Path, count: int, chance: random.Random) -> Counter[str]:
             child = os.fork()
             if child == 0:
                 with (
-                    open(os.devnull, 'w') as sys.stdout,
-                    open(work / 'err', 'w') as sys.stderr,
+                    open(os.devnull, 'w', encoding='utf-8') as sys.stdout,
+                    open(work / 'err', 'w', encoding='utf-8') as sys.stderr,
                 ):
                     os._exit(deepcnn([*again, '--resume']))
             time.sleep(chance.uniform(0, 0.7 * usual))
@@ -323,6 +323,9 @@ def main(line: list[str]) -> int:
     ):
         command.add_argument(f'--{name}', type=int, default=default, metavar='个')
     options = command.parse_args(line)
+    if not hasattr(os, 'fork'):
+        print('要在 Linux 或 macOS 上运行：Windows 没有 fork', file=sys.stderr)
+        return 1
     torch.set_num_threads(1)  # 分出的进程里不能有 OpenMP 的线程
     failed = False
     work = Path(tempfile.mkdtemp(prefix='deepcnn-faults-'))
