@@ -16,7 +16,7 @@ import torch
 from book_source import read_page
 from figures import draw, facts
 from figures.canvas import Drawing
-from figures.timeline import IDEAS
+from figures.timeline import IDEAS, LATER
 from selenium.webdriver.chrome.webdriver import WebDriver
 from torch import Tensor, nn
 
@@ -49,6 +49,7 @@ EXPECTED = {
     'residual-block',
     'resnet18',
     'timeline',
+    'timeline-after',
     'vgg-block',
     'vgg16',
 }
@@ -436,19 +437,26 @@ def test_global_average_pooling_is_the_head_of_nin() -> None:
     assert f'类别 {scores[0]}' in lines
 
 
-def test_timeline_has_the_years_of_the_bibliography() -> None:
+@pytest.mark.parametrize(
+    ('name', 'ideas'), [('timeline', IDEAS), ('timeline-after', LATER)]
+)
+def test_timeline_has_the_years_of_the_bibliography(
+    name: str, ideas: dict[str, tuple[str, str, str]]
+) -> None:
     bibliography = (ROOT / 'references.bib').read_text(encoding='utf-8')
     wanted: list[str] = []
-    for key in IDEAS:
+    for key in ideas:
         entry = re.search(rf'@\w+{{{key},\n(.*?)\n}}', bibliography, re.S)[1]
         published = re.search(r'\byear\s*= {(\d{4})}', entry)[1]
         arxiv = re.search(r'\beprint\s*= {(\d\d)\d\d\.', entry)
         public = f'20{arxiv[1]}' if arxiv else published
         wanted += [public] if public == published else [public, f'发表 {published}']
-    lines = labels('timeline')
+    lines = labels(name)
     drawn = [line for line in lines if re.fullmatch(r'(发表 )?\d{4}', line)]
     assert drawn == wanted
-    assert f'相隔 {int(wanted[1]) - int(wanted[0])} 年' in lines
+    apart = [line for line in lines if line.startswith('相隔')]
+    gap = [f'相隔 {int(wanted[1]) - int(wanted[0])} 年'] if ideas is IDEAS else []
+    assert apart == gap
 
 
 def chapter_text(name: str) -> str:

@@ -32,7 +32,7 @@ from figures.ideas import (  # noqa: E402
 )
 from figures.logo import logo  # noqa: E402
 from figures.straight_networks import alexnet, nin, vgg16, vgg_block  # noqa: E402
-from figures.timeline import timeline  # noqa: E402
+from figures.timeline import timeline, timeline_after  # noqa: E402
 
 IMG_DIR = ROOT / 'img'
 
@@ -56,6 +56,7 @@ def drawings() -> list[Drawing]:
         global_average_pooling(facts.nin),
         degradation(),
         timeline(facts.milestones),
+        timeline_after(facts.later_milestones),
         logo(),
     ]
 

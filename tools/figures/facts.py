@@ -21,7 +21,7 @@ from deepcnn.models.nin import nin
 from deepcnn.models.resnet import resnet18
 from deepcnn.models.vgg import vgg, vgg_block
 from figures.steps import Step, Steps
-from figures.timeline import IDEAS, Milestone
+from figures.timeline import IDEAS, LATER, Milestone
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -133,6 +133,7 @@ class Facts:
     dense_block: Steps  # DenseNet 一章的例子
     one_by_one: Steps  # NiN 一章的例子：1×1 卷积
     milestones: tuple[Milestone, ...]
+    later_milestones: tuple[Milestone, ...]
 
 
 def read_facts() -> Facts:
@@ -156,6 +157,7 @@ def read_facts() -> Facts:
             dense_block=trace(dense, *dense_input),
             one_by_one=trace(one_by_one, *one_by_one_input),
             milestones=tuple(map(milestone, IDEAS)),
+            later_milestones=tuple(map(milestone, LATER)),
         )
 
 
