@@ -3,6 +3,7 @@
 图里的数在这里另行算出：用钩子走一遍真的网络，不经过画图的脚本。
 """
 
+import math
 import re
 import runpy
 import sys
@@ -16,6 +17,7 @@ import torch
 from book_source import read_page
 from figures import draw, facts
 from figures.canvas import Drawing
+from figures.colour_pictures import PICTURE
 from figures.timeline import IDEAS, LATER
 from selenium.webdriver.chrome.webdriver import WebDriver
 from torch import Tensor, nn
@@ -36,10 +38,12 @@ HAN = re.compile('[\u4e00-\u9fff]')
 FILES = sorted((ROOT / 'img').glob('*.svg'))
 EXPECTED = {
     'alexnet',
+    'channel-mixing',
     'degradation',
     'densenet',
     'global-average-pooling',
     'growth',
+    'identity-block',
     'inception',
     'logo',
     'nin',
@@ -48,6 +52,7 @@ EXPECTED = {
     'receptive-field',
     'residual-block',
     'resnet18',
+    'sigmoid-chain',
     'timeline',
     'timeline-after',
     'vgg-block',
@@ -457,6 +462,35 @@ def test_timeline_has_the_years_of_the_bibliography(
     apart = [line for line in lines if line.startswith('相隔')]
     gap = [f'相隔 {int(wanted[1]) - int(wanted[0])} 年'] if ideas is IDEAS else []
     assert apart == gap
+
+
+def test_gradients_of_the_chain_are_products_of_slopes() -> None:
+    """不用自动求导：σ' = σ(1 − σ)，从末尾往前连乘；ReLU 的都是 1。"""
+    x, slopes = 1.0, []
+    for _ in range(7):
+        x = 1 / (1 + math.exp(-x))
+        slopes.append(x * (1 - x))
+    lines = labels('sigmoid-chain')
+    drawn = [line for line in lines if '（导数 ' in line]
+    assert drawn.count('1（导数 1）') == 7
+    shown = [re.findall(r'[\d.]+', line) for line in drawn if line != '1（导数 1）']
+    for number, (gradient, slope) in enumerate(shown):
+        product = math.prod(slopes[number:])
+        assert float(gradient) == pytest.approx(product, rel=0.05)
+        assert float(slope) == pytest.approx(slopes[number], rel=0.05)
+    assert len(shown) == 7 and shown[0][0] == '0.000025'
+
+
+def test_pictures_went_through_real_layers() -> None:
+    """混合的两张图由整数另算一遍；γ 为 0 的残差块不改变画，没有捷径的块全是 0。"""
+    found = facts.read_facts()
+    (_, (grey, red)), (kept, lost) = found.mixing, found.identity
+    for row, line in enumerate(PICTURE):
+        for column, (r, g, b) in enumerate(line):
+            assert grey[row][column] == (r + 2 * g + b) // 4
+            assert red[row][column] == max(0, (2 * r - g - b) // 2)
+    assert kept == PICTURE
+    assert {value for line in lost for pixel in line for value in pixel} == {0}
 
 
 def chapter_text(name: str) -> str:

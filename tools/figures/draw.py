@@ -22,6 +22,7 @@ from figures.branching_blocks import (  # noqa: E402
     resnet18,
 )
 from figures.canvas import Drawing  # noqa: E402
+from figures.colour_pictures import identity_block, mixing  # noqa: E402
 from figures.facts import read_facts  # noqa: E402
 from figures.ideas import (  # noqa: E402
     degradation,
@@ -29,6 +30,7 @@ from figures.ideas import (  # noqa: E402
     one_by_one,
     pipeline,
     receptive_field,
+    sigmoid_chain,
 )
 from figures.logo import logo  # noqa: E402
 from figures.straight_networks import alexnet, nin, vgg16, vgg_block  # noqa: E402
@@ -55,6 +57,9 @@ def drawings() -> list[Drawing]:
         one_by_one(facts.one_by_one),
         global_average_pooling(facts.nin),
         degradation(),
+        sigmoid_chain(facts.sigmoid_chain, facts.relu_chain),
+        mixing(*facts.mixing),
+        identity_block(*facts.identity),
         timeline(facts.milestones),
         timeline_after(facts.later_milestones),
         logo(),
