@@ -23,11 +23,13 @@ from selenium.webdriver.chrome.webdriver import WebDriver
 from torch import Tensor, nn
 
 from deepcnn.anatomy import count_parameters
+from deepcnn.data import load_dataset, prepare
 from deepcnn.models.alexnet import alexnet
 from deepcnn.models.densenet import DenseBlock
 from deepcnn.models.googlenet import Inception, googlenet
 from deepcnn.models.nin import nin
 from deepcnn.models.resnet import ResidualBlock, resnet18
+from deepcnn.models.trained import load
 from deepcnn.models.vgg import vgg, vgg_block
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -49,6 +51,7 @@ EXPECTED = {
     'nin',
     'one-by-one',
     'pipeline',
+    'pooled-map',
     'receptive-field',
     'residual-block',
     'resnet18',
@@ -491,6 +494,23 @@ def test_pictures_went_through_real_layers() -> None:
             assert red[row][column] == max(0, (2 * r - g - b) // 2)
     assert kept == PICTURE
     assert {value for line in lost for pixel in line for value in pixel} == {0}
+
+
+def test_the_averages_are_the_scores_of_the_shipped_network() -> None:
+    with torch.device('cpu'), torch.no_grad():
+        net, data = load('densenet'), load_dataset()
+        [scores] = net(prepare(data.test.images[:1], 96, data))
+    assert scores.argmax() == data.class_names.index('短靴')
+    drawn = [
+        float(line.replace('−', '-')) for line in labels('pooled-map') if '.' in line
+    ]
+    assert len(drawn) == 2 * (9 + 1)
+    for name, values in (('短靴', drawn[:10]), ('运动鞋', drawn[10:])):
+        *cells, average = values
+        assert average == pytest.approx(
+            scores[data.class_names.index(name)].item(), abs=0.051
+        )
+        assert average == pytest.approx(sum(cells) / 9, abs=0.1)
 
 
 def chapter_text(name: str) -> str:

@@ -1,9 +1,11 @@
-"""一张 12×12 像素的彩色小画，以及拿它讲的两个想法：1×1 卷积混合通道，恒等映射。
+"""由像素画成的图：1×1 卷积混合通道，恒等映射，全局平均池化。
 
-画是照下面的字画的，每个字一个像素；别的画由真的层作用在它上面得到。
+前两幅用一张 12×12 的彩色小画，照下面的字画成，每个字一个像素；别的画由真的层得到。
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 from figures.canvas import BODY, MARGIN, SMALL, Box, Drawing
 
@@ -34,6 +36,15 @@ tttttddttttt
 tttttttttttt
 """
 PICTURE: Picture = tuple(tuple(PALETTE[one] for one in row) for row in APPLE.split())
+
+
+@dataclass(frozen=True)
+class ClassMap:
+    """一类的得分图，与它的平均（那一类的得分）。"""
+
+    name: str
+    values: tuple[tuple[float, ...], ...]
+    average: float
 
 
 def channel(picture: Picture, which: int) -> Picture:
@@ -120,3 +131,50 @@ def identity_block(with_shortcut: Picture, without: Picture) -> Drawing:
         draw.text(source.cx, source.bottom + 18, '输入', SMALL)
         draw.text(target.cx, target.bottom + 18, said, SMALL)
     return draw
+
+
+def pooled_maps(image: Picture, size: int, maps: tuple[ClassMap, ...]) -> Drawing:
+    """一张真的测试图像，训练好的 DenseNet 给出的各类的得分图，各自平均成一个数。"""
+    side = len(maps[0].values)
+    draw = Drawing(
+        'pooled-map',
+        '真的得分图与它的平均',
+        f'左边是一张测试图像，放大到 {size} 像素后送进训练好的 DenseNet。中间是两类的得分'
+        f'图，各 {side}×{side} 格；右边是每张图的平均，就是那一类的得分：'
+        + '，'.join(f'{one.name} {signed(one.average)}' for one in maps)
+        + '。',
+        342,
+    )
+    cell, x, pitch = 44, 190, 168
+    source = paint(draw, MARGIN + 4, 96, image, 4)
+    draw.text(source.cx, 78, '测试图像', SMALL)
+    for row, one in enumerate(maps):
+        y = 34 + pitch * row
+        draw.text(x + cell * side / 2, y - 16, f'{one.name}的得分图', SMALL)
+        for i, line in enumerate(one.values):
+            for j, value in enumerate(line):
+                score(draw, x + cell * j, y + cell * i, cell, value)
+        grid = Box(x, y, cell * side, cell * side)
+        score(draw, 400, grid.cy - cell / 2, cell, one.average)
+        draw.text(400 + cell / 2, grid.cy - cell / 2 - 14, '平均', SMALL)
+        draw.arrow((grid.right, grid.cy), (400, grid.cy))
+        draw.line((source.right, source.cy), (grid.x - 6, grid.cy))
+    return draw
+
+
+def signed(value: float) -> str:
+    return f'{value:.1f}'.replace('-', '−')
+
+
+def score(draw: Drawing, x: float, y: float, cell: float, value: float) -> None:
+    """一格得分：正的橙，负的蓝，越大越深；颜色由印出的那个数定，各台机器相同。"""
+    value = round(value, 1)
+    share = min(abs(value) / 4, 1)
+    full = (213, 94, 0) if value > 0 else (0, 114, 178)
+    red, green, blue = (round(255 - share * (255 - v)) for v in full)
+    draw.require_inside(x, y, cell, cell, '格')
+    draw.parts.append(
+        f'<rect x="{x:g}" y="{y:g}" width="{cell:g}" height="{cell:g}" '
+        f'fill="#{red:02x}{green:02x}{blue:02x}" stroke="#ffffff"/>'
+    )
+    draw.text(x + cell / 2, y + cell / 2, signed(value), SMALL)

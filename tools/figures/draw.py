@@ -22,8 +22,8 @@ from figures.branching_blocks import (  # noqa: E402
     resnet18,
 )
 from figures.canvas import Drawing  # noqa: E402
-from figures.colour_pictures import identity_block, mixing  # noqa: E402
-from figures.facts import read_facts  # noqa: E402
+from figures.colour_pictures import identity_block, mixing, pooled_maps  # noqa: E402
+from figures.facts import class_maps, read_facts  # noqa: E402
 from figures.ideas import (  # noqa: E402
     degradation,
     global_average_pooling,
@@ -60,6 +60,7 @@ def drawings() -> list[Drawing]:
         sigmoid_chain(facts.sigmoid_chain, facts.relu_chain),
         mixing(*facts.mixing),
         identity_block(*facts.identity),
+        pooled_maps(*class_maps()),
         timeline(facts.milestones),
         timeline_after(facts.later_milestones),
         logo(),

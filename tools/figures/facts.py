@@ -9,6 +9,7 @@ import ast
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -16,13 +17,16 @@ import torch
 from pybtex.database import parse_file
 from torch import Tensor, nn
 
+from deepcnn.data import load_dataset, prepare
 from deepcnn.models.alexnet import alexnet
 from deepcnn.models.densenet import DenseBlock
 from deepcnn.models.googlenet import googlenet
 from deepcnn.models.nin import nin
 from deepcnn.models.resnet import ResidualBlock, resnet18
+from deepcnn.models.trained import load
 from deepcnn.models.vgg import vgg, vgg_block
-from figures.colour_pictures import PICTURE, Picture
+from deepcnn.records.weight_facts import weight_facts
+from figures.colour_pictures import PICTURE, ClassMap, Picture, grey
 from figures.ideas import Chain, Link
 from figures.steps import Step, Steps
 from figures.timeline import IDEAS, LATER, Milestone
@@ -43,6 +47,7 @@ KINDS = {
 }
 INPUT_SIZE = 224  # 各图都画论文的输入边长（像素）
 LENET_SIZE = 28
+SHOWN_CLASSES = ('短靴', '运动鞋')  # 第一张测试图像是短靴
 DEPTH = 7  # 正文里设想的七个隐藏层
 # 红绿蓝各乘以多少：明暗；红的地方。二的幂，乘加没有舍入。
 MIXING = ((0.25, 0.5, 0.25), (1.0, -0.5, -0.5))
@@ -223,6 +228,28 @@ def through_zeroed_blocks() -> tuple[Picture, Picture]:
         for one in results
     )
     return with_shortcut, without
+
+
+@cache
+def class_maps() -> tuple[Picture, int, tuple[ClassMap, ...]]:
+    """第一张测试图像，边长，以及随书的 DenseNet 给出的两类的得分图。
+
+    全连接层先作用在每个位置、再平均，与先平均再作用得到同一个得分。
+    """
+    size = weight_facts('densenet').image_size
+    with torch.device('cpu'), torch.no_grad():  # 别处在 meta 设备上
+        net, data = load('densenet'), load_dataset()
+        images = data.test.images[:1]
+        *before, _, _, linear = net.head  # 最后三层：全局平均池化、展平、全连接
+        maps = nn.Sequential(net.stem, net.stages, *before)(prepare(images, size, data))
+        scores = linear(maps.movedim(1, -1))[0]  # (高, 宽, 类)
+    found = []
+    for name in SHOWN_CLASSES:
+        values = scores[..., data.class_names.index(name)]
+        found.append(
+            ClassMap(name, tuple(map(tuple, values.tolist())), values.mean().item())
+        )
+    return grey(tuple(map(tuple, images[0, 0].tolist()))), size, tuple(found)
 
 
 def dense_example() -> tuple[nn.Module, tuple[int, ...]]:
