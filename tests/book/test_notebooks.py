@@ -36,6 +36,11 @@ NETWORK_CELLS = {'profile', 'data', 'train', 'curve', 'results', 'compare'}
 WHITELIST = {
     'introduction': {'settings', 'train', 'verdict'},
     'toolbox': {'profile', 'data', 'train', 'curve', 'compare'},
+    'clinic': {
+        'accumulated', 'again', 'alive', 'augmented', 'batch', 'evaluated', 'healthy',
+        'modes', 'numbered', 'proper', 'rate', 'shifted', 'softmax', 'statistics',
+        'stuck',
+    },
     'alexnet': NETWORK_CELLS,
     'vgg': NETWORK_CELLS,
     'nin': NETWORK_CELLS | {'filters'},  # quick 档的卷积核少一半，图矮一些

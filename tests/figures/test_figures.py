@@ -3,6 +3,7 @@
 图里的数在这里另行算出：用钩子走一遍真的网络，不经过画图的脚本。
 """
 
+import math
 import re
 import runpy
 import sys
@@ -18,17 +19,19 @@ import torch.nn.functional as F
 from book_source import read_page
 from figures import draw, facts, whole_networks
 from figures.canvas import Drawing
-from figures.timeline import IDEAS
+from figures.colour_pictures import PICTURE
+from figures.timeline import IDEAS, LATER
 from selenium.webdriver.chrome.webdriver import WebDriver
 from torch import Tensor, nn
 
 from deepcnn.anatomy import count_parameters, layer_table
-from deepcnn.data.fashion_mnist import load_dataset
+from deepcnn.data import load_dataset, prepare
 from deepcnn.models.alexnet import alexnet
 from deepcnn.models.densenet import DenseBlock, densenet
 from deepcnn.models.googlenet import Inception, googlenet
 from deepcnn.models.nin import nin
 from deepcnn.models.resnet import ResidualBlock, resnet18
+from deepcnn.models.trained import load
 from deepcnn.models.vgg import vgg, vgg_block
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -39,6 +42,7 @@ HAN = re.compile('[\u4e00-\u9fff]')
 FILES = sorted((ROOT / 'img').glob('*.svg'))
 EXPECTED = {
     'alexnet',
+    'channel-mixing',
     'convolution',
     'degradation',
     'densenet',
@@ -46,15 +50,19 @@ EXPECTED = {
     'global-average-pooling',
     'googlenet',
     'growth',
+    'identity-block',
     'inception',
     'logo',
     'nin',
     'one-by-one',
     'pipeline',
+    'pooled-map',
     'receptive-field',
     'residual-block',
     'resnet18',
+    'sigmoid-chain',
     'timeline',
+    'timeline-after',
     'vgg-block',
     'vgg16',
 }
@@ -514,24 +522,77 @@ def test_global_average_pooling_is_the_head_of_nin() -> None:
     assert f'类别 {scores[0]}' in lines
 
 
-def test_timeline_has_the_years_of_the_bibliography() -> None:
+@pytest.mark.parametrize(
+    ('name', 'ideas'), [('timeline', IDEAS), ('timeline-after', LATER)]
+)
+def test_timeline_has_the_years_of_the_bibliography(
+    name: str, ideas: dict[str, tuple[str, str, str]]
+) -> None:
     bibliography = (ROOT / 'references.bib').read_text(encoding='utf-8')
     wanted: list[str] = []
-    for key in IDEAS:
+    for key in ideas:
         entry = re.search(rf'@\w+{{{key},\n(.*?)\n}}', bibliography, re.S)[1]
         published = re.search(r'\byear\s*= {(\d{4})}', entry)[1]
         arxiv = re.search(r'\beprint\s*= {(\d\d)\d\d\.', entry)
         public = f'20{arxiv[1]}' if arxiv else published
         wanted += [public] if public == published else [public, f'发表 {published}']
-    lines = labels('timeline')
+    lines = labels(name)
     drawn = [line for line in lines if re.fullmatch(r'(发表 )?\d{4}', line)]
     assert drawn == wanted
-    assert f'相隔 {int(wanted[1]) - int(wanted[0])} 年' in lines
-    root = ET.parse(ROOT / 'img' / 'timeline.svg').getroot()
+    apart = [line for line in lines if line.startswith('相隔')]
+    gap = [f'相隔 {int(wanted[1]) - int(wanted[0])} 年'] if ideas is IDEAS else []
+    assert apart == gap
+    root = ET.parse(ROOT / 'img' / f'{name}.svg').getroot()
     dots = [float(dot.get('cy')) for dot in root.iter(f'{SVG}circle')]
     years = sorted({int(line) for line in wanted if line.isdigit()})
     year = (dots[-1] - dots[0]) / (years[-1] - years[0])
     assert dots == [dots[0] + year * (one - years[0]) for one in years]
+
+
+def test_gradients_of_the_chain_are_products_of_slopes() -> None:
+    """不用自动求导：σ' = σ(1 − σ)，从末尾往前连乘；ReLU 的都是 1。"""
+    x, slopes = 1.0, []
+    for _ in range(7):
+        x = 1 / (1 + math.exp(-x))
+        slopes.append(x * (1 - x))
+    lines = labels('sigmoid-chain')
+    drawn = [line for line in lines if '（导数 ' in line]
+    assert drawn.count('1（导数 1）') == 7
+    shown = [re.findall(r'[\d.]+', line) for line in drawn if line != '1（导数 1）']
+    for number, (gradient, slope) in enumerate(shown):
+        product = math.prod(slopes[number:])
+        assert float(gradient) == pytest.approx(product, rel=0.05)
+        assert float(slope) == pytest.approx(slopes[number], rel=0.05)
+    assert len(shown) == 7 and shown[0][0] == '0.000025'
+
+
+def test_pictures_went_through_real_layers() -> None:
+    """混合的两张图由整数另算一遍；γ 为 0 的残差块不改变画，没有捷径的块全是 0。"""
+    found = facts.read_facts()
+    (_, (grey, red)), (kept, lost) = found.mixing, found.identity
+    for row, line in enumerate(PICTURE):
+        for column, (r, g, b) in enumerate(line):
+            assert grey[row][column] == (r + 2 * g + b) // 4
+            assert red[row][column] == max(0, (2 * r - g - b) // 2)
+    assert kept == PICTURE
+    assert {value for line in lost for pixel in line for value in pixel} == {0}
+
+
+def test_the_averages_are_the_scores_of_the_shipped_network() -> None:
+    with torch.device('cpu'), torch.no_grad():
+        net, data = load('densenet'), load_dataset()
+        [scores] = net(prepare(data.test.images[:1], 96, data))
+    assert scores.argmax() == data.class_names.index('短靴')
+    drawn = [
+        float(line.replace('−', '-')) for line in labels('pooled-map') if '.' in line
+    ]
+    assert len(drawn) == 2 * (9 + 1)
+    for name, values in (('短靴', drawn[:10]), ('运动鞋', drawn[10:])):
+        *cells, average = values
+        assert average == pytest.approx(
+            scores[data.class_names.index(name)].item(), abs=0.051
+        )
+        assert average == pytest.approx(sum(cells) / 9, abs=0.1)
 
 
 def chapter_text(name: str) -> str:

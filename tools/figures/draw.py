@@ -22,18 +22,20 @@ from figures.branching_blocks import (  # noqa: E402
     resnet18,
 )
 from figures.canvas import Drawing  # noqa: E402
-from figures.facts import read_facts  # noqa: E402
+from figures.colour_pictures import identity_block, mixing, pooled_maps  # noqa: E402
+from figures.facts import class_maps, read_facts  # noqa: E402
 from figures.ideas import (  # noqa: E402
     degradation,
     global_average_pooling,
     one_by_one,
     pipeline,
     receptive_field,
+    sigmoid_chain,
 )
 from figures.logo import logo  # noqa: E402
 from figures.sliding_window import convolution  # noqa: E402
 from figures.straight_networks import alexnet, nin, vgg16, vgg_block  # noqa: E402
-from figures.timeline import timeline  # noqa: E402
+from figures.timeline import timeline, timeline_after  # noqa: E402
 from figures.whole_networks import densenet as densenet_network  # noqa: E402
 from figures.whole_networks import googlenet  # noqa: E402
 
@@ -60,8 +62,13 @@ def drawings() -> list[Drawing]:
         one_by_one(facts.one_by_one),
         global_average_pooling(facts.nin),
         degradation(),
+        sigmoid_chain(facts.sigmoid_chain, facts.relu_chain),
+        mixing(*facts.mixing),
+        identity_block(*facts.identity),
+        pooled_maps(*class_maps()),
         timeline(facts.milestones),
         convolution(facts.patch),
+        timeline_after(facts.later_milestones),
         logo(),
     ]
 

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import ast
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -15,16 +18,20 @@ from pybtex.database import parse_file
 from torch import Tensor, nn
 
 from deepcnn.anatomy import layer_table
-from deepcnn.data.fashion_mnist import load_dataset
+from deepcnn.data import load_dataset, prepare
 from deepcnn.models.alexnet import alexnet
 from deepcnn.models.densenet import densenet
 from deepcnn.models.googlenet import googlenet
 from deepcnn.models.network import Network
 from deepcnn.models.nin import nin
-from deepcnn.models.resnet import resnet18
+from deepcnn.models.resnet import ResidualBlock, resnet18
+from deepcnn.models.trained import load
 from deepcnn.models.vgg import vgg, vgg_block
+from deepcnn.records.weight_facts import weight_facts
+from figures.colour_pictures import PICTURE, ClassMap, Picture, grey
+from figures.ideas import Chain, Link
 from figures.steps import Step, Steps
-from figures.timeline import IDEAS, Milestone
+from figures.timeline import IDEAS, LATER, Milestone
 from figures.whole_networks import Whole
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -43,6 +50,10 @@ KINDS = {
 }
 INPUT_SIZE = 224  # 各图都画论文的输入边长（像素）
 LENET_SIZE = 28
+SHOWN_CLASSES = ('短靴', '运动鞋')  # 第一张测试图像是短靴
+DEPTH = 7  # 正文里设想的七个隐藏层
+# 红绿蓝各乘以多少：明暗；红的地方。二的幂，乘加没有舍入。
+MIXING = ((0.25, 0.5, 0.25), (1.0, -0.5, -0.5))
 
 
 def trace(module: nn.Module, *shape: int) -> Steps:
@@ -138,8 +149,13 @@ class Facts:
     densenet: Whole
     dense_block: Steps  # DenseNet 一章的第一个稠密块
     one_by_one: Steps  # NiN 一章的例子：1×1 卷积
+    sigmoid_chain: Chain
+    relu_chain: Chain
+    mixing: tuple[tuple[tuple[float, ...], ...], tuple]
+    identity: tuple[Picture, Picture]
     milestones: tuple[Milestone, ...]
     patch: tuple[tuple[int, ...], ...]  # 第一张测试图像的一角，灰度
+    later_milestones: tuple[Milestone, ...]
 
 
 def read_facts() -> Facts:
@@ -164,8 +180,13 @@ def read_facts() -> Facts:
             densenet=whole(densenet()),
             dense_block=trace(dense, dense.convs[0][0].num_features, 56, 56),
             one_by_one=trace(one_by_one, *one_by_one_input),
+            sigmoid_chain=chain(torch.sigmoid),
+            relu_chain=chain(torch.relu),
+            mixing=mixed(),
+            identity=through_zeroed_blocks(),
             milestones=tuple(map(milestone, IDEAS)),
             patch=corner(),
+            later_milestones=tuple(map(milestone, LATER)),
         )
 
 
@@ -180,6 +201,77 @@ def corner() -> tuple[tuple[int, ...], ...]:
     """短靴的鞋面与背景相接的一角，6×6 个像素。"""
     image = load_dataset().test.images[0, 0, 10:16, 12:18]
     return tuple(map(tuple, image.tolist()))
+
+
+def chain(activation: Callable[[Tensor], Tensor]) -> Chain:
+    """DEPTH 个激活函数首尾相接，输入是 1：由自动求导得到各处的导数与梯度。"""
+    values = [torch.ones((), dtype=torch.float64, device='cpu', requires_grad=True)]
+    for _ in range(DEPTH):
+        values.append(activation(values[-1]))
+    slopes = [
+        torch.autograd.grad(after, before, retain_graph=True)[0].item()
+        for before, after in pairwise(values)
+    ]
+    gradients = torch.autograd.grad(values[-1], values[:-1])
+    return tuple(
+        Link(slope, gradient.item())
+        for slope, gradient in zip(slopes, gradients, strict=True)
+    )
+
+
+def mixed() -> tuple[tuple[tuple[float, ...], ...], tuple]:
+    """真的 1×1 卷积作用在那张小画上：(权重，两张 0～255 的图)。"""
+    conv = nn.Conv2d(3, len(MIXING), 1, bias=False, device='cpu')
+    weights = torch.tensor(MIXING, device='cpu')
+    conv.load_state_dict({'weight': weights[:, :, None, None]})
+    with torch.no_grad():
+        maps = conv(picture_as_input())[0].clamp(0, 255).int().tolist()
+    return MIXING, tuple(tuple(map(tuple, one)) for one in maps)
+
+
+def picture_as_input() -> Tensor:
+    """那张小画，float (1, 3, 12, 12)，0～255。"""
+    picture = torch.tensor(PICTURE, dtype=torch.float32, device='cpu')
+    return picture.movedim(2, 0)[None]
+
+
+def through_zeroed_blocks() -> tuple[Picture, Picture]:
+    """小画经过最后的 γ 为 0 的残差块，以及同样的、没有捷径的块。"""
+    block = ResidualBlock(3, 3).to_empty(device='cpu').eval()
+    for module in block.modules():
+        if hasattr(module, 'reset_parameters'):
+            module.reset_parameters()
+    nn.init.zeros_(block.residual[2][1].weight)
+    X = picture_as_input()
+    with torch.no_grad():
+        results = block(X), block.residual(X).relu()
+    with_shortcut, without = (
+        tuple(tuple(map(tuple, line)) for line in one[0].movedim(0, 2).int().tolist())
+        for one in results
+    )
+    return with_shortcut, without
+
+
+@cache
+def class_maps() -> tuple[Picture, int, tuple[ClassMap, ...]]:
+    """第一张测试图像，边长，以及随书的 DenseNet 给出的两类的得分图。
+
+    全连接层先作用在每个位置、再平均，与先平均再作用得到同一个得分。
+    """
+    size = weight_facts('densenet').image_size
+    with torch.device('cpu'), torch.no_grad():  # 别处在 meta 设备上
+        net, data = load('densenet'), load_dataset()
+        images = data.test.images[:1]
+        *before, _, _, linear = net.head  # 最后三层：全局平均池化、展平、全连接
+        maps = nn.Sequential(net.stem, net.stages, *before)(prepare(images, size, data))
+        scores = linear(maps.movedim(1, -1))[0]  # (高, 宽, 类)
+    found = []
+    for name in SHOWN_CLASSES:
+        values = scores[..., data.class_names.index(name)]
+        found.append(
+            ClassMap(name, tuple(map(tuple, values.tolist())), values.mean().item())
+        )
+    return grey(tuple(map(tuple, images[0, 0].tolist()))), size, tuple(found)
 
 
 def one_by_one_example() -> tuple[nn.Module, tuple[int, ...]]:

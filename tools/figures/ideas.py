@@ -1,9 +1,23 @@
-"""讲一个想法的图：两条流程、感受野、1×1 卷积、全局平均池化、退化与恒等映射、年表。"""
+"""讲一个想法的图：两条流程、感受野、连乘的导数、1×1 卷积、全局平均池化、退化与恒等映射。"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from math import floor, log10
+
 from figures.canvas import BODY, KINDS, MARGIN, SMALL, WIDTH, Box, Drawing
 from figures.steps import CONVS, Steps, by, of_kind
+
+
+@dataclass(frozen=True)
+class Link:
+    """一串激活函数里的一个：它的导数，与传到它的输入处的梯度。"""
+
+    slope: float
+    gradient: float
+
+
+Chain = tuple[Link, ...]
 
 
 def pipeline() -> Drawing:
@@ -113,6 +127,46 @@ def funnel(draw: Drawing, upper: Box, lower: Box) -> None:
     """从看到的一片收到看它的那一格。"""
     draw.line((upper.x, upper.bottom), (lower.x, lower.y), dashed=True)
     draw.line((upper.right, upper.bottom), (lower.right, lower.y), dashed=True)
+
+
+def sigmoid_chain(sigmoid: Chain, relu: Chain) -> Drawing:
+    """七个激活函数首尾相接：梯度从末尾的 1 走回来，各层还剩多少。"""
+    depth = len(sigmoid)
+    draw = Drawing(
+        'sigmoid-chain',
+        '梯度穿过一串 sigmoid 与一串 ReLU',
+        f'{depth} 层，每层只有一个单元，权重都是 1，输入是 1。末尾的梯度是 1，往前每层乘'
+        f'以那里的导数。sigmoid 一串的梯度从下往上是 '
+        f'{"、".join(two_digits(one.gradient) for one in reversed(sigmoid))}；'
+        'ReLU 一串处处是 1。',
+        446,
+    )
+    columns = ((118, 'sigmoid', sigmoid, 'fixed'), (306, 'ReLU', relu, 'relu'))
+    longest, pitch, top = 130, 46, 66
+    for x, name, chain, kind in columns:
+        draw.text(x + longest / 2, 24, name, 18, bold=True)
+        for row, one in enumerate(chain):
+            y = top + pitch * row
+            wide = max(longest * one.gradient, 1)
+            draw.box(kind, x, y, wide, 16)
+            label = f'{two_digits(one.gradient)}（导数 {two_digits(one.slope)}）'
+            draw.text(x, y - 11, label, SMALL, 'start')
+    for row in range(depth):
+        draw.text(MARGIN, top + pitch * row + 8, f'第 {row + 1} 层', BODY, 'start')
+    bottom = top + pitch * (depth - 1) + 30
+    draw.arrow((94, bottom), (94, top), colour=KINDS['add'][2])
+    notes = (
+        '条的长短：传到这一层输入处的梯度；末尾的输出处是 1',
+        '箭头：反向传播的方向，每过一层乘以括号里的导数',
+    )
+    for row, note in enumerate(notes):
+        draw.text(MARGIN, bottom + 34 + 26 * row, note, SMALL, 'start')
+    return draw
+
+
+def two_digits(value: float) -> str:
+    """两位有效数字，不用指数；1 就写 1。"""
+    return '1' if value == 1 else f'{value:.{1 - floor(log10(value))}f}'
 
 
 def one_by_one(steps: Steps) -> Drawing:
