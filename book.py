@@ -29,7 +29,7 @@ VARIABLES = {
     'PIP_ARGS="--index-url 地址"': '从就近的镜像安装',
     'TORCH_ARGS="--index-url 地址"': '单独指定 PyTorch 的来源，例如较小的 CPU 版',
     'CONSTRAINTS=': '不用 constraints.txt 里的确切版本',
-    'DEEPCNN_PROFILE=quick|laptop|gpu': '训练档位（record）',
+    'DEEPCNN_PROFILE=quick|laptop|full|gpu': '训练档位（record）',
     'JOBS=1': 'test 同时用几个进程（默认 2，平分处理器的核）',
     'FULL=1': '从头构建网站（book）',
     'ARGS="参数"': '交给工具的参数；不用 make 时直接写在命令后面',
@@ -376,7 +376,7 @@ def show_help(arguments: list[str]) -> None:
         print(f'  {column(name, 12)}{command.about}')
     print('\n变量（也可以是环境变量）：')
     for name, about in VARIABLES.items():
-        print(f'  {column(name, 36)}{about}')
+        print(f'  {column(name, 40)}{about}')
 
 
 def column(text: str, width: int) -> str:

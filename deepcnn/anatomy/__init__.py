@@ -1,5 +1,8 @@
-"""查看网络：层表、特征图、花费、内存与梯度。"""
+"""查看网络：层表、特征图与它们的证据，花费、内存与梯度。"""
 
+from deepcnn.anatomy.channels import most_active
+from deepcnn.anatomy.class_activation import ClassActivation, class_activation
+from deepcnn.anatomy.excitation import Exciting, Responses, responses
 from deepcnn.anatomy.gradients import (
     layers_with_weights,
     share_below,
@@ -9,12 +12,15 @@ from deepcnn.anatomy.gradients import (
 from deepcnn.anatomy.kinds import COLORS, parameters_by_kind
 from deepcnn.anatomy.layers import capture, count_parameters, layer_table
 from deepcnn.anatomy.memory import peak_bytes, saved_bytes
+from deepcnn.anatomy.occlusion import Occlusion, occlusion_map
 from deepcnn.anatomy.recompute import STRATEGIES, recomputing
+from deepcnn.anatomy.roughness import neighbour_roughness
 from deepcnn.anatomy.surgery import replace_modules, set_dropout
 
 __all__ = [
-    'COLORS', 'STRATEGIES', 'capture', 'count_parameters', 'layer_table',
-    'layers_with_weights', 'parameters_by_kind', 'peak_bytes', 'recomputing',
-    'replace_modules', 'saved_bytes', 'set_dropout', 'share_below', 'sigmoid_slopes',
-    'weight_gradients',
+    'COLORS', 'STRATEGIES', 'ClassActivation', 'Exciting', 'Occlusion', 'Responses',
+    'capture', 'class_activation', 'count_parameters', 'layer_table',
+    'layers_with_weights', 'most_active', 'neighbour_roughness', 'occlusion_map',
+    'parameters_by_kind', 'peak_bytes', 'recomputing', 'replace_modules', 'responses',
+    'saved_bytes', 'set_dropout', 'share_below', 'sigmoid_slopes', 'weight_gradients',
 ]  # fmt: skip

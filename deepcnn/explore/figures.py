@@ -13,11 +13,11 @@ from deepcnn.anatomy.windows import LayerView, Window, seen_units, view_layers
 from deepcnn.explore.channel_pages import SEPARATE, ChannelPage
 from deepcnn.plot.images import pictures
 from deepcnn.plot.mosaic import ONE_LINE, TWO_LINES, Mosaic
-from deepcnn.plot.style import stamp
+from deepcnn.plot.style import SMALL, WIDTH, stamp
 
 PLAIN, SEEN, PADDED = '#9ecae1', '#E69F00', '#eeeeee'
 MEMORY_COLORS = ('#0072B2', '#56B4E9', '#009E73', '#D55E00')  # Okabe–Ito
-COLUMNS = 8
+COLUMNS = 4
 
 
 def window_figure(image_size: int, windows: Sequence[Window]) -> Figure:
@@ -25,7 +25,7 @@ def window_figure(image_size: int, windows: Sequence[Window]) -> Figure:
     views = view_layers(image_size, windows)
     seen = seen_units(windows, views[-1].size // 2)
     fig, (side, top) = plt.subplots(
-        1, 2, figsize=(9, 1.6 + 0.55 * len(views)), width_ratios=(3, 1.25),
+        1, 2, figsize=(WIDTH, 1.6 + 0.6 * len(views)), width_ratios=(2.2, 1),
         layout='constrained',
     )  # fmt: skip
     _draw_rows(side, views, windows, seen)
@@ -51,8 +51,9 @@ def _draw_rows(
         f'{label}\n边长 {view.size}，感受野 {view.receptive_field}'
         for label, view in zip(labels, views, strict=True)
     ]
-    axes.set_yticks(range(len(views)), labels, fontsize=9, linespacing=1.5)
+    axes.set_yticks(range(len(views)), labels, fontsize=SMALL, linespacing=1.5)
     axes.set(ylim=(-0.5, len(views) - 0.5), xlabel='在输入上的位置（像素）')
+    axes.tick_params(labelsize=SMALL)
     axes.autoscale(axis='x')
     axes.spines['left'].set_visible(False)
     axes.tick_params(left=False)
@@ -120,17 +121,20 @@ def _draw_area(
     axes.spines[:].set_visible(False)
     beyond = start < -0.5 or start + side > image_size - 0.5
     axes.set_title(
-        f'一个单元看到 {side}×{side}' + ('（含填充）' if beyond else ''), fontsize=10
+        f'一个单元看到\n{side}×{side}' + ('（含填充）' if beyond else ''), fontsize=SMALL
     )
-    axes.set_xlabel(f'图像 {image_size}×{image_size}', fontsize=9)
+    axes.set_xlabel(f'图像 {image_size}×{image_size}', fontsize=SMALL)
 
 
 def cost_figure(cost: Cost, usual: Cost) -> Figure:
     """各部分的参数与 MACs，训练一步的内存；``usual`` 是默认配置，标题写出是它的几倍。"""
     rows = cost.parts.rows
-    fig, grid = plt.subplots(
-        1, 3, figsize=(9.5, 1.6 + 0.27 * max(len(rows), 4)), layout='constrained'
-    )
+    fig, panels = plt.subplot_mosaic(
+        [['参数', 'MACs'], ['内存', '内存']], layout='constrained',
+        height_ratios=(max(len(rows), 4), 4),
+        figsize=(WIDTH, 3.2 + 0.27 * (max(len(rows), 4) + 4)),
+    )  # fmt: skip
+    grid = list(panels.values())
     names = [row.name for row in rows]
     parameters, count = _scaled([row.parameters for row in rows])
     macs, times = _scaled([row.macs for row in rows])
@@ -153,8 +157,8 @@ def cost_figure(cost: Cost, usual: Cost) -> Figure:
         grid, titles, _ratios(cost, usual), units, strict=True
     ):
         axes.set_title(title if cost == usual else f'{title}\n默认配置的 {ratio:.3g} 倍',
-                       fontsize=10)  # fmt: skip
-        axes.set_xlabel(unit, fontsize=9)
+                       fontsize=SMALL)  # fmt: skip
+        axes.set_xlabel(unit, fontsize=SMALL)
     shape = '×'.join(map(str, cost.input_shape))
     known = '（默认配置）' if cost == usual else ''
     fig.suptitle(f'{cost.name}，输入 {shape}{known}', fontsize=11)
@@ -180,31 +184,32 @@ def _draw_bars(
 ) -> None:
     positions = range(len(names))
     axes.barh(positions, values, color=color)
-    axes.set_yticks(positions, names, fontsize=9)
+    axes.set_yticks(positions, names, fontsize=SMALL)
     axes.invert_yaxis()  # 从上到下与数据流动的方向一致
-    axes.margins(x=0.3)
+    axes.margins(x=0.4)
     axes.set_xlim(left=0)
     for position, value in zip(positions, values, strict=True):
         axes.annotate(
             f'{value:,.3g}' if value < 100 else f'{value:,.0f}',
             (value, position), (3, 0), textcoords='offset points',
-            va='center', fontsize=8,
+            va='center', fontsize=SMALL,
         )  # fmt: skip
-    axes.tick_params(axis='x', labelsize=8)
+    axes.tick_params(axis='x', labelsize=SMALL)
 
 
 def channel_figure(page: ChannelPage, scale: str, provenance: str = '') -> Figure:
-    """左边是输入，右边每行八个通道；0 为白，红为正，蓝为负。"""
+    """左边是输入，右边每行四个通道；0 为白，红为正，蓝为负。"""
     rows = -(-len(page.maps) // COLUMNS)
-    fig = plt.figure(figsize=(9.5, 1.2 * rows + 0.9), layout='constrained')
-    left, right = fig.subfigures(1, 2, width_ratios=(2, COLUMNS))
+    fig = plt.figure(figsize=(WIDTH, 1.2 * rows + 1.2), layout='constrained')
+    left, right = fig.subfigures(1, 2, width_ratios=(1.3, COLUMNS + 0.3))
     axes = left.subplots()
     axes.imshow(pictures(page.image[None])[0], cmap='gray')
-    axes.set_title(f'图像 {page.image_index}：{page.class_name}', fontsize=9)
+    axes.set_title(f'图像 {page.image_index}\n{page.class_name}', fontsize=SMALL)
     axes.axis('off')
     maps_axes = right.subplots()
     separate = scale == SEPARATE  # 标题有两行，没有色条
-    mosaic = Mosaic(maps_axes, rows, COLUMNS, TWO_LINES if separate else ONE_LINE)
+    height = TWO_LINES if separate else ONE_LINE
+    mosaic = Mosaic(maps_axes, rows, COLUMNS, height, SMALL)
     signed = bool((page.limits[:, 0] < 0).any())
     for offset, one in enumerate(page.maps):
         low, high = page.limits[offset].tolist()
@@ -216,13 +221,13 @@ def channel_figure(page: ChannelPage, scale: str, provenance: str = '') -> Figur
         )
     if not separate:
         bar = right.colorbar(drawn, ax=maps_axes, shrink=0.9, pad=0.01)
-        bar.ax.tick_params(labelsize=7)
+        bar.ax.tick_params(labelsize=SMALL)
     size = 'x'.join(map(str, page.maps.shape[-2:])).replace('x', '×')
     sign = '有正有负' if signed else '没有负值'
     last = page.first + len(page.maps) - 1
     right.suptitle(
         f'{page.stage}，{size}：通道 {page.first}～{last}，共 {page.total} 个'
-        f'（色标：{scale}；{sign}）',
-        fontsize=9,
+        f'\n色标：{scale}；{sign}',
+        fontsize=SMALL,
     )
     return stamp(fig, provenance)

@@ -1,15 +1,14 @@
 """交互的图：运行中的笔记本里有控件，静态页面上是同一幅图的初始状态。
 
-同一个输出同时带有控件与 PNG：JupyterLab 等界面选控件，网页、PDF 和 nbval 用 PNG。
+同一个输出同时带有控件与图：JupyterLab 等界面选控件，网页、PDF 和 nbval 用图。控件里总是
+PNG；存下的，没有图像的是 SVG（见 ``plot.formats``）。
 存盘时 tools/book/record.py 去掉控件那一份，因为没有内核它只是一个空框。
 """
 
-from base64 import b64encode
 from collections.abc import Callable, Mapping
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
-from io import BytesIO
 from types import ModuleType
 
 from matplotlib import pyplot as plt
@@ -21,6 +20,7 @@ from deepcnn.data.dataset import Dataset
 from deepcnn.explore.channel_pages import channel_page, page_choices
 from deepcnn.explore.figures import channel_figure, cost_figure, window_figure
 from deepcnn.models.network import Network
+from deepcnn.plot.formats import as_png, bundle, shown_size
 
 WIDGET_VIEW = 'application/vnd.jupyter.widget-view+json'
 MISSING = (
@@ -57,14 +57,21 @@ class Exploration:
     def _render(self) -> tuple[bytes, str]:
         fig, summary = self._draw(self.values)
         try:
-            buffer = BytesIO()
-            fig.savefig(buffer, format='png')  # 图都用 constrained 布局，不必再裁
+            return as_png(fig), summary
         finally:
             plt.close(fig)  # 不关的话，笔记本会在单元末尾再显示一次
-        return buffer.getvalue(), summary
+
+    def _stored(self) -> tuple[dict, dict]:
+        """离开内核之后看到的图；显示时才画，拨动控件时不必等它。"""
+        fig, _ = self._draw(self.values)
+        try:
+            return bundle(fig)
+        finally:
+            plt.close(fig)
 
     def _build_panel(self, widgets: ModuleType) -> None:
         self.picture = widgets.Image(value=self.png, format='png')
+        self.picture.layout.width = f'{shown_size(self.png)["width"]}px'
         self.picture.layout.max_width = '100%'
         self.message = widgets.HTML()
         for name, choice in self._choices(self.values).items():
@@ -102,18 +109,16 @@ class Exploration:
                 control.options = _labelled(options)
                 control.value = kept
 
-    def _repr_mimebundle_(self, **kwargs: object) -> dict[str, object]:
-        bundle: dict[str, object] = {
-            'text/plain': self.summary,
-            'image/png': b64encode(self.png).decode('ascii'),
-        }
+    def _repr_mimebundle_(self, **kwargs: object) -> tuple[dict, dict]:
+        drawn, metadata = self._stored()
+        shown: dict[str, object] = {'text/plain': self.summary, **drawn}
         if self._panel is not None:
-            bundle[WIDGET_VIEW] = {
+            shown[WIDGET_VIEW] = {
                 'version_major': 2,
                 'version_minor': 0,
                 'model_id': self._panel.model_id,
             }
-        return bundle
+        return shown, metadata
 
     def __repr__(self) -> str:
         return self.summary

@@ -5,12 +5,13 @@ from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 from torch import Tensor
 
 from deepcnn.plot.images import pictures
-from deepcnn.plot.style import stamp
+from deepcnn.plot.style import SMALL, WIDTH, stamp
 from deepcnn.records.agreement import UNDECIDED
 from deepcnn.records.comparison import Record
 from deepcnn.records.spreads import Spread, spread
@@ -25,7 +26,7 @@ def accuracy_scatter(
     provenance: str = '',
 ) -> Figure:
     """每个网络一点：横轴（对数）是 ``places``，纵轴是准确率；误差棒是 ±1 个标准差。"""
-    fig, axes = plt.subplots(figsize=(7.5, 4), layout='constrained')
+    fig, axes = plt.subplots(figsize=(WIDTH, 4.4), layout='constrained')
     for (title, accuracy), marker in zip(accuracies.items(), MARKERS, strict=False):
         place = places[title]
         axes.errorbar(
@@ -43,13 +44,13 @@ def accuracy_scatter(
     axes.xaxis.set_major_formatter(StrMethodFormatter('{x:g}'))
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.grid(alpha=0.3)
-    axes.legend(fontsize=9, loc='center left', bbox_to_anchor=(1, 0.5))
+    _legend_above(axes, columns=2)
     return stamp(fig, provenance)
 
 
 def mean_curves(records: dict[str, Record], provenance: str = '') -> Figure:
     """每轮之后的测试准确率：线是各种子的均值，色带是 ±1 个标准差。"""
-    fig, axes = plt.subplots(figsize=(7.5, 4.2), layout='constrained')
+    fig, axes = plt.subplots(figsize=(WIDTH, 4.6), layout='constrained')
     for (title, record), marker in zip(records.items(), MARKERS, strict=False):
         by_epoch = zip(*(run.test_accuracy for run in record.runs), strict=True)
         curve = [spread(values) for values in by_epoch]
@@ -63,7 +64,7 @@ def mean_curves(records: dict[str, Record], provenance: str = '') -> Figure:
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.set(xlabel='轮', ylabel='测试准确率（%）')
     axes.grid(alpha=0.3)
-    axes.legend(fontsize=9, loc='center left', bbox_to_anchor=(1, 0.5))
+    _legend_above(axes, columns=2)
     return stamp(fig, provenance)
 
 
@@ -74,7 +75,7 @@ def paired_bars(
 
     ``series``：外层的键是图例，内层的键是网络，值是均值与标准差（0～1），画成百分数。
     """
-    fig, axes = plt.subplots(figsize=(8, 4), layout='constrained')
+    fig, axes = plt.subplots(figsize=(WIDTH, 4.2), layout='constrained')
     titles = list(next(iter(series.values())))
     width = 0.8 / len(series)
     for index, ((label, spreads), hatch) in enumerate(
@@ -96,8 +97,15 @@ def paired_bars(
     axes.set(ylabel=ylabel)
     axes.set_ylim(bottom=0)
     axes.grid(axis='y', alpha=0.3)
-    axes.legend(fontsize=9, loc='lower center', bbox_to_anchor=(0.5, 1), ncols=2)
+    _legend_above(axes, columns=1)
     return stamp(fig, provenance)
+
+
+def _legend_above(axes: Axes, columns: int) -> None:
+    """图例放在上方：放在右边，图就窄了。"""
+    axes.legend(
+        fontsize=SMALL, loc='lower center', bbox_to_anchor=(0.5, 1), ncols=columns
+    )
 
 
 def others_said(
@@ -132,7 +140,7 @@ def disagreement_grid(
     """
     shown = pictures(images)
     fig, grid = plt.subplots(
-        len(alone), columns, figsize=(8, 1.95 * len(alone)), squeeze=False,
+        len(alone), columns, figsize=(WIDTH, 1.62 * len(alone) + 0.3), squeeze=False,
         layout='constrained',
     )  # fmt: skip
     fig.get_layout_engine().set(hspace=0.06)
@@ -144,9 +152,9 @@ def disagreement_grid(
             axes.set_axis_off()
         for axes, index in zip(row, indices.tolist(), strict=False):
             axes.imshow(shown[index], cmap='gray')
-            axes.set_title(class_names[int(labels[index])], fontsize=10, pad=2)
+            axes.set_title(class_names[int(labels[index])], fontsize=SMALL, pad=2)
             axes.text(
                 0.5, -0.03, others_said(answers, title, index, class_names),
-                transform=axes.transAxes, ha='center', va='top', fontsize=8,
+                transform=axes.transAxes, ha='center', va='top', fontsize=SMALL,
             )  # fmt: skip
     return stamp(fig, provenance)

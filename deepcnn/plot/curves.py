@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from deepcnn.plot.style import stamp
+from deepcnn.plot.style import SMALL, WIDTH, stamp
 from deepcnn.records.runs import History, Run
 from deepcnn.records.spreads import spread
 from deepcnn.records.trials import MEASURES, Trial
@@ -21,12 +21,9 @@ MARKERS = 'osD^vP'
 
 
 def training_curves(history: History) -> Figure:
-    """上：训练损失；下：训练与测试准确率。多个种子时画均值，浅色为各种子。
-
-    上下排列时，缩到手机的宽度字仍看得清。
-    """
+    """上：训练损失；下：训练与测试准确率。多个种子时画均值，浅色为各种子。"""
     fig, (upper, lower) = plt.subplots(
-        2, 1, figsize=(6.5, 6), sharex=True, layout='constrained'
+        2, 1, figsize=(WIDTH, 5.6), sharex=True, layout='constrained'
     )
     _draw_runs(upper, [run.train_loss for run in history.runs], '训练')
     _draw_runs(lower, [run.train_accuracy for run in history.runs], '训练')
@@ -60,8 +57,6 @@ def curves_with_spread(
 ) -> Figure:
     """每个量一幅，上下排列：各轮的平均，带宽是 ± 一个样本标准差（一个种子时没有带）。
 
-    上下排列时，缩到手机的宽度字仍看得清。
-
     ``series`` 的名字见 SERIES，不认识时抛出 ValueError；一次训练也没有时也是。
     """
     if not trials:
@@ -71,7 +66,7 @@ def curves_with_spread(
         legal = '、'.join(SERIES)
         raise ValueError(f'没有 {"、".join(unknown)} 这条曲线：请从 {legal} 中选')
     fig, grid = plt.subplots(
-        len(series), 1, figsize=(6.5, 0.7 + 2.9 * len(series)), squeeze=False,
+        len(series), 1, figsize=(WIDTH, 0.7 + 2.8 * len(series)), squeeze=False,
         sharex=True, layout='constrained',
     )  # fmt: skip
     for axes, name in zip(grid[:, 0], series, strict=True):
@@ -85,7 +80,7 @@ def curves_with_spread(
     grid[-1, 0].set_xlabel('轮')
     fig.legend(
         *grid[0, 0].get_legend_handles_labels(), loc='outside upper center',
-        ncols=min(3, len(trials)), fontsize=9,
+        ncols=min(2, len(trials)), fontsize=SMALL,
     )  # fmt: skip
     return stamp(fig, trials[0].history.provenance)
 
@@ -111,7 +106,7 @@ def lines_with_spread(
 
     ``groups``：图例 → 由横坐标到各种子的值的字典。
     """
-    fig, axes = plt.subplots(figsize=(6.5, 3.8), layout='constrained')
+    fig, axes = plt.subplots(figsize=(WIDTH, 3.7), layout='constrained')
     for (label, points), marker in zip(groups.items(), MARKERS, strict=False):
         x, found = list(points), [spread(values) for values in points.values()]
         bars = axes.errorbar(
@@ -135,7 +130,9 @@ def dots_with_spread(trials: Sequence[Trial], measure: str) -> Figure:
 
     横轴不从 0 开始，好看清小的差别；``gap`` 另画一条 0 的虚线。
     """
-    fig, axes = plt.subplots(figsize=(7, 0.5 * len(trials) + 1.2), layout='constrained')
+    fig, axes = plt.subplots(
+        figsize=(WIDTH, 0.5 * len(trials) + 1.2), layout='constrained'
+    )
     for position, trial in enumerate(trials):
         values = trial.measure(measure)
         found = spread(values)

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from deepcnn.plot.style import stamp
+from deepcnn.plot.style import SMALL, WIDTH, stamp
 
 BINS = np.arange(-12.0, 1.01, 0.25)  # 常用对数
 ZERO = 1e-12  # 比这还小的画在最左边
@@ -33,16 +33,16 @@ def gradient_histograms(
             )
     fig, grid = plt.subplots(
         len(layers), len(columns), sharex=True, squeeze=False, layout='constrained',
-        figsize=(9, 0.72 * len(layers) + 0.9),
+        figsize=(WIDTH, 0.72 * len(layers) + 0.9),
     )  # fmt: skip
     for column, (title, found) in zip(grid.T, columns.items(), strict=True):
-        column[0].set_title(title, fontsize=10)
-        column[-1].set_xlabel('log₁₀ |梯度|', fontsize=9)
+        column[0].set_title(title, fontsize=SMALL)
+        column[-1].set_xlabel('log₁₀ |梯度|', fontsize=SMALL)
         for axes, name in zip(column, layers, strict=True):
             _histogram(axes, found[name].flatten().numpy())
     for axes, number in zip(grid[:, 0], range(1, len(layers) + 1), strict=True):
         axes.set_ylabel(
-            f'第 {number} 层', rotation=0, ha='right', va='center', fontsize=9
+            f'第 {number} 层', rotation=0, ha='right', va='center', fontsize=SMALL
         )
     return stamp(fig, provenance)
 
@@ -50,7 +50,8 @@ def gradient_histograms(
 def _histogram(axes: Axes, values: np.ndarray) -> None:
     """一格：非零梯度的常用对数；纵轴各格自己定标，只看位置和形状。"""
     nonzero = np.log10(np.maximum(values[values > 0], ZERO))
-    axes.hist(np.clip(nonzero, BINS[0], BINS[-1]), BINS, color='#0072B2')
+    inside = np.clip(nonzero, BINS[0], BINS[-1])
+    axes.hist(inside, BINS, histtype='stepfilled', color='#0072B2')
     if len(nonzero):
         axes.axvline(np.median(nonzero), color='#D55E00', linestyle='--', linewidth=1.2)
     zeros = 1 - len(nonzero) / len(values)
@@ -58,5 +59,5 @@ def _histogram(axes: Axes, values: np.ndarray) -> None:
     axes.set_xlim(BINS[0] - 0.3, BINS[-1] + 2.5)  # 右边留出写比例的地方
     axes.text(
         0.99, 0.9, f'0 占 {zeros:.0%}', transform=axes.transAxes, ha='right', va='top',
-        fontsize=8,
+        fontsize=SMALL,
     )  # fmt: skip

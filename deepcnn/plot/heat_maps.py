@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
-from deepcnn.plot.style import stamp
+from deepcnn.plot.style import WIDTH, stamp
 
 
 def heat_maps(
@@ -18,7 +18,7 @@ def heat_maps(
     axis_labels: tuple[str, str],
     provenance: str = '',
 ) -> Figure:
-    """几幅并排的热力图，格子里写准确率（%）；共用一个色标，最高的一格加框。
+    """几幅上下排列的热力图，格子里写准确率（%）；共用一个色标，最高的一格加框。
 
     ``panels`` 的每一项是由标题到各行的字典，``rows``、``columns`` 是两轴的刻度，
     ``axis_labels`` 是（纵轴，横轴）的名称。NaN 的格子写「发散」。行列数不符时抛出
@@ -35,11 +35,12 @@ def heat_maps(
     low, high = 100 * np.nanmin(values), 100 * np.nanmax(values)
     best = np.unravel_index(np.nanargmax(values), shape)
     fig, grid = plt.subplots(
-        1, len(panels), figsize=(9, 3.8), squeeze=False, layout='constrained'
-    )
+        len(panels), 1, squeeze=False, sharex=True, layout='constrained',
+        figsize=(WIDTH, len(panels) * (0.42 * len(rows) + 0.5) + 0.9),
+    )  # fmt: skip
     for number, (axes, title) in enumerate(zip(grid.flat, panels, strict=True)):
         drawn = _heat_map(axes, 100 * values[number], (low, high))
-        axes.set(title=title, xlabel=axis_labels[1])
+        axes.set(title=title, ylabel=axis_labels[0])
         axes.set_xticks(range(len(columns)), columns)
         axes.set_yticks(range(len(rows)), rows)
         if number == best[0]:
@@ -48,7 +49,7 @@ def heat_maps(
                 corner, 1, 1, fill=False, ec='#D55E00', lw=3, clip_on=False
             )
             axes.add_patch(frame)
-    grid[0, 0].set_ylabel(axis_labels[0])
+    grid[-1, 0].set_xlabel(axis_labels[1])
     fig.colorbar(drawn, ax=list(grid.flat), shrink=0.9, label='验证准确率（%）')
     return stamp(fig, provenance)
 

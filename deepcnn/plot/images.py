@@ -3,22 +3,26 @@
 配色：特征图里 0 为白色，正为红、负为蓝（RdBu_r）；全非负的图用 0 为白的单色。
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
+from matplotlib.colorbar import Colorbar
 from matplotlib.colors import Normalize, TwoSlopeNorm
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from torch import Tensor
 
 from deepcnn.given_numbers import whole_number
 from deepcnn.plot.mosaic import ONE_LINE, Mosaic
-from deepcnn.plot.style import stamp
+from deepcnn.plot.style import SMALL, WIDTH, stamp
+
+PER_ROW = 4  # 特征图一行几个通道
 
 
 def show_images(
-    images: Tensor, titles: Sequence[str], provenance: str = '', columns: int = 8
+    images: Tensor, titles: Sequence[str], provenance: str = '', columns: int = 4
 ) -> Figure:
     """排成网格显示图像，每张上方写 ``titles`` 里的一项，一行 ``columns`` 张。
 
@@ -31,14 +35,14 @@ def show_images(
     columns = min(whole_number('columns', columns, 1), len(shown))
     rows = -(-len(shown) // columns)
     fig, axes = plt.subplots(figsize=(1.1 * columns, 1.35 * rows), layout='constrained')
-    mosaic = Mosaic(axes, rows, columns, title_height=0.2, title_size=10, gap=0.22)
+    mosaic = Mosaic(axes, rows, columns, title_height=0.2, gap=0.22)
     for index, (image, title) in enumerate(zip(shown, titles, strict=True)):
         mosaic.draw(index, image, title, cmap='gray')
     return stamp(fig, provenance)
 
 
-def filters(weight: Tensor, provenance: str = '', columns: int = 16) -> Figure:
-    """画第一层的卷积核，一行 ``columns`` 个；全图一个对称色标。
+def filters(weight: Tensor, provenance: str = '', columns: int | None = None) -> Figure:
+    """画第一层的卷积核；全图一个对称色标。一行 ``columns`` 个，不给时按个数定。
 
     单通道的 (K, 1, h, w) 用红蓝色标，0 为白；三通道的 (K, 3, h, w) 三个通道各作红、绿、
     蓝，0 为中灰。别的形状抛出 ValueError。
@@ -50,50 +54,92 @@ def filters(weight: Tensor, provenance: str = '', columns: int = 16) -> Figure:
         '请给出第一个卷积层的 weight',
     )
     kernels = weight.detach().float().cpu().movedim(1, -1).numpy()
+    if columns is None:
+        columns = min(len(kernels), 8 if len(kernels) <= 64 else 12)
     columns = whole_number('columns', columns, 1)
     rows = -(-len(kernels) // columns)
+    width = min(WIDTH, 0.72 * columns)
     fig, axes = plt.subplots(
-        figsize=(0.55 * columns, 0.6 * rows + 0.5), layout='constrained'
+        figsize=(width, width * rows / columns + 0.9), layout='constrained'
     )
     mosaic = Mosaic(axes, rows, columns)
     norm = _symmetric(kernels)
     if kernels.shape[-1] == 3:
         for index, kernel in enumerate(norm(kernels).data):
             mosaic.draw(index, kernel)
-        axes.set_title(f'权重的红、绿、蓝：0 为中灰，范围 ±{norm.vmax:.2g}', fontsize=9)
+        title = f'权重的红、绿、蓝：0 为中灰，范围 ±{norm.vmax:.2g}'
+        axes.set_title(title, fontsize=SMALL)
         return stamp(fig, provenance)
     for index, kernel in enumerate(kernels[..., 0]):
         image = mosaic.draw(index, kernel, cmap='RdBu_r', norm=norm)
-    fig.colorbar(image, ax=axes, shrink=0.8, label='权重')
+    color_bar(fig, image, axes, '权重')
     return stamp(fig, provenance)
 
 
 def feature_maps(
-    image: Tensor, maps: dict[str, Tensor], provenance: str = '', channels: int = 8
+    image: Tensor,
+    maps: dict[str, Tensor],
+    provenance: str = '',
+    channels: int | Mapping[str, Sequence[int]] = 8,
 ) -> Figure:
-    """每层一行画特征图；最左是输入。每层一个色标，范围写在行尾的色条上。
+    """每层画几个通道，一行四个，上方写编号；最左是输入，其下是层名与特征图的大小。
 
-    形状：image (1, 1, S, S) 或彩色的 (1, 3, S, S)，maps 的每一项 (1, C, H, W)，画前
-    ``channels`` 个通道。不是这样，或一层也没有时抛出 ValueError。
+    形状：image (1, 1, S, S) 或彩色的 (1, 3, S, S)，maps 的每一项 (1, C, H, W)。
+    ``channels`` 是个数（画前几个），或由层名到通道编号的字典，例如
+    ``anatomy.most_active`` 挑出的。每层一个色标。形状不是这样、一层也没有，或没有这个通道时
+    抛出 ValueError。
     """
-    channels = whole_number('channels', channels, 1)
     _require_maps(image, maps)
+    chosen = _channels(maps, channels)
+    heights = [-(-len(numbers) // PER_ROW) for numbers in chosen.values()]
     fig, grid = plt.subplots(
-        len(maps), 1, figsize=(9, 1.25 * len(maps) + 0.4), squeeze=False,
-        layout='constrained',
+        len(maps), 1, squeeze=False, layout='constrained', height_ratios=heights,
+        figsize=(WIDTH, 1.24 * sum(heights) + 0.15 * len(maps) + 0.4),
     )  # fmt: skip
     [picture] = pictures(image)
-    for axes, (name, values) in zip(grid.flat, maps.items(), strict=True):
-        mosaic = Mosaic(axes, 1, channels + 1, ONE_LINE)
+    for axes, (name, values), rows in zip(
+        grid.flat, maps.items(), heights, strict=True
+    ):
+        mosaic = Mosaic(axes, rows, PER_ROW + 1, ONE_LINE)
         mosaic.draw(0, picture, '输入', cmap='gray')
-        shown = values[0, :channels].detach().float().cpu().numpy()
+        size = '×'.join(map(str, values.shape[-2:]))
+        mosaic.write(0, f'{name}\n{size}')
+        shown = values[0, chosen[name]].detach().float().cpu().numpy()
         cmap, norm = _scale(shown)
-        for index, one in enumerate(shown):
-            title = f'{name} #{index}' if index == 0 else f'#{index}'
-            drawn = mosaic.draw(index + 1, one, title, cmap=cmap, norm=norm)
-        bar = fig.colorbar(drawn, ax=axes, shrink=0.9, pad=0.01)
-        bar.ax.tick_params(labelsize=7)
+        for place, (number, one) in enumerate(zip(chosen[name], shown, strict=True)):
+            cell = place + place // PER_ROW + 1  # 第 0 列是输入
+            drawn = mosaic.draw(cell, one, f'#{number}', cmap=cmap, norm=norm)
+        bar = fig.colorbar(drawn, ax=axes, shrink=0.8, pad=0.01, aspect=25)
+        bar.ax.tick_params(labelsize=SMALL)
     return stamp(fig, provenance)
+
+
+def _channels(
+    maps: Mapping[str, Tensor], channels: int | Mapping[str, Sequence[int]]
+) -> dict[str, list[int]]:
+    """每层画哪几个通道。"""
+    if isinstance(channels, Mapping):
+        chosen = {name: list(channels.get(name, ())) for name in maps}
+    else:
+        count = whole_number('channels', channels, 1)
+        chosen = {name: list(range(maps[name].shape[1]))[:count] for name in maps}
+    for name, numbers in chosen.items():
+        most = maps[name].shape[1]
+        if not numbers or not all(0 <= number < most for number in numbers):
+            raise ValueError(
+                f'{name} 要画的通道是 {numbers}：请给出 0～{most - 1} 里的几个编号'
+            )
+    return chosen
+
+
+def color_bar(fig: Figure, drawn: AxesImage, axes: object, label: str) -> Colorbar:
+    """图的下方横着的色标：放在右边，小图就要变窄。"""
+    bar = fig.colorbar(
+        drawn, ax=axes, location='bottom', shrink=0.7, aspect=40, pad=0.02
+    )
+    bar.set_label(label, fontsize=SMALL)
+    bar.ax.tick_params(labelsize=SMALL)
+    return bar
 
 
 def pictures(images: Tensor) -> list[np.ndarray]:

@@ -4,7 +4,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.image import AxesImage
 
-ONE_LINE, TWO_LINES = 0.22, 0.4  # 八号字的标题的高度，以特征图的格为单位
+from deepcnn.plot.style import SMALL
+
+ONE_LINE, TWO_LINES = 0.24, 0.44  # 标题的高度，以特征图的格为单位，一行四五格
 
 
 class Mosaic:
@@ -16,7 +18,7 @@ class Mosaic:
 
     def __init__(
         self, axes: Axes, rows: int, columns: int,
-        title_height: float = 0.0, title_size: float = 8, gap: float = 0.12,
+        title_height: float = 0.0, title_size: float = SMALL, gap: float = 0.12,
     ) -> None:  # fmt: skip
         self.axes, self.columns, self.title_size = axes, columns, title_size
         self.pitch = 1 + gap, 1 + gap + title_height  # 横、竖方向上相邻两格的距离
@@ -43,3 +45,12 @@ class Mosaic:
                 ha='center', va='bottom', fontsize=self.title_size,
             )  # fmt: skip
         return self.axes.imshow(image, extent=extent, **colours)
+
+    def write(self, index: int, text: str) -> None:
+        """在第 ``index`` 格的下面写几行字。"""
+        row, column = divmod(index, self.columns)
+        x, y = column * self.pitch[0] + 0.5, row * self.pitch[1] + 1
+        self.axes.annotate(
+            text, (x, y), (0, -5), textcoords='offset points', ha='center', va='top',
+            fontsize=self.title_size,
+        )  # fmt: skip

@@ -106,9 +106,11 @@ def recorded_seconds(record: dict) -> float:
 
 
 def seconds_without_bf16(record: dict, speeds: Report | None) -> float | None:
-    """同样的轮数与图像，照 ``speeds`` 里测得的速度训练要几秒。"""
+    """同样的轮数与图像，照 ``speeds`` 里测得的速度训练要几秒；别的边长没有测过。"""
     measured = speeds.comparisons.get(record.get('network')) if speeds else None
     if record.get('precision') != 'bf16' or not (measured and measured.engine):
+        return None
+    if record['image_size'] != measured.image_size:
         return None
     images = record['epochs'] * record['train_images'] * len(record['runs'])
     return images / measured.engine.rate

@@ -7,6 +7,8 @@ from statistics import mean, median
 from deepcnn.records.provenance import code_version, library_versions
 from deepcnn.records.store import RESULTS, read_json, results_folder, write_json
 
+FULL = 'full'  # 这一档的记录在 results/full/ 里
+
 
 def completed(recipe: dict) -> dict:
     """读回的配方补上后来添的字段，好与今天的 ``Recipe.to_dict()`` 逐项比较。
@@ -113,8 +115,12 @@ class History:
         return record
 
     def save(self, folder: Path = RESULTS) -> Path:
-        """写成 ``<folder>/<network>.json`` 并返回路径。"""
-        return write_json(folder / f'{self.network}.json', self.to_dict())
+        """写成 ``<folder>/<network>.json`` 并返回路径；``full`` 档的在 ``full/`` 里。
+
+        各章看的是 ``full`` 档，六网对比用的是 ``laptop`` 档：两份都要留着。
+        """
+        place = folder / FULL if self.profile == FULL else folder
+        return write_json(place / f'{self.network}.json', self.to_dict())
 
     @classmethod
     def from_dict(cls, record: dict) -> 'History':

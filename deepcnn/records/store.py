@@ -8,6 +8,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / 'results'  # 仓库里的记录；录制写到这里
 INSTALLED_RESULTS = ROOT / 'deepcnn' / 'results'  # 用 pip 装的包里的
+WEIGHTS = ROOT / 'weights'  # 各章训练好的权重，与记录同一次写出
+INSTALLED_WEIGHTS = ROOT / 'deepcnn' / 'weights'
 
 
 def results_folder() -> Path:
@@ -15,14 +17,24 @@ def results_folder() -> Path:
     return INSTALLED_RESULTS if INSTALLED_RESULTS.is_dir() else RESULTS
 
 
+def weights_folder() -> Path:
+    """读权重的文件夹：安装的包里的那一份，没有时是仓库里的 weights/。"""
+    return INSTALLED_WEIGHTS if INSTALLED_WEIGHTS.is_dir() else WEIGHTS
+
+
 def write_json(path: Path, content: object) -> Path:
     """把 ``content`` 写成 JSON 并返回路径；先写完再改名，中断时不留半个文件。"""
-    path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(content, ensure_ascii=False, indent=1) + '\n'
+    return write_bytes(path, text.encode('utf-8'))
+
+
+def write_bytes(path: Path, content: bytes) -> Path:
+    """写一个文件并返回路径；先写完再改名，中断时不留半个文件。"""
+    path.parent.mkdir(parents=True, exist_ok=True)
     handle, partial = tempfile.mkstemp('.part', path.stem, path.parent, text=False)
     try:
         with os.fdopen(handle, 'wb') as target:
-            target.write(text.encode('utf-8'))
+            target.write(content)
         os.chmod(partial, 0o644)  # mkstemp 的文件只有自己能读
         os.replace(partial, path)
     except BaseException:

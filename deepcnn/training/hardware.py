@@ -11,7 +11,7 @@ from torch import Tensor
 
 from deepcnn.training.recipe import Recipe
 
-PROFILES = ('quick', 'laptop', 'gpu')
+PROFILES = ('quick', 'laptop', 'full', 'gpu')
 DEVICES = ('auto', 'cuda', 'mps', 'cpu')
 
 
@@ -41,7 +41,7 @@ def choose_device(name: str | torch.device | None = None) -> torch.device:
 
 
 def choose_profile(name: str | None = None) -> str:
-    """返回训练档位 ``quick``、``laptop`` 或 ``gpu``。
+    """返回训练档位，PROFILES 中的一个。
 
     不给 ``name`` 时读环境变量 ``DEEPCNN_PROFILE``；也没有设时，有 CUDA 用 ``gpu``，
     否则用 ``laptop``。名字不认识时抛出 ValueError。

@@ -1,10 +1,10 @@
-"""一次录制：训练的记录与断点写到哪里。平时没有录制，训练不写任何文件。"""
+"""一次录制：训练的记录、权重与断点写到哪里。平时没有录制，训练不写任何文件。"""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 from deepcnn.records.provenance import code_version, library_versions
-from deepcnn.records.store import RESULTS, ROOT, write_json
+from deepcnn.records.store import RESULTS, ROOT, WEIGHTS, write_json
 from deepcnn.training.hardware import choose_device, choose_profile, describe_device
 
 CHECKPOINTS = ROOT / '.runs'
@@ -12,10 +12,13 @@ CHECKPOINTS = ROOT / '.runs'
 
 @dataclass(frozen=True)
 class Recording:
-    """``results`` 放记录（各章的在里面，实验的在它的子文件夹里），``checkpoints`` 放断点。"""
+    """``results`` 放记录（各章的在里面，实验的在它的子文件夹里），``checkpoints`` 放断点，
+    ``weights`` 放 full 档的六个网络的权重。
+    """
 
     results: Path = RESULTS
     checkpoints: Path = CHECKPOINTS
+    weights: Path = WEIGHTS
 
 
 _current: list[Recording] = []

@@ -19,6 +19,7 @@ from deepcnn.training.memory_errors import on_device
 from deepcnn.training.progress import report_epoch
 from deepcnn.training.recipe import Recipe
 from deepcnn.training.recording import Recording, current_recording
+from deepcnn.training.shipped_weights import is_shipped, ship
 
 Build = Callable[[], nn.Module]
 
@@ -35,7 +36,8 @@ def train(
 
     ``build()`` 不带参数，返回一个新网络。档位或设备不认识时抛出 ValueError。按 Ctrl-C
     时返回已完成的部分。给了 ``recording``（或正在录制）时，结果另存为
-    ``results/<网络>.json``，中断后可以接着做；否则不写文件。
+    ``results/<网络>.json``，中断后可以接着做；否则不写文件。六个网络的 full 档还写出权重
+    ``weights/<网络>.safetensors``，见 ``shipped_weights``。
     """
     device, profile = choose_device(device), choose_profile(profile)
     recording = recording or current_recording()
@@ -52,6 +54,8 @@ def train(
     history = new_history(first, data, recipe, profile, device, runs)
     if recording and is_complete(runs, recipe):
         history.save(recording.results)
+        if is_shipped(history):
+            ship(first, data, recipe, history, recording.weights)
     return first, history
 
 

@@ -69,7 +69,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ('pyproject.toml', 'README.md', 'LICENSE'):
         shutil.copy(ROOT / name, copy)
     unwanted = shutil.ignore_patterns('__pycache__', '.runs')
-    for name in ('deepcnn', 'results'):
+    for name in ('deepcnn', 'results', 'weights'):
         shutil.copytree(ROOT / name, copy / name, ignore=unwanted)
     command = [sys.executable, '-m', 'pip', 'wheel', '--quiet', '--no-index']
     command += ['--no-deps', '--no-build-isolation', '--wheel-dir', str(work), './book']
@@ -183,11 +183,12 @@ def test_the_installed_package_brings_what_the_chapters_read(wheel: Path) -> Non
         for pattern in ('**/*.py', 'plot/fonts/*', 'data/files/*')
         for path in (ROOT / 'deepcnn').glob(pattern)
     }
-    for pattern in ('*.json', '[ce]*/*.json'):  # comparison、exercises、experiments
+    for pattern in ('*.json', '[cef]*/*.json'):  # comparison、exercises、experiments、full
         wanted |= {
             f'deepcnn/results/{path.relative_to(ROOT / "results").as_posix()}'
             for path in (ROOT / 'results').glob(pattern)
         }
+    wanted |= {f'deepcnn/weights/{path.name}' for path in (ROOT / 'weights').iterdir()}
     assert len(wanted) > 60
     assert wanted <= names
 

@@ -15,7 +15,10 @@ FILES = (
     'results/comparison/nin.json',
     'results/exercises/tuning.json',
     'results/experiments/plain-8.json',
+    'results/full/nin.json',
     'results/tuning/nin-gpu.json',
+    'weights/SHA256SUMS',
+    'weights/nin.safetensors',
 )
 
 

@@ -4,9 +4,11 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from itertools import product
+from importlib import import_module
+from itertools import pairwise, product
+from math import hypot
 from pathlib import Path
-from statistics import median
+from statistics import mean, median, stdev
 
 import nbformat
 import pytest
@@ -24,12 +26,15 @@ from deepcnn.models.lineup import LINEUP
 from deepcnn.models.nin import nin
 from deepcnn.models.resnet import resnet18
 from deepcnn.models.vgg import WIDTH, vgg11
-from deepcnn.records.attempts import load_attempts
+from deepcnn.records.attempts import effect, load_attempts
 from deepcnn.records.benchmark import FULL_TRAIN_SET, load_report
 from deepcnn.records.comparison import Record, load_records
+from deepcnn.records.pages import training_time
 from deepcnn.records.runs import History, load_history
-from deepcnn.records.store import RESULTS
-from deepcnn.records.trials import load_trial, results_table, verdicts
+from deepcnn.records.store import RESULTS, read_json
+from deepcnn.records.trials import compare, load_trial, results_table, verdicts
+from deepcnn.training.announcement import minutes
+from deepcnn.training.hardware import choose_profile
 
 CHAPTERS = Path(__file__).resolve().parents[2] / 'chapters'
 # 章名 → results/ 里的名字、小结里的名字、按边长建网络。
@@ -172,7 +177,7 @@ def test_claimed_differences_are_those_of_the_records() -> None:
     text = dict(printed_text('summary'))['differences']
     rows = [line.strip('| ').split(' | ') for line in text.splitlines() if '～' in line]
     assert {tuple(row[:3]) for row in rows} == expected
-    assert f'分得出高低的有 {len(expected)} 对' in text
+    assert f'判为有高低的有 {len(expected)} 对' in text
 
 
 def test_counts_of_lonely_answers_are_recomputed() -> None:
@@ -235,6 +240,112 @@ def test_every_epoch_printed_is_recorded(chapter: str) -> None:
         )
     ]
     assert printed == recorded
+
+
+# ---- 引言：三种方法，六种训练量 ----
+
+COUNTS = [300, 1_000, 3_000, 10_000, 30_000, 60_000]
+RAW, MADE, LEARNED = '原始像素', '手工特征', '学得的特征'
+
+
+def introduction() -> dict:
+    return read_json(RESULTS / 'introduction.json')
+
+
+def test_settings_of_the_introduction_are_chosen_on_held_out_images() -> None:
+    """从小到大，下一个没有高出 0.2 个百分点就停；只有 60,000 张的步数一直试到了头。"""
+    record, table = introduction(), printed_by('introduction', 'settings')
+    assert record['recipe']['train_images'] == COUNTS
+    exhausted = []
+    for name, row in record['recipe']['settings'].items():
+        for count, setting, tried in zip(
+            COUNTS, row, record['held_out'][name], strict=True
+        ):
+            gains = [b - a for a, b in pairwise(tried.values())]
+            stopped = gains[-1] < 0.002
+            assert min(gains[:-1] if stopped else gains, default=1) >= 0.002
+            assert float(list(tried)[-2 if stopped else -1]) == setting
+            exhausted += [] if stopped else [(name, count, setting)]
+        assert f'| {name} | {" | ".join(f"{one:g}" for one in row)} |' in table
+    assert exhausted == [(LEARNED, 60_000, 8_000)]
+
+
+def test_scores_of_the_introduction_are_those_recorded() -> None:
+    record, table = introduction(), printed_by('introduction', 'train')
+    assert record['recipe']['seeds'] == [0, 1, 2, 3, 4]
+    assert list(record['test_accuracy']) == [RAW, MADE, LEARNED]
+    for name, groups in record['test_accuracy'].items():
+        assert [len(group) for group in groups] == [5] * len(COUNTS)
+        cells = [f'{mean(group):.1%} ± {stdev(group):.1%}' for group in groups]
+        assert f'| {name} | {" | ".join(cells)} |' in table
+
+
+def test_verdicts_of_the_introduction_are_recomputed() -> None:
+    """差别超过 2√(s₁²+s₂²) 才写「分得出」。"""
+    scores = introduction()['test_accuracy']
+    lines = [x for x in printed_by('introduction', 'verdict').splitlines() if '张' in x]
+    for which, (line, count) in enumerate(zip(lines, COUNTS, strict=True)):
+        cells = [f'{count:,} 张']
+        for a, b in ((MADE, RAW), (LEARNED, MADE)):
+            one, other = ([100 * v for v in scores[k][which]] for k in (a, b))
+            gap, wobble = mean(one) - mean(other), hypot(stdev(one), stdev(other))
+            verdict = '分得出' if abs(gap) > 2 * wobble else '分不出'
+            cells.append(f'{gap:+.1f} ± {wobble:.1f}，{verdict}')
+        assert line == f'| {" | ".join(cells)} |'
+
+
+def test_text_of_the_introduction_tells_what_was_recorded() -> None:
+    record = introduction()
+    means = {
+        name: [100 * mean(group) for group in groups]
+        for name, groups in record['test_accuracy'].items()
+    }
+    made = [a - b for a, b in zip(means[MADE], means[RAW], strict=True)]
+    rise = {name: values[-1] - values[3] for name, values in means.items()}
+    steps = record['held_out'][LEARNED][-1]
+    lead = f'{means[LEARNED][-1] - means[MADE][-1]:.1f} 个百分点'
+    page = (CHAPTERS / 'introduction.ipynb').read_text(encoding='utf-8')
+    for told in (
+        f'手工特征都高 {min(made):.1f} 到 {max(made):.1f} 个百分点，都分得出',
+        f'到 60,000 张是 {lead}',
+        f'60,000 张时，学得的高 {lead}',
+        f'手工特征只涨 {rise[MADE]:.1f} 个百分点',
+        f'学得的特征涨 {rise[LEARNED]:.1f} 个百分点，翻了一倍',
+        f'8,000 步在留出图像上比 4,000 步还高 {100 * (steps["8000"] - steps["4000"]):.1f}',
+    ):
+        assert told in page, told
+
+
+@pytest.mark.parametrize('chapter', NETWORKS)
+def test_the_recipe_printed_is_the_one_recorded(
+    chapter: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """印出档位的单元不与重跑的比较：照记录的档位执行一次，印出的应当就是存下的。"""
+    history = load_history(NETWORKS[chapter][0])
+    monkeypatch.setenv('DEEPCNN_PROFILE', history.profile)
+    cells = nbformat.read(CHAPTERS / f'{chapter}.ipynb', as_version=4).cells
+    (cell,) = (cell for cell in cells if cell.metadata.get('name') == 'profile')
+    recipes = import_module(f'deepcnn.models.{chapter}').RECIPES
+    exec(cell.source, {'RECIPES': recipes, 'choose_profile': choose_profile})
+    assert capsys.readouterr().out == printed_by(chapter, 'profile')
+    assert history.recipe == recipes[history.profile].to_dict()
+
+
+def test_minutes_announced_are_those_recorded() -> None:
+    """各页开头印出的用时，由今天的记录再算一遍。"""
+    pages = [page.relative_to(CHAPTERS) for page in CHAPTERS.rglob('*.ipynb')]
+    texts = {
+        page.with_suffix('').as_posix(): text
+        for page in pages
+        for name, text in printed_text(page.with_suffix('').as_posix())
+        if name == 'announce'
+    }
+    assert set(NETWORKS) < set(texts)
+    for page, text in texts.items():
+        if recorded := training_time(page):
+            assert f'录制时用了 {minutes(recorded.seconds)}（{recorded.device}' in text
+            if slow := recorded.seconds_without_bf16:
+                assert f'约 {minutes(slow)}，测试另算' in text
 
 
 # ---- 对照实验与训练过的练习 ----
@@ -398,6 +509,102 @@ def test_costs_at_equal_accuracy_are_recomputed() -> None:
             assert f'只要 {sum(by_seed) / 3:.2f} 倍' in answers
 
 
+def prose_of(page: str) -> str:
+    """一页的全部文字单元。"""
+    cells = nbformat.read(CHAPTERS / f'{page}.ipynb', as_version=4).cells
+    return '\n'.join(cell.source for cell in cells if cell.cell_type == 'markdown')
+
+
+def test_saturation_told_in_words_is_the_one_measured() -> None:
+    """AlexNet 一章说初始值放大几倍时饱和的单元占多少：取自实验里存下的表。"""
+    table = printed_by('experiments/activation', 'saturation')
+    told = prose_of('alexnet')
+    for factor in (2, 4, 8):
+        (share,) = re.findall(rf'\| He × {factor} \| [\d.]+ \| ([\d.]+%) \|', table)
+        assert re.search(rf'{factor} 倍时(?: |，饱和的单元占 ){share}', told)
+
+
+def test_directions_and_noise_told_in_words_are_those_printed() -> None:
+    """AlexNet 一章：小块的方向数，与没有梯度的权重还剩几成。"""
+    text, told = (
+        '\n'.join(text for _, text in printed_text('alexnet')),
+        prose_of('alexnet'),
+    )
+    found = dict(re.findall(r'(\d+) 像素：121 个方向里的 (\d+) 个', text))
+    original, small, large = (found[size] for size in ('28', '63', '224'))
+    assert f'原图要 {original} 个方向；放大到 63 像素，{small} 个就够' in told
+    assert f'放大到 224 像素，只要 {large} 个' in told
+    left = [int(n) for n in re.findall(r'权重衰减 [\d.]+：剩 (\d+)%', text)]
+    assert left[0] > 95 and left[-1] == 30  # 「几乎原样留着」「只剩三成」
+
+
+def test_what_was_erased_is_told_as_printed() -> None:
+    """DenseNet 一章：抹去各来源之后，准确率降了多少个百分点。"""
+    text, told = printed_by('densenet', 'compare'), prose_of('densenet')
+    kept, *erased = [float(x) for x in re.findall(r'：(0\.\d+)', text)]
+    first, *others = [100 * (kept - value) for value in erased]
+    assert f'抹去输入，准确率降了 {first:.1f} 个百分点' in told
+    assert f'只降 {min(others):.1f} 到 {max(others):.1f} 个百分点' in told
+
+
+def gap_and_ratio(first: str, second: str, measure: str) -> tuple[float, float]:
+    """``first`` 减 ``second``（百分点），以及它是散布的几倍。"""
+    gap = compare(load_trial(first), load_trial(second), measure)
+    return 100 * gap.mean, gap.mean / gap.sd
+
+
+def test_comparisons_told_in_words_are_those_of_the_records() -> None:
+    told = prose_of('experiments/degradation')
+    gap, ratio = gap_and_ratio('plain-56', 'plain-8', 'train_accuracy')
+    assert f'比 8 层低 {-gap:.0f} 个百分点，是散布的两倍多' in told and -3 < ratio < -2
+    gap, ratio = gap_and_ratio('plain-56', 'plain-20', 'train_accuracy')
+    assert f'比 20 层低 {-gap:.0f} 个百分点，却略小于散布的两倍' in told
+    assert -2 < ratio < -1.5
+    gap, ratio = gap_and_ratio('residual-56', 'residual-20', 'train_accuracy')
+    assert (
+        f'比 20 层还低 {-gap:.1f} 个百分点，是散布的四倍多' in told and -5 < ratio < -4
+    )
+    assert '都相差不到散布的一半' in prose_of('experiments/add_or_concatenate')
+    for other, clear in (('parameters', False), ('macs', True)):
+        pair = 'densenet-concatenate', f'densenet-add-{other}'
+        assert abs(gap_and_ratio(*pair, 'test_accuracy')[1]) < 0.5
+        assert (gap_and_ratio(*pair, 'train_loss')[1] < -2) == clear
+    losses = [
+        gap_and_ratio(
+            f'alexnet-relu-{relu}', f'alexnet-sigmoid-{sigmoid}', 'train_loss'
+        )
+        for relu, sigmoid in (('he', 'he'), ('xavier', 'xavier'), ('xavier', 'faster'))
+    ]
+    assert max(ratio for _, ratio in losses) < -50  # 「散布的几十倍以上」
+    (lower,) = re.findall(
+        r'\| AlexNet \| NiN[^|]* \| ([\d.]+) \|',
+        dict(printed_text('summary'))['differences'],
+    )
+    assert f'比 AlexNet 低 {float(lower):.1f} 个百分点，超出' in prose_of('nin')
+
+
+def test_what_was_seen_is_told_as_printed() -> None:
+    """看图之后说的话，与同一页存下的输出相符。"""
+    numerals = '零一二三四五六七八九'
+    text, told = printed_by('nin', 'compare'), prose_of('nin')
+    (right,) = re.findall(r'九件里有 (\d) 件', text)
+    assert f'九件里有{numerals[int(right)]}件，自己的框里' in told
+    pairs = re.findall(r'^(\S+)：框内得分最高的是 (\S+)$', text, re.MULTILINE)
+    for real, said in pairs:
+        if real != said:
+            assert f'{real}，它被认作{said}' in told
+    sizes = re.findall(
+        r'^块 [1-3].*理论边长 (\d+)，实测 (\d+)', printed_by('vgg', 'compare'), re.M
+    )
+    assert len(sizes) == 4 and all(expected == found for expected, found in sizes)
+    assert '块 1 到块 3 的实测正好等于理论值' in prose_of('vgg')
+    shares = [
+        int(n) for n in re.findall(r'0 占 (\d+)%', printed_by('alexnet', 'compare'))
+    ]
+    assert min(shares) > 50 and max(shares) in shares[1:5]
+    assert '每一层都多于一半，中间的几层最多' in prose_of('alexnet')
+
+
 def test_every_trial_printed_is_recorded() -> None:
     trials = load_attempts(RESULTS / 'exercises' / 'tuning.json')
     printed = ''.join(
@@ -407,6 +614,33 @@ def test_every_trial_printed_is_recorded() -> None:
     recorded = [f'{a:.3f}' for one in trials for a in one.validation_accuracy]
     assert shown == recorded
     assert len({one.budget for one in trials}) == 1
+
+
+def test_tables_of_the_search_are_recomputed() -> None:
+    """练习 1 里没有逐字比较的两张表：各取值的平均，前三格各种子的平均。"""
+    trials = load_attempts(RESULTS / 'exercises' / 'tuning.json')
+    first = [one for one in trials if one.recipe['seeds'] == [0]]
+    table = printed_by('exercises/tuning', 'effect')
+    for name in ('lr', 'weight_decay', 'flip'):
+        words = {False: '不做', True: '做'} if name == 'flip' else {}
+        means = effect(first, name)
+        shown = '，'.join(f'{words.get(v, v)} → {a:.1%}' for v, a in means.items())
+        gap = 100 * (max(means.values()) - min(means.values()))
+        assert f'| {shown} | {gap:.1f} |' in table
+    best = sorted(first, key=lambda one: one.accuracy, reverse=True)[:3]
+    lines = printed_by('exercises/tuning', 'results').splitlines()[2:]
+    for one, line in zip(best, lines, strict=True):
+        same = [o for o in trials if o.recipe | {'seeds': [0]} == one.recipe]
+        center = mean_and_sd([100 * o.accuracy for o in same], 2).replace(' ', '% ', 1)
+        assert line.endswith(f'| {one.accuracy:.2%} | {center}% |')
+
+
+def test_first_losses_of_nin_are_recomputed() -> None:
+    text = printed_by('exercises/nin_without_1x1', 'start')
+    for name in ('nin-two', 'nin-one', 'nin-linear'):
+        trial = load_trial(name)
+        losses = [run.train_loss[0] for run in trial.history.runs]
+        assert f'{trial.label}：第一轮 {mean_and_sd(losses, 3)}\n' in text
 
 
 def test_times_of_recomputing_are_those_printed() -> None:
@@ -425,6 +659,43 @@ def test_times_of_recomputing_are_those_printed() -> None:
     assert f'{min(middles):.2f} 到 {max(middles):.2f} 倍' in page
     slower = f'慢 {100 * min(middles) - 100:.0f}% 到 {100 * max(middles) - 100:.0f}%'
     assert slower in page and slower in answers
+
+
+def maps_smaller_than_kernels(net: nn.Module, size: int) -> list[str]:
+    """输入的图比卷积核还小的各层，输入边长 ``size``。"""
+    found = []
+
+    def look(layer: nn.Conv2d, inputs: tuple[torch.Tensor], output: object) -> None:
+        if inputs[0].shape[-1] < layer.kernel_size[0]:
+            found.append(next(n for n, one in net.named_modules() if one is layer))
+
+    for layer in net.modules():
+        if isinstance(layer, nn.Conv2d):
+            layer.register_forward_hook(look)
+    net.eval()(torch.empty(1, 1, size, size, device='meta'))
+    return found
+
+
+def test_networks_with_very_small_maps_are_those_named() -> None:
+    """「性能」说哪几个网络有比核还小的图、各几层：由形状重新数出。"""
+    found = {}
+    for name, one in load_report(RESULTS / 'bench-cpu-bf16.json').comparisons.items():
+        with torch.device('meta'):
+            net = LINEUP[name].build(one.image_size)
+        found[name] = maps_smaller_than_kernels(net, one.image_size)
+    assert all(name.startswith('stages.3.') for name in found['resnet18'])
+    assert all(name.startswith(('stages.2', 'stages.3')) for name in found['googlenet'])
+    assert all(name.startswith('stages.6.') for name in found['densenet'])
+    assert found['nin'] == ['head.1.0'] and not found['alexnet'] + found['vgg11']
+    page = (CHAPTERS / 'performance.md').read_text(encoding='utf-8')
+    for title, name in (
+        ('ResNet-18 的最后一个模块', 'resnet18'),
+        ('GoogLeNet 的第四、第五模块', 'googlenet'),
+        ('DenseNet 的最后一个稠密块', 'densenet'),
+        ('NiN 的最后一个块', 'nin'),
+    ):
+        assert f'{title}有 {len(found[name])} 层' in page
+    assert 'AlexNet 与 VGG 一层也没有' in page
 
 
 def test_minutes_told_in_words_are_those_recorded() -> None:

@@ -146,7 +146,7 @@ def test_what_a_notebook_prints_is_seen_while_it_runs(
 @pytest.mark.parametrize(
     ('variable', 'value', 'legal'),
     [
-        ('DEEPCNN_PROFILE', 'fast', 'quick、laptop、gpu'),
+        ('DEEPCNN_PROFILE', 'fast', 'quick、laptop、full、gpu'),
         ('DEEPCNN_DEVICE', 'tpu', 'cuda、mps、cpu'),
     ],
 )

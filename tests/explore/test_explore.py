@@ -1,8 +1,9 @@
 """交互的图：控件一动，图与数据就变；没有 ipywidgets 时是静态的图。"""
 
-import base64
 import warnings
+from base64 import b64decode
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
@@ -15,6 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from nbclient import NotebookClient
+from PIL import Image
 from small_data import load_digits_dataset
 
 from deepcnn import plot
@@ -128,6 +130,9 @@ def test_configuration_shows_the_numbers_of_the_chapter() -> None:
 
 def test_paging_through_channels(net: Network, data: Dataset) -> None:
     shown = explore_feature_maps(net, data, 32)
+    bundle, metadata = shown._repr_mimebundle_()
+    assert b64decode(bundle['image/png']) == shown.png
+    assert metadata['image/png']['width'] == 649
     assert repr(shown) == '测试图像 0，stem：第 0～15 个通道，共 64 个'
     move(shown, 'page', 3)
     assert repr(shown) == '测试图像 0，stem：第 48～63 个通道，共 64 个'
@@ -237,9 +242,13 @@ def test_bad_window_and_network_are_refused() -> None:
 
 def test_output_carries_the_widget_and_the_same_picture() -> None:
     shown = explore_window()
-    bundle = shown._repr_mimebundle_()
-    assert set(bundle) == {'text/plain', 'image/png', WIDGET_VIEW}
-    assert base64.b64decode(bundle['image/png']) == shown.png
+    bundle, metadata = shown._repr_mimebundle_()
+    assert set(bundle) == {'text/plain', 'image/svg+xml', 'image/png', WIDGET_VIEW}
+    assert bundle['image/svg+xml'].startswith('<?xml')
+    assert metadata['image/png']['width'] == 649
+    assert shown.picture.value == shown.png
+    assert Image.open(BytesIO(shown.png)).width == 1298  # 加倍，按原来的大小显示
+    assert shown.picture.layout.width == '649px'
     assert bundle['text/plain'] == repr(shown)
 
 
@@ -250,9 +259,8 @@ def test_without_ipywidgets_there_is_one_line_and_the_picture(
     shown = explore_window()
     printed = capsys.readouterr().out
     assert len(printed.splitlines()) == 1 and 'pip install ipywidgets' in printed
-    bundle = shown._repr_mimebundle_()
-    assert set(bundle) == {'text/plain', 'image/png'}
-    assert base64.b64decode(bundle['image/png']).startswith(PNG)
+    bundle, _ = shown._repr_mimebundle_()
+    assert set(bundle) == {'text/plain', 'image/svg+xml', 'image/png'}
 
 
 def test_drawing_mistake_does_not_pass_silently() -> None:
@@ -283,7 +291,8 @@ def test_in_a_kernel_the_front_end_gets_everything() -> None:
     notebook = nbformat.v4.new_notebook(cells=cells)
     NotebookClient(notebook, timeout=300, kernel_name='python3').execute()
     (first,), (second,) = (cell.outputs for cell in notebook.cells)
-    assert set(first.data) == {'text/plain', 'image/png', WIDGET_VIEW}
+    drawn = {'image/svg+xml', 'image/png'}
+    assert set(first.data) == {'text/plain', *drawn, WIDGET_VIEW}
     assert '输出边长 7' in first.data['text/plain']
     assert '输出边长 5' in second.data['text/plain']
     state = notebook.metadata.widgets['application/vnd.jupyter.widget-state+json'][

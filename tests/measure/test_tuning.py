@@ -57,7 +57,7 @@ def test_changes_are_read_by_type() -> None:
         (['nin', 'lr'], '看不懂'),
         (['nin', 'lr=-1'], '必须大于 0'),
         (['nin', 'optimizer=lion'], 'adamw'),
-        (['nin', '', '--profile', 'quick'], 'laptop、gpu'),
+        (['nin', '', '--profile', 'quick'], 'laptop、full、gpu'),
     ],
 )
 def test_bad_command_gets_one_line(

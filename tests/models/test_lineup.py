@@ -7,6 +7,7 @@ from deepcnn.anatomy.layers import count_parameters
 from deepcnn.models import alexnet, densenet, googlenet, nin, resnet, vgg
 from deepcnn.models.lineup import LINEUP
 from deepcnn.records.titles import NETWORKS
+from deepcnn.training.hardware import PROFILES
 from deepcnn.training.recipe import Recipe
 
 # 单通道、10 类、96 像素时的参数个数；VGG-11 是四分之一宽，NiN 是论文的宽度。
@@ -34,7 +35,7 @@ def test_a_chapter_trains_its_own_network_with_its_own_recipes(name: str) -> Non
     with torch.device('meta'):
         assert count_parameters(one.build(96)) == PARAMETERS[name]
     assert one.recipes is CHAPTERS[name].RECIPES
-    assert list(one.recipes) == ['quick', 'laptop', 'gpu']
+    assert list(one.recipes) == list(PROFILES)
     assert all(isinstance(recipe, Recipe) for recipe in one.recipes.values())
 
 
@@ -47,4 +48,4 @@ def test_fully_connected_layers_follow_the_size_of_the_recipe(name: str) -> None
 
 def test_the_quick_nin_has_half_the_channels() -> None:
     assert nin.BLOCKS_OF['quick'] == ((48, 11, 4, 0), (128, 5, 1, 2), (192, 3, 1, 1))
-    assert nin.BLOCKS_OF['laptop'] == nin.BLOCKS_OF['gpu'] == nin.BLOCKS
+    assert all(nin.BLOCKS_OF[name] == nin.BLOCKS for name in PROFILES[1:])

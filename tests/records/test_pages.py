@@ -50,7 +50,8 @@ def test_without_bf16_the_measured_speed_is_used(tmp_path: Path) -> None:
     """2 个种子，各 3 轮、600 张；每轮 100 张用 5 秒，就是 20 张/秒。"""
     record = {
         'network': 'nin', 'profile': 'laptop', 'device': 'CPU', 'precision': 'bf16',
-        'epochs': 3, 'train_images': 600, 'runs': [{'seconds': 9}, {'seconds': 11}],
+        'image_size': 28, 'epochs': 3, 'train_images': 600,
+        'runs': [{'seconds': 9}, {'seconds': 11}],
     }  # fmt: skip
     write(tmp_path, 'nin', record)
     assert training_time('nin', tmp_path).seconds_without_bf16 is None
@@ -64,8 +65,10 @@ def test_without_bf16_the_measured_speed_is_used(tmp_path: Path) -> None:
     write(tmp_path, 'bench-cpu-fp32', report | {'comparisons': {'nin': comparison}})
     found = training_time('nin', tmp_path)
     assert (found.seconds, found.seconds_without_bf16) == (20, 3 * 600 * 2 / 20)
+    write(tmp_path, 'nin', record | {'image_size': 56})  # 别的边长没有测过
+    assert training_time('nin', tmp_path).seconds_without_bf16 is None
 
 
 def test_a_missing_record_means_unknown(tmp_path: Path) -> None:
     assert training_time('vgg', tmp_path) is None
-    assert training_time('introduction') is None
+    assert training_time('exercises/memory') is None

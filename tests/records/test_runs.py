@@ -1,6 +1,7 @@
 """一次训练的记录：吞吐量、到达的时间、平均，以及较早的记录。"""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -95,6 +96,10 @@ def test_a_history_is_read_back_without_the_derived_numbers(tmp_path: Path) -> N
     assert path == tmp_path / 'nin.json'
     record = json.loads(path.read_text('utf-8'))
     assert record['seeds'] == [0] and record['images_per_second'] == 60.0
+    assert load_history('nin', tmp_path) == one
+    full = replace(one, profile='full')
+    assert full.save(tmp_path) == tmp_path / 'full' / 'nin.json'
+    assert load_history('full/nin', tmp_path) == full
     assert load_history('nin', tmp_path) == one
 
 

@@ -8,7 +8,12 @@ from pathlib import Path
 import pytest
 
 from deepcnn.records import store
-from deepcnn.records.store import read_json, results_folder, write_json
+from deepcnn.records.store import (
+    read_json,
+    results_folder,
+    weights_folder,
+    write_json,
+)
 
 
 def test_written_json_is_readable_text_and_comes_back(tmp_path: Path) -> None:
@@ -92,10 +97,13 @@ def test_missing_file_is_not_invented(tmp_path: Path) -> None:
         read_json(tmp_path / 'none.json')
 
 
+@pytest.mark.parametrize('name', ['results', 'weights'])
 def test_installed_records_come_before_those_of_the_repository(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    monkeypatch.setattr(store, 'INSTALLED_RESULTS', tmp_path / 'installed')
-    assert results_folder() == store.RESULTS == Path(__file__).parents[2] / 'results'
+    """训练好的权重也一样。"""
+    found = {'results': results_folder, 'weights': weights_folder}[name]
+    monkeypatch.setattr(store, f'INSTALLED_{name.upper()}', tmp_path / 'installed')
+    assert found() == Path(__file__).parents[2] / name
     (tmp_path / 'installed').mkdir()
-    assert results_folder() == tmp_path / 'installed'
+    assert found() == tmp_path / 'installed'

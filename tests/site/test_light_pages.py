@@ -8,11 +8,12 @@ from book_formulas.rendered import Formulas, formula_key, read_rendered
 from book_light.early_scripts import lighten
 from book_light.icons import without_unused_icons
 from book_light.one_stylesheet import Bundler
-from book_light.picture_sizes import png_size, size_pictures
+from book_light.picture_sizes import png_size, size_pictures, svg_size
 from book_light.site_files import remove_unused
 from PIL import Image
 
 from deepcnn import plot
+from deepcnn.plot import formats
 
 
 def test_known_formula_is_replaced_by_its_picture() -> None:
@@ -111,12 +112,36 @@ def write_png_head(path: Path, width: int, height: int) -> None:
 def test_pictures_carry_their_size_and_the_first_goes_first(tmp_path: Path) -> None:
     for name, width in (('a', 640), ('b', 300)):
         write_png_head(tmp_path / f'{name}.png', width, 200)
-    page = '<img alt="甲" src="a.png" /><img src="b.png" /><img src="c.svg" />'
-    assert size_pictures(page, tmp_path) == (
+    logo = '<img src="../_static/logo.svg" />'
+    page = '<img alt="甲" src="a.png" /><img src="b.png" /><img src="c.gif" />'
+    assert size_pictures(logo + page, tmp_path) == logo + (
         '<img width="640" height="200" fetchpriority="high" alt="甲" src="a.png" />'
         '<img width="300" height="200" fetchpriority="low" src="b.png" />'
-        '<img src="c.svg" />'
+        '<img src="c.gif" />'
     )
+
+
+def test_a_curve_and_a_picture_are_shown_at_the_same_scale(tmp_path: Path) -> None:
+    """曲线存成 SVG，图像存成加倍的 PNG；笔记本里写明的像素数不留成样式。"""
+    with plt.rc_context():
+        plot.use_book_style()
+        figure = plt.figure(figsize=(4, 2), layout='constrained')
+        (tmp_path / 'a.svg').write_text(formats.as_svg(figure), encoding='utf-8')
+        (tmp_path / 'b.png').write_bytes(formats.as_png(figure))
+    assert Image.open(tmp_path / 'b.png').width == 880
+    page = '<img src="a.svg" /><img src="b.png" style="width: 440px; height: 220px;" />'
+    assert size_pictures(page, tmp_path) == (
+        '<img width="440" height="220" fetchpriority="high" src="a.svg" />'
+        '<img width="440" height="220" fetchpriority="low" src="b.png" />'
+    )
+
+
+def test_a_diagram_keeps_its_pixels_and_needs_a_size(tmp_path: Path) -> None:
+    (tmp_path / 'a.svg').write_text('<svg x="1"\nwidth="480" height="376" y="2">')
+    assert svg_size(tmp_path / 'a.svg') == (480, 376)
+    (tmp_path / 'a.svg').write_text('<svg viewBox="0 0 3 3">')
+    with pytest.raises(ValueError, match='a.svg 没有写明宽和高'):
+        svg_size(tmp_path / 'a.svg')
 
 
 @pytest.mark.parametrize('dpi', [72, 110])

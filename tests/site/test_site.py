@@ -212,13 +212,13 @@ def test_plots_keep_their_place_while_loading() -> None:
     seen = 0
     for page in pages():
         text = page.path.read_text(encoding='utf-8')
-        plots = re.findall(r'<img[^>]*_images/[^>]*\.png"[^>]*>', text)
+        plots = re.findall(r'<img[^>]*_images/[^>]*\.(?:png|svg)"[^>]*>', text)
         for tag in plots:
             assert re.search(r'\bwidth="[1-9]\d*" height="[1-9]\d*"', tag), tag
         first = [tag for tag in plots if 'fetchpriority="high"' in tag]
         assert first == plots[:1], page.name
         seen += len(plots)
-    assert seen > 30
+    assert seen > 60
 
 
 def test_a_branch_of_github_pages_keeps_static_files() -> None:

@@ -19,9 +19,9 @@ def test_short_lines_name_device_profile_time_and_data(
     announce_training('alexnet')
     first, change, *times, last = capsys.readouterr().out.splitlines()
     assert first.startswith('CPU（') and first.endswith('，quick 档')
-    assert 'DEEPCNN_PROFILE=quick|laptop|gpu' in change
+    assert 'DEEPCNN_PROFILE=quick|laptop|full|gpu' in change
     assert 'laptop 档录制时用了' in times[0]
-    assert times[-1] == '用时：quick、gpu 档没有录过'
+    assert times[-1] == '用时：quick、full、gpu 档没有录过'
     assert 'deepcnn/data/files/' in last
 
 
@@ -52,5 +52,5 @@ def test_minutes() -> None:
 
 def test_an_unknown_profile_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv('DEEPCNN_PROFILE', 'fast')
-    with pytest.raises(ValueError, match='quick、laptop、gpu'):
+    with pytest.raises(ValueError, match='quick、laptop、full、gpu'):
         announce_training('alexnet')

@@ -30,7 +30,7 @@ def test_profile_and_device_name_the_legal_values(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv('DEEPCNN_PROFILE', 'fast')
-    with pytest.raises(ValueError, match='quick、laptop、gpu'):
+    with pytest.raises(ValueError, match='quick、laptop、full、gpu'):
         choose_profile()
     with pytest.raises(ValueError, match='cuda、mps、cpu'):
         choose_device('tpu')
@@ -125,7 +125,7 @@ def test_absent_hardware_is_named(no_gpu: None, name: object) -> None:
 @pytest.mark.parametrize(
     ('wrong', 'legal'),
     [
-        ({'profile': 'fast'}, 'quick、laptop、gpu'),
+        ({'profile': 'fast'}, 'quick、laptop、full、gpu'),
         ({'device': 'tpu'}, 'auto、cuda、mps、cpu'),
         ({'device': torch.device('meta')}, 'auto、cuda、mps、cpu'),
     ],

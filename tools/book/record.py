@@ -1,4 +1,4 @@
-"""在本机最好的档位执行各章，存下输出与 results/<网络>.json。
+"""在本机最好的档位执行各章，存下输出与 results/<网络>.json；full 档还有 weights/。
 
 训练完的种子存在 .runs/；中断后重来，只重训没有完成的种子。执行失败的章不会被改写。
 笔记本打印的每一行（训练时每轮一行）同时写到标准错误，录制途中因此看得到进度。
@@ -21,6 +21,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / 'tools')]
 
 from book_contents import recording_order  # noqa: E402
 from command_line import Command, run  # noqa: E402
+from expected_time import expected_line  # noqa: E402
 
 from deepcnn.explore.widgets import WIDGET_VIEW  # noqa: E402
 from deepcnn.records import load_history  # noqa: E402
@@ -117,6 +118,11 @@ def record(chapter: str) -> None:
         # 一个实验有几份记录，设备与种子都相同，图注取第一份
         network = record_names(chapter)[0]
         write_provenance(notebook, load_history(network).provenance)
+    store(notebook, path)
+
+
+def store(notebook: NotebookNode, path: Path) -> None:
+    """整个写好了才换下原来的文件。"""
     partial = path.with_suffix('.part')
     nbformat.write(notebook, partial)
     os.replace(partial, path)
@@ -146,6 +152,8 @@ def main(arguments: list[str]) -> int:
     }
     for chapter in chapters or ORDER:
         print(f'执行 {chapter}（{profile} 档，{device.type}）…', flush=True)
+        if line := expected_line(chapter, profile, device):
+            print(line, flush=True)
         started = perf_counter()
         try:
             record(chapter)

@@ -132,7 +132,7 @@ def residual_block(same: Steps, smaller: Steps) -> Drawing:
         '普通块与残差块',
         f'三列都是 {body}，最后是 ReLU。左列没有跨层连接，虚线框必须直接拟合 f(x)。'
         '中列的虚线框拟合残差 g(x) = f(x) − x，输入 x 绕过虚线框与它相加，再经 ReLU。'
-        f'右列第一个卷积步幅为 {stride}，绕行的线路用步幅为 {conv.stride} 的 '
+        f'右列第一个卷积步幅为 {stride}，捷径用步幅为 {conv.stride} 的 '
         f'{conv.name}和批量归一化改变形状后再相加，'
         f'{smaller[0].size} 变成 {smaller[-1].size}；前两列保持 {same[0].size} 不变。',
         686,
@@ -140,7 +140,7 @@ def residual_block(same: Steps, smaller: Steps) -> Drawing:
     residual_panel(draw, 20, '普通块', 'f(x)', same, bypass=False)
     residual_panel(draw, 140, '残差块', 'g(x)=f(x)−x', same, bypass=True)
     residual_panel(draw, 286, f'残差块（步幅 {stride}）', 'g(x)', smaller, bypass=True)
-    note = f'最右：高和宽减半，绕行的 x 先经 {conv.name}改变形状'
+    note = f'最右：高和宽减半，捷径上的 x 先经 {conv.name}改变形状'
     draw.text(WIDTH / 2, 664, note, SMALL)
     return draw
 
@@ -184,7 +184,7 @@ def resnet_stage(
 def resnet_bypass(
     draw: Drawing, x: float, mid: float, add: Box, projection: list[Step]
 ) -> None:
-    """一块上方的绕行线；形状改变时线上有 1×1 卷积。"""
+    """一块上方的捷径；形状改变时线上有 1×1 卷积。"""
     branch, top = x - 14, mid - 42
     if not projection:
         draw.arrow((branch, mid), (branch, top), (add.cx, top), (add.cx, add.y))
@@ -217,7 +217,7 @@ def resnet18(steps: Steps) -> Drawing:
         f'{conv.size}，再经步幅为 {pool.stride} 的 {pool.name}得 {pool.size}。'
         f'随后四个模块各有两个残差块，输出依次为 {"、".join(outputs)}；'
         f'后三个模块的第一个残差块用步幅为 {projection.stride} 的 {projection.name}'
-        f'改变绕行线路的形状。最后是全局平均池化和 {dense.size} 个输出的全连接层。',
+        f'改变捷径的形状。最后是全局平均池化和 {dense.size} 个输出的全连接层。',
         860,
     )
     previous = resnet_entry(draw, image, conv, pool)
@@ -236,7 +236,7 @@ def resnet18(steps: Steps) -> Drawing:
     )
     for row, note in enumerate(
         (
-            '实线绕行：直接相加；虚线绕行：先经 1×1 卷积再相加',
+            '实线的捷径直接相加；虚线的捷径先经 1×1 卷积再相加',
             '每个卷积后都有批量归一化；模块里的 ReLU 从略',
         )
     ):

@@ -3,9 +3,9 @@
 用法：python tools/measure/tune.py 网络 '改动 ...' ['改动 ...' ...] [--profile gpu]
 例如：python tools/measure/tune.py nin 'epochs=6' 'epochs=6 lr=2e-3' 'epochs=6 shift=1'
 
-每个引号里是一次尝试：从那一章的 laptop（或 gpu）配方出发，只改写出来的几项；''（空的）
-表示原样。结果逐次添进 results/tuning/<网络>.json（gpu 档是 <网络>-gpu.json），做过的
-不再做。测试集始终不看。
+每个引号里是一次尝试：从那一章的 laptop（或 full、gpu）配方出发，只改写出来的几项；
+''（空的）表示原样。结果逐次添进 results/tuning/<网络>.json（别的档是 <网络>-档位.json），
+做过的不再做。测试集始终不看。
 """
 
 import argparse
@@ -26,7 +26,7 @@ from deepcnn.training import Recipe, hold_out_validation  # noqa: E402
 from deepcnn.training.grid_search import try_recipe  # noqa: E402
 
 FOLDER = RESULTS / 'tuning'
-PROFILES = ('laptop', 'gpu')
+PROFILES = ('laptop', 'full', 'gpu')
 
 
 def parse_changes(text: str) -> dict:
@@ -83,7 +83,7 @@ def main(arguments: list[str] | None = None) -> int:
         'trials', metavar='改动', nargs='+', help="例如 'lr=2e-3 epochs=6'"
     )
     parser.add_argument(
-        '--profile', metavar='档位', default='laptop', help='laptop（默认）或 gpu'
+        '--profile', metavar='档位', default='laptop', help='laptop（默认）、full 或 gpu'
     )
     options = parser.parse_args(arguments)
     try:

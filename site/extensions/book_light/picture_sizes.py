@@ -1,4 +1,4 @@
-"""给每张位图写上宽高，并请浏览器先取第一张。
+"""给每张图写上宽高，并请浏览器先取第一张。
 
 不写宽高，图到了浏览器才知道它多高，下面的文字会突然往下跳；慢的网络上尤其恼人。
 各图同时下载会互相拖慢，而读者先看到的是第一张。
@@ -11,9 +11,19 @@ import struct
 from collections.abc import Iterator
 from pathlib import Path
 
-PICTURE = re.compile(r'<img (?![^>]*\b(?:width|style)=)[^>]*\bsrc="([^"]+\.png)"[^>]*>')
+# 网站的标志在 _static 里，不是正文的图。
+PICTURE = re.compile(
+    r'<img (?![^>]*\b(?:width|style)=)(?![^>]*_static/)'
+    r'[^>]*\bsrc="([^"]+\.(?:png|svg))"[^>]*>'
+)
+# 笔记本里写明的像素数；写成样式的高，图变窄时不会跟着变矮。
+IN_PIXELS = re.compile(r'(<img [^>]*?) style="width: \d+px; height: \d+px;"')
+SVG_SIDES = re.compile(
+    r'<svg [^>]*?\bwidth="([\d.]+)(pt)?"[^>]*?\bheight="([\d.]+)(?:pt)?"', re.S
+)
 PNG_HEAD = b'\x89PNG\r\n\x1a\n'
 SHOWN_DPI = 110
+POINTS_PER_INCH = 72
 METRES_PER_INCH = 0.0254
 
 
@@ -42,15 +52,28 @@ def png_size(path: Path) -> tuple[int, int]:
     return width, height
 
 
+def svg_size(path: Path) -> tuple[int, int]:
+    """返回 SVG 显示时的宽和高，CSS 像素；没有写明大小时抛出 ValueError。
+
+    matplotlib 画的以磅计，与位图一样大；示意图以像素计，照写明的。
+    """
+    sides = SVG_SIDES.search(path.read_text(encoding='utf-8'))
+    if not sides:
+        raise ValueError(f'{path} 没有写明宽和高')
+    scale = SHOWN_DPI / POINTS_PER_INCH if sides[2] else 1
+    return round(float(sides[1]) * scale), round(float(sides[3]) * scale)
+
+
 def size_pictures(page: str, folder: Path) -> str:
     """``folder`` 是网页所在的文件夹；别的格式和已写明大小的图不动。"""
     met = []
 
     def sized(match: re.Match[str]) -> str:
-        width, height = png_size(folder / match[1])
+        path = folder / match[1]
+        width, height = svg_size(path) if path.suffix == '.svg' else png_size(path)
         met.append(match[1])
         order = 'high' if len(met) == 1 else 'low'
         attributes = f'width="{width}" height="{height}" fetchpriority="{order}"'
         return match[0].replace('<img ', f'<img {attributes} ', 1)
 
-    return PICTURE.sub(sized, page)
+    return PICTURE.sub(sized, IN_PIXELS.sub(r'\1', page))

@@ -1,0 +1,175 @@
+"""网络凭什么作答：最能激起各通道的图像，遮挡图与类激活图。函数返回图。
+
+配色与特征图一样：0 为白，正为红、负为蓝。盖在图像上时，图像画成白底的浅灰，越接近 0 越
+透明；盖在黑底上，红与蓝都看不清。
+"""
+
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+from torch import Tensor
+
+from deepcnn.anatomy.class_activation import ClassActivation
+from deepcnn.anatomy.excitation import Exciting
+from deepcnn.anatomy.occlusion import Occlusion
+from deepcnn.plot.images import color_bar, pictures
+from deepcnn.plot.style import SMALL, WIDTH, stamp
+
+PANELS = 4  # 一行几幅：每个例子两幅，原图与盖上的
+MARK = '#E69F00'
+MOST_OPAQUE = 0.85
+
+
+def exciting_images(
+    images: Tensor, found: Sequence[Exciting], provenance: str = ''
+) -> Figure:
+    """每行一个通道：最能激起它的几张图像，强的在左；圆圈是反应最大的地方。
+
+    ``images`` 是测试集的图像 (N, C, H, W)，``found`` 的序号指着它们；各通道的张数要相同，
+    一个通道也没有或张数不同时抛出 ValueError。
+    """
+    counts = {len(one.indices) for one in found}
+    if len(counts) != 1 or not min(counts):
+        raise ValueError(
+            f'各通道的图像要一样多，至少一张；现在是 {sorted(counts) or "没有通道"}'
+        )
+    columns = counts.pop()
+    fig, grid = plt.subplots(
+        len(found), columns, squeeze=False, layout='constrained',
+        figsize=(WIDTH, (WIDTH - 0.7) / columns * len(found) + 0.4),
+    )  # fmt: skip
+    for row, one in zip(grid, found, strict=True):
+        row[0].set_ylabel(
+            f'#{one.channel}', rotation=0, ha='right', va='center', fontsize=SMALL
+        )
+        shown = pictures(images[one.indices.to(images.device)])
+        for axes, picture, place in zip(row, shown, one.places.tolist(), strict=True):
+            _show(axes, picture)
+            height, width = picture.shape[:2]
+            axes.plot(
+                place[1] * width - 0.5, place[0] * height - 0.5, 'o', ms=9,
+                mfc='none', mec=MARK, mew=1.6, clip_on=False,
+            )  # fmt: skip
+    return stamp(fig, provenance)
+
+
+def occlusion_maps(
+    images: Tensor,
+    found: Sequence[Occlusion],
+    titles: Sequence[str],
+    provenance: str = '',
+) -> Figure:
+    """每个例子两幅：原图，以及盖住各处使那个类别的概率降低多少。
+
+    红：盖住这里，概率降低，网络靠它作答；蓝：盖住这里，概率反而升高。``images`` 是数据集的
+    图像 (N, C, H, W)，与 ``found``、``titles`` 一一对应，个数不同时抛出 ValueError。
+    """
+    _require_pairs(images, found, titles)
+    drops = [one.probability - one.values.numpy() for one in found]
+    fig, panels = _panels(len(found))
+    limit = _limit(drops)
+    for (left, right), picture, one, drop, title in zip(
+        panels, pictures(images), found, drops, titles, strict=True
+    ):
+        _show(left, picture, title)
+        _show_pale(
+            right, picture, f'{one.probability:.2f} → {float(one.values.min()):.2f}'
+        )
+        rows, columns = drop.shape
+        near = -one.stride / 2  # 第一个中心在第 0 个像素上
+        extent = (
+            near, near + columns * one.stride, near + rows * one.stride, near,
+        )  # fmt: skip
+        drawn = _cover(right, drop, extent, limit)
+    label = '盖住这里，概率降低多少'
+    color_bar(fig, drawn, [one for pair in panels for one in pair], label)
+    return stamp(fig, provenance)
+
+
+def class_activations(
+    images: Tensor,
+    found: Sequence[ClassActivation],
+    titles: Sequence[str],
+    provenance: str = '',
+) -> Figure:
+    """每个例子两幅：原图，以及各处给那个类别的分。红：加分；蓝：减分。
+
+    各处的分放大到图像的大小；``images`` 是数据集的图像 (N, C, H, W)，与 ``found``、
+    ``titles`` 一一对应，个数不同时抛出 ValueError。
+    """
+    _require_pairs(images, found, titles)
+    fields = [one.resized(images.shape[-1]).numpy() for one in found]
+    fig, panels = _panels(len(found))
+    limit = _limit(fields)
+    for (left, right), picture, one, field, title in zip(
+        panels, pictures(images), found, fields, titles, strict=True
+    ):
+        _show(left, picture, title)
+        size = '×'.join(map(str, one.values.shape))
+        _show_pale(right, picture, f'得分 {one.score:.1f}（{size}）')
+        height, width = field.shape
+        extent = (-0.5, width - 0.5, height - 0.5, -0.5)
+        drawn = _cover(right, field, extent, limit)
+    label = '这里给这一类的分'
+    color_bar(fig, drawn, [one for pair in panels for one in pair], label)
+    return stamp(fig, provenance)
+
+
+def _require_pairs(
+    images: Tensor, found: Sequence[object], titles: Sequence[str]
+) -> None:
+    counts = [len(images), len(found), len(titles)]
+    if len(set(counts)) > 1 or not counts[0]:
+        raise ValueError(f'图像、结果、标题要一样多，至少一个；现在各有 {counts} 个')
+
+
+def _panels(count: int) -> tuple[Figure, list[tuple[Axes, Axes]]]:
+    """每个例子两个坐标系，一行 ``PANELS`` 个；只有一个例子时图也窄。"""
+    columns = min(PANELS, 2 * count)
+    rows = -(-2 * count // columns)
+    side = WIDTH / PANELS
+    fig, grid = plt.subplots(
+        rows, columns, squeeze=False, layout='constrained',
+        figsize=(side * columns, (side + 0.3) * rows + 0.9),
+    )  # fmt: skip
+    flat = [*grid.flat]
+    for axes in flat[2 * count :]:
+        axes.set_axis_off()
+    pairs = zip(flat[::2], flat[1::2], strict=True)
+    return fig, list(pairs)[:count]
+
+
+def _show(axes: Axes, picture: np.ndarray, title: str = '') -> None:
+    axes.imshow(picture, cmap='gray')
+    axes.set(xticks=[], yticks=[])
+    axes.set_title(title, fontsize=SMALL, pad=4)
+    axes.spines[:].set_visible(False)
+
+
+def _show_pale(axes: Axes, picture: np.ndarray, title: str) -> None:
+    """白底的浅灰；彩色的先取三个通道的平均。"""
+    grey = picture if picture.ndim == 2 else picture.mean(-1)
+    _show(axes, picture, title)
+    [image] = axes.images
+    image.set(data=grey, cmap='Greys', clim=(grey.min(), 2.5 * grey.max()))
+
+
+def _cover(
+    axes: Axes, field: np.ndarray, extent: tuple[float, ...], limit: float
+) -> AxesImage:
+    """把 ``field`` 盖在已经画好的图像上；坐标轴的范围不变。"""
+    limits = axes.get_xlim(), axes.get_ylim()
+    opacity = MOST_OPAQUE * np.abs(field) / limit
+    drawn = axes.imshow(
+        field, cmap='RdBu_r', vmin=-limit, vmax=limit, alpha=opacity, extent=extent
+    )
+    axes.set(xlim=limits[0], ylim=limits[1])
+    return drawn
+
+
+def _limit(fields: Sequence[np.ndarray]) -> float:
+    return max(max(float(np.abs(field).max()) for field in fields), 1e-8)

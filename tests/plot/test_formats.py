@@ -1,0 +1,168 @@
+"""笔记本里的图存成什么，缩到手机的宽度时字有多大。"""
+
+import re
+from base64 import b64decode
+from collections.abc import Callable
+from io import BytesIO
+from xml.etree import ElementTree
+
+import matplotlib
+import pytest
+import torch
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+from PIL import Image
+from small_data import load_digits_dataset
+
+from deepcnn import explore, plot
+from deepcnn.anatomy import ClassActivation, Exciting, Occlusion
+from deepcnn.models.densenet import densenet
+from deepcnn.plot.formats import as_svg, bundle
+from deepcnn.plot.style import WIDTH, broken
+from deepcnn.records import load_history, load_trial
+from deepcnn.records.spreads import Spread
+
+matplotlib.use('Agg')
+PHONE = 343  # 375 像素宽的手机上正文的宽度
+READABLE = 8  # 像素
+LONG = 'Fashion-MNIST · laptop 档 · CPU（AMD EPYC，2 线程） · 96 像素 · bf16 · 种子 0、1、2'
+
+
+@pytest.fixture(autouse=True)
+def book_style():
+    with plt.rc_context():
+        plot.use_book_style()
+        yield
+    plt.close('all')
+
+
+def curve() -> Figure:
+    fig, axes = plt.subplots(figsize=(3, 2), layout='constrained')
+    axes.plot([1, 3, 2], label='训练')
+    axes.legend()
+    return fig
+
+
+def test_curves_are_stored_as_svg_without_a_font() -> None:
+    """旁边的 PNG 给不信任 SVG 的 JupyterLab。"""
+    data, metadata = bundle(curve())
+    assert set(data) == {'image/svg+xml', 'image/png'}
+    png = Image.open(BytesIO(b64decode(data['image/png'])))
+    assert png.size == (660, 440) and png.mode == 'P' and len(png.getcolors()) <= 32
+    assert metadata['image/png'] == {'width': 330, 'height': 220}
+    svg = data['image/svg+xml']
+    assert 'width="216pt" height="144pt"' in svg
+    assert '<text' not in svg and '<image' not in svg and '\n' not in svg
+    assert ElementTree.fromstring(svg.encode()).get('viewBox') == '0 0 216 144'
+
+
+def test_the_same_curve_is_stored_byte_for_byte() -> None:
+    """编号由内容算出；日期与 matplotlib 的版本不写。"""
+    first, second = as_svg(curve()), as_svg(curve())
+    assert first == second
+    assert not re.search(r'<dc:date>|Matplotlib v|20\d\d-\d\d', first)
+    assert matplotlib.rcParams['svg.hashsalt'] is None  # 读者自己的设置不变
+
+
+def test_pictures_are_stored_with_two_dots_for_a_pixel() -> None:
+    fig = plot.show_images(torch.rand(2, 1, 8, 8), '甲乙')
+    data, metadata = bundle(fig)
+    assert set(data) == {'image/png'}
+    size = metadata['image/png']
+    width, height = Image.open(BytesIO(b64decode(data['image/png']))).size
+    assert (width, height) == (484, 297)
+    assert size == {'width': 242, 'height': 148}
+
+
+def test_what_stands_outside_is_kept_unless_the_layout_cares() -> None:
+    fig, axes = plt.subplots(figsize=(3, 2))
+    axes.text(1.5, 0.5, '伸出去的字', transform=axes.transAxes)
+    width = float(re.search(r'width="([\d.]+)pt"', as_svg(fig))[1])
+    assert width > 216
+
+
+def test_an_empty_figure_shows_nothing() -> None:
+    assert bundle(plt.figure()) == ({}, {})
+
+
+def test_a_long_provenance_is_broken_between_its_parts() -> None:
+    assert broken('甲 · b', 6) == ['甲 · b']
+    assert broken('甲 · b', 5) == ['甲', 'b']
+    assert broken('很长的一项 · b · c', 5) == ['很长的一项', 'b · c']
+    assert ' · '.join(broken(LONG, 40)) == LONG
+
+
+# ---- 手机上读得清 ----------------------------------------------------------------
+
+RANDOM = torch.rand(8, 1, 8, 8)
+MAPS = {'阶段': torch.rand(1, 12, 5, 5), '最后': torch.rand(1, 2, 1, 1)}
+TITLES = ('AlexNet', 'VGG-11', 'NiN', 'GoogLeNet', 'ResNet-18', 'DenseNet')
+SPREADS = {title: Spread(0.5, 0.1) for title in TITLES}
+FIGURES: dict[str, Callable[[], Figure]] = {
+    'images': lambda: plot.show_images(RANDOM, ['短靴'] * 8, 'Fashion-MNIST'),
+    'filters': lambda: plot.filters(torch.rand(12, 1, 7, 7), LONG),
+    'colour filters': lambda: plot.filters(torch.rand(6, 3, 3, 3), LONG),
+    'maps': lambda: plot.feature_maps(RANDOM[:1], MAPS, LONG),
+    'exciting': lambda: plot.exciting_images(
+        RANDOM, [Exciting(40, torch.arange(8), torch.ones(8), torch.rand(8, 2))], LONG
+    ),
+    'occlusion': lambda: plot.occlusion_maps(
+        RANDOM[:2], [Occlusion(1, 0.5, torch.rand(4, 4), 3, 2)] * 2, '甲乙', LONG
+    ),
+    'activation': lambda: plot.class_activations(
+        RANDOM[:1], [ClassActivation(1, torch.rand(3, 3), 0.5)], ['甲'], LONG
+    ),
+    'curves': lambda: plot.training_curves(load_history('densenet')),
+    'trials': lambda: plot.curves_with_spread([load_trial('residual-8')] * 3),
+    'dots': lambda: plot.dots_with_spread([load_trial('residual-8')] * 3, 'gap'),
+    'lines': lambda: plot.lines_with_spread({'甲': {1: [1.0, 2.0]}}, '横', '纵', LONG),
+    'scatter': lambda: plot.accuracy_scatter(SPREADS, SPREADS, '参数', LONG),
+    'bars': lambda: plot.paired_bars({'甲': SPREADS, '乙': SPREADS}, '%', LONG),
+    'gradients': lambda: plot.gradient_histograms(
+        {'甲': {'a': torch.rand(9)}, '乙': {'a': torch.rand(9)}}, ['a'], LONG
+    ),
+    'heat maps': lambda: plot.heat_maps(
+        {'甲': [[0.1, 0.2]], '乙': [[0.3, 0.4]]}, ['1'], ['2', '3'], ('纵', '横'), LONG
+    ),
+}
+
+
+def smallest(fig: Figure) -> float:
+    """``fig`` 缩到手机的宽度时，最小的字有多高，像素。"""
+    fig.draw_without_rendering()
+    sizes = [
+        text.get_fontsize()
+        for text in fig.findobj(Text)
+        if text.get_visible() and text.get_text().strip()
+    ]
+    shown = min(PHONE, 110 * fig.get_figwidth())
+    return min(sizes) / 72 / fig.get_figwidth() * shown
+
+
+@pytest.mark.parametrize('name', FIGURES)
+def test_figures_fit_the_page_and_read_well_on_a_phone(name: str) -> None:
+    fig = FIGURES[name]()
+    assert fig.get_figwidth() <= WIDTH
+    assert smallest(fig) >= READABLE
+    inside = fig.get_tightbbox()
+    assert inside.x0 > -0.05 and inside.x1 < fig.get_figwidth() + 0.05  # 没有切掉字
+
+
+def test_explorations_fit_the_page_and_read_well_on_a_phone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    drawn: list[Figure] = []
+
+    def keep(fig: Figure) -> bytes:
+        drawn.append(fig)
+        return b'\x89PNG\r\n' + bytes(30)
+
+    monkeypatch.setattr('deepcnn.explore.widgets.as_png', keep)
+    explore.explore_window()
+    explore.explore_configuration('inception', image_size=3)
+    net = densenet(num_convs=(1, 1), growth_rate=4)
+    explore.explore_feature_maps(net, load_digits_dataset(), 32, LONG)
+    assert len(drawn) == 3
+    for fig in drawn:
+        assert fig.get_figwidth() <= WIDTH and smallest(fig) >= READABLE

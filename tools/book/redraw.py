@@ -1,0 +1,124 @@
+"""换了画法之后，重画各章存下的图，不重新录制。
+
+先按 quick 档把笔记本执行一遍。第一次训练之前的图用这一遍画的；训练曲线改从 results/ 里的
+记录画，用的还是那个单元的代码；别的图来自训练好的网络，留着，只把图的文字说明（大小与
+坐标系的个数，逐格比较时要看）换成现在的。别的输出一个字也不改。
+"""
+
+import os
+import sys
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbformat import NotebookNode
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT), str(ROOT / 'tools'), str(ROOT / 'tools' / 'book')]
+
+from command_line import Command, run  # noqa: E402
+from record import CHAPTERS, ORDER, store  # noqa: E402
+
+from deepcnn.explore.widgets import WIDGET_VIEW  # noqa: E402
+from deepcnn.records.pages import record_names  # noqa: E402
+
+CURVES = 'training_curves(history)'
+UNCOMPARED = {'nbval-ignore-output', 'nbval-skip'}
+FROM_RECORD = """
+from deepcnn.records import load_history
+just_trained, history = history, load_history({name!r})
+"""
+RESTORE = 'history = just_trained'
+
+
+def tags(cell: NotebookNode) -> set[str]:
+    return set(cell.metadata.get('tags', ()))
+
+
+def picture_of(cell: NotebookNode) -> NotebookNode | None:
+    """单元的输出里带图的那一个。"""
+    for output in cell.get('outputs', ()):
+        if any(kind.startswith('image/') for kind in output.get('data', {})):
+            return output
+    return None
+
+
+def executed(notebook: NotebookNode, folder: Path, record: str) -> list[NotebookNode]:
+    """在副本上执行，返回各单元；画训练曲线的单元运行时，history 是存下的记录。"""
+    copy = nbformat.from_dict(notebook)
+    client = NotebookClient(
+        copy,
+        timeout=None,
+        kernel_name='python3',
+        resources={'metadata': {'path': str(folder)}},
+    )
+    with client.setup_kernel():
+        for index, cell in enumerate(copy.cells):
+            around = CURVES in cell.source and cell.cell_type == 'code'
+            if around:
+                silently(client, FROM_RECORD.format(name=record))
+            client.execute_cell(cell, index)
+            if around:
+                silently(client, RESTORE)
+    return copy.cells
+
+
+def silently(client: NotebookClient, source: str) -> None:
+    """在内核里执行一段，不留在笔记本里。"""
+    cell = nbformat.v4.new_code_cell(source)
+    client.nb.cells.append(cell)
+    client.execute_cell(cell, len(client.nb.cells) - 1)
+    client.nb.cells.pop()
+
+
+def exchange(old: list[NotebookNode], new: list[NotebookNode]) -> int:
+    """把重画的图与文字说明放进 ``old``，返回换了几幅图。"""
+    changed, trained = 0, False
+    for cell, redrawn in zip(old, new, strict=True):
+        trained = trained or 'train' in tags(cell)
+        before, after = picture_of(cell), picture_of(redrawn)
+        if not (before and after):
+            continue
+        if not trained or CURVES in cell.source:
+            after.data.pop(WIDGET_VIEW, None)
+            before.data, before.metadata = after.data, after.metadata
+            changed += 1
+        elif not tags(cell) & UNCOMPARED:
+            before.data['text/plain'] = after.data['text/plain']
+    return changed
+
+
+def redraw(chapter: str) -> int:
+    """重画一章，写回文件，返回换了几幅图。"""
+    path = CHAPTERS / f'{chapter}.ipynb'
+    notebook = nbformat.read(path, as_version=4)
+    new = executed(notebook, path.parent, record_names(chapter)[0])
+    changed = exchange(notebook.cells, new)
+    store(notebook, path)
+    return changed
+
+
+def main(arguments: list[str]) -> int:
+    command = Command(__doc__)
+    command.add_argument(
+        'chapters', metavar='章名', nargs='*',
+        help='不给时重画全部；练习写作 exercises/名字，实验写作 experiments/名字',
+    )  # fmt: skip
+    chapters = command.parse_args(arguments).chapters
+    if unknown := [name for name in chapters if name not in ORDER]:
+        legal = '、'.join(ORDER)
+        print(f'没有这一章：{"、".join(unknown)}。可以用 {legal}', file=sys.stderr)
+        return 2
+    os.environ |= {
+        'DEEPCNN_PROFILE': 'quick',
+        'DEEPCNN_PROGRESS': '0',
+        'PYTHONPATH': str(ROOT),
+    }
+    for chapter in chapters or ORDER:
+        print(f'{chapter}：重画了 {redraw(chapter)} 幅图', flush=True)
+    print('请看一遍图，再提交。')
+    return 0
+
+
+if __name__ == '__main__':
+    run(main)
