@@ -18,6 +18,7 @@ def variants(network: str, names: str) -> tuple[str, ...]:
     return tuple(f'experiments/{network}-{name}' for name in names.split())
 
 
+ARMS = 'neither dropout augmentation both pooled'  # 丢弃法与图像增广的五种做法
 # 各页的训练结果存在 results/ 的哪些文件里；没有列出的，与页同名。
 RECORDS = {
     'toolbox': ('lenet',),
@@ -28,9 +29,9 @@ RECORDS = {
     'experiments/activation': variants(
         'alexnet', 'relu-he relu-xavier sigmoid-he sigmoid-xavier sigmoid-faster'
     ),
-    'experiments/regularization': variants(
-        'alexnet', 'neither dropout augmentation both pooled'
-    ),
+    'experiments/regularization': variants('alexnet-short', ARMS)
+    + variants('alexnet-small', ARMS)
+    + variants('alexnet-large', ARMS),
     'experiments/degradation': variants('plain', '8 20 56')
     + variants('residual', '8 20 56'),
     'experiments/add_or_concatenate': variants(

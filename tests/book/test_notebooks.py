@@ -61,7 +61,8 @@ WHITELIST = {
         'compare', 'after', 'time',
     },
     'experiments/regularization': {
-        'train', 'profile', 'results', 'compare', 'accuracy', 'speed',
+        'train', 'profile', 'results-short', 'accuracy-short', 'results', 'accuracy',
+        'compare', 'results-large', 'accuracy-large', 'compare-large', 'speed',
     },
     'experiments/degradation': {
         'train', 'profile', 'results', 'compare', 'kept', 'times',

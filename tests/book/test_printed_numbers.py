@@ -32,8 +32,16 @@ from deepcnn.records.benchmark import FULL_TRAIN_SET, load_report
 from deepcnn.records.comparison import Record, load_records
 from deepcnn.records.pages import record_names, training_time
 from deepcnn.records.runs import History, load_history
+from deepcnn.records.spreads import interval
 from deepcnn.records.store import RESULTS, read_json
-from deepcnn.records.trials import compare, load_trial, results_table, verdicts
+from deepcnn.records.table import Table
+from deepcnn.records.trials import (
+    compare,
+    intervals,
+    load_trial,
+    results_table,
+    verdicts,
+)
 from deepcnn.training.announcement import minutes
 from deepcnn.training.hardware import choose_profile
 
@@ -362,6 +370,8 @@ class Page:
     trials: tuple[str, ...]
     measures: tuple[str, ...]
     comparisons: dict[str, tuple[str, str]]  # 单元名 → （量，「前减后」的序号）
+    table: str = 'results'  # 结果表的单元名
+    compared: Callable[..., Table] = verdicts  # 差别的表：五个种子的写区间
 
 
 FOUR_CELLS = ('neither', 'shortcut', 'normalized', 'both')  # 2 × 2：批量归一化，捷径
@@ -382,13 +392,6 @@ PAGES = {
         DEFAULT,
         {'compare': ('train_loss', '02 13 14')},
     ),
-    'experiments/regularization': Page(
-        ('alexnet-neither', 'alexnet-dropout', 'alexnet-augmentation', 'alexnet-both',
-         'alexnet-pooled'),
-        ('train_accuracy', 'test_accuracy', 'gap'),
-        {'compare': ('gap', '01 23 02 13 04'),
-         'accuracy': ('test_accuracy', '01 23 02 13 04'), 'speed': ('train_loss', '04')},
-    ),
     'experiments/degradation': Page(
         ('plain-8', 'plain-20', 'plain-56', 'residual-8', 'residual-20', 'residual-56'),
         DEFAULT,
@@ -403,6 +406,24 @@ PAGES = {
         tuple(f'twenty-{name}' for name in FOUR_CELLS), DEFAULT, {},
     ),
 }  # fmt: skip
+# 丢弃法与增广：三种预算，各有自己的表。
+ARMS = 'neither dropout augmentation both pooled'
+PAIRS = '01 23 02 13 04'
+REGULARIZED = {
+    'short': {'accuracy-short': ('test_accuracy', PAIRS), 'speed': ('train_loss', '04')},
+    'small': {'accuracy': ('test_accuracy', PAIRS), 'compare': ('gap', PAIRS)},
+    'large': {'accuracy-large': ('test_accuracy', PAIRS), 'compare-large': ('gap', PAIRS)},
+}
+PAGES |= {
+    f'experiments/regularization {name}': Page(
+        tuple(f'alexnet-{name}-{arm}' for arm in ARMS.split()),
+        ('train_accuracy', 'test_accuracy', 'gap'),
+        comparisons,
+        'results' if name == 'small' else f'results-{name}',
+        intervals,
+    )
+    for name, comparisons in REGULARIZED.items()
+}
 
 
 def printed_by(page: str, name: str) -> str:
@@ -411,15 +432,16 @@ def printed_by(page: str, name: str) -> str:
     return text
 
 
-@pytest.mark.parametrize('page', PAGES)
-def test_tables_of_an_experiment_are_recomputed(page: str) -> None:
-    expected = PAGES[page]
+@pytest.mark.parametrize('key', PAGES)
+def test_tables_of_an_experiment_are_recomputed(key: str) -> None:
+    expected, page = PAGES[key], key.partition(' ')[0]
     trials = [load_trial(name) for name in expected.trials]
     table = results_table(trials, expected.measures)
-    assert printed_by(page, 'results').strip() == table._repr_markdown_()
+    assert printed_by(page, expected.table).strip() == table._repr_markdown_()
     for cell, (measure, numbers) in expected.comparisons.items():
         pairs = [(trials[int(a)], trials[int(b)]) for a, b in numbers.split()]
-        assert verdicts(pairs, measure)._repr_markdown_() in printed_by(page, cell)
+        table = expected.compared(pairs, measure)
+        assert table._repr_markdown_() in printed_by(page, cell)
     named = printed_by(page, 'profile') + printed_by(page, 'compare')
     assert trials[0].history.provenance in named
 
@@ -767,3 +789,37 @@ def minutes_without_bf16() -> list[float]:
         LINEUP[name].recipes['laptop'].epochs * FULL_TRAIN_SET / one.engine.rate / 60
         for name, one in report.comparisons.items()
     ]
+
+
+def test_regularisation_is_told_as_recorded() -> None:
+    """正文里丢弃法与增广的差别，由各种子的准确率重算。"""
+    told = prose_of('experiments/regularization')
+    arms = {
+        budget: {arm: load_trial(f'alexnet-{budget}-{arm}') for arm in ARMS.split()}
+        for budget in REGULARIZED
+    }
+
+    def drop(budget: str, arm: str, measure: str) -> float:
+        """「都没有」减 ``arm``，百分点。"""
+        values = (arms[budget][name].measure(measure) for name in ('neither', arm))
+        first, second = map(mean, values)
+        return 100 * (first - second)
+
+    assert f'低 {drop("short", "augmentation", "test_accuracy"):.2f} 个百分点' in told
+    assert f'高 {-drop("small", "augmentation", "test_accuracy"):.2f} 个' in told
+    small = arms['small']
+    ends = interval(
+        [100 * one for one in small['neither'].measure('test_accuracy')],
+        [100 * one for one in small['augmentation'].measure('test_accuracy')],
+    )
+    assert ends.clear and f'区间 {ends.text()}' in told
+    for arm, words in (('augmentation', '增广使它从'), ('pooled', '去掉全连接隐藏层小'),
+                       ('dropout', '丢弃法小')):
+        gap = f'小 {drop("large", arm, "gap"):.2f} 个'
+        assert words in told and gap in told
+    rows = (CHAPTERS / 'experiments.md').read_text(encoding='utf-8')
+    assert f'800 张时差小 {drop("small", "augmentation", "gap"):.2f} 个百分点' in rows
+    for arm in ('dropout', 'pooled'):
+        assert f'10,000 张时差小 {drop("large", arm, "gap"):.2f} 个百分点' in rows
+    slower = [mean(arms['short'][arm].measure('train_loss')) for arm in ('pooled', 'neither')]
+    assert f'训练损失高 {slower[0] - slower[1]:.3f}' in prose_of('nin')
