@@ -17,6 +17,7 @@ from PIL import Image
 
 from deepcnn.own import Order, load_kept, other_commands, report, train_own
 from deepcnn.own.commands import COMMANDS, main
+from deepcnn.own.kept import probabilities
 from deepcnn.own.sealed import seal, unseal
 
 matplotlib.use('Agg')
@@ -280,6 +281,27 @@ def test_mistakes_are_told_in_one_line(
     made = set(here.iterdir()) | {here / 'runs'}
     refused(line, said, capsys)
     assert set(here.iterdir()) <= made | {here / '.images', here / '狗'}
+
+
+def test_the_onnx_file_agrees_with_pytorch(
+    here: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """装了 onnx、onnxscript 与 onnxruntime 才运行；批量可变，归一化在里面。"""
+    for name in ('onnx', 'onnxscript'):
+        pytest.importorskip(name)
+    runtime = pytest.importorskip('onnxruntime')
+    target = tmp_path / '新' / '网络.onnx'
+    assert main(['export', 'r', '--out', str(target), '--json']) == 0
+    *_, told = capsys.readouterr().out.splitlines()
+    assert json.loads(told)['difference'] < 1e-5
+    net, facts = load_kept('r')
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randint(0, 256, (3, 3, 32, 32), generator=generator).to(torch.uint8)
+    session = runtime.InferenceSession(str(target), providers=['CPUExecutionProvider'])
+    [found] = session.run(None, {'images': images.numpy()})
+    expected = probabilities(net, facts, images)
+    torch.testing.assert_close(torch.from_numpy(found), expected, rtol=1e-4, atol=1e-5)
+    refused(['export', 'r', '--out', str(target)], '已经有了，不覆盖', capsys)
 
 
 needs_fork = pytest.mark.skipif(not hasattr(os, 'fork'), reason='Windows 没有 fork')
