@@ -5,6 +5,7 @@ import errno
 import json
 import os
 import re
+import signal
 import sys
 from pathlib import Path
 
@@ -18,7 +19,9 @@ from PIL import Image
 from deepcnn.own import Order, load_kept, other_commands, report, train_own
 from deepcnn.own.commands import COMMANDS, main
 from deepcnn.own.kept import probabilities
+from deepcnn.own.long_run import LongRun
 from deepcnn.own.sealed import seal, unseal
+from deepcnn.own.training_command import Follower
 
 matplotlib.use('Agg')
 CLASSES = sorted(COLOURS)
@@ -182,6 +185,27 @@ def test_resuming_needs_the_folder_only(
     finally:
         Path('花/红花/新.png').unlink()
     assert Path('r/last.safetensors').read_bytes() == before
+
+
+def test_a_preempted_run_says_so_and_goes_on(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """集群收回机器：存好断点，以 75 退出；同一条命令加 --resume 接着做。"""
+    line = [*TRAIN, '--data', '花', '--out', 's', '--resume', '--quiet']
+    with monkeypatch.context() as patch:
+
+        def preempted(watch: Follower, long_run: LongRun) -> None:
+            if long_run.done_steps == 2:
+                signal.raise_signal(signal.SIGTERM)
+
+        patch.setattr(Follower, 'step', preempted)
+        assert main(line) == 75
+    told = capsys.readouterr().err.splitlines()[-1]
+    assert told == '停在这里，断点已存好；用同样的 --out 加上 --resume 接着训练'
+    assert not Path('s/last.safetensors').exists()
+    assert main(line) == 0
+    one, other = (Path(name) / 'last.safetensors' for name in 'rs')
+    assert one.read_bytes() == other.read_bytes()
 
 
 def test_every_line_of_json_is_json_and_quiet_is_quiet(
