@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from statistics import median
 
 import torch
@@ -57,6 +58,7 @@ def family_of(network: str) -> str:
     return next(one for one in families if one.rstrip('0123456789') == stem)
 
 
+@cache
 def smallest_side(network: str) -> int:
     """网络接受的最小边长。"""
     with torch.device('meta'):

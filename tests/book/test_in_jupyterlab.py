@@ -148,7 +148,7 @@ def test_a_chapter_reads_well(chapter: str, lab_url: str, chromium: WebDriver) -
     notebook = nbformat.reads(source, 4)
     assert len(cells) == sum(one.cell_type == 'markdown' for one in notebook.cells)
     if chapter == 'resnet':
-        assert len(widths) == 3
+        assert len(widths) == 4
         assert re.search(r'图 \d+\.\d+　', text), '图题读不到'
         assert re.search(r'[，（]20\d\d[\]）]', text), '引文读不到'
         assert sum(cell['formulas'] for cell in cells) >= 5

@@ -10,8 +10,8 @@ import yaml
 from mutants import LISTS, ROOT, ListError, Mutant, read_list
 
 ALL = [one for path in sorted(LISTS.glob('*.yml')) for one in read_list(path)]
-# 一个不用 torch 的模块与它的测试：跑一遍只要一瞬。
-FILE = 'tools/command_line.py'
+# 一个不用 torch 的模块与它的测试：跑一遍只要一瞬。放在小仓库的 tools/ 里，名字与装着的包不同。
+SOURCE, FILE = 'deepcnn/command_line.py', 'tools/command_line.py'
 TESTS = 'made_up_test.py'
 HARMLESS = {'file': FILE, 'old': "'^options:$'", 'new': "'^option:$'", 'tests': TESTS}
 NOTICED = {**HARMLESS, 'old': "'用法：'", 'new': "'用途：'"}
@@ -42,7 +42,7 @@ def made_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         pytest.skip('要靠 fork 分出进程')
     root = tmp_path / 'root'
     (root / 'tools').mkdir(parents=True)
-    source = (ROOT / FILE).read_text('utf-8')
+    source = (ROOT / SOURCE).read_text('utf-8')
     (root / FILE).write_text(source, 'utf-8')
     (root / TESTS).write_text(
         'from tools.command_line import translated\n'

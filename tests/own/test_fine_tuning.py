@@ -33,7 +33,7 @@ from deepcnn.own.kept import KeptFacts, keep
 from deepcnn.records.store import WEIGHTS
 
 
-def images(channels: int, size: int = 64) -> Tensor:
+def images(channels: int, size: int = 32) -> Tensor:
     generator = torch.Generator().manual_seed(0)
     return torch.randn(2, channels, size, size, generator=generator)
 

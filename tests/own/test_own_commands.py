@@ -5,6 +5,7 @@ import errno
 import json
 import os
 import re
+import signal
 import sys
 from pathlib import Path
 
@@ -15,9 +16,12 @@ import torch
 from photo_folders import COLOURS, make_photos, photo
 from PIL import Image
 
-from deepcnn.own import Order, load_kept, report, train_own
+from deepcnn.own import Order, load_kept, other_commands, report, train_own
 from deepcnn.own.commands import COMMANDS, main
+from deepcnn.own.kept import probabilities
+from deepcnn.own.long_run import LongRun
 from deepcnn.own.sealed import seal, unseal
+from deepcnn.own.training_command import Follower
 
 matplotlib.use('Agg')
 CLASSES = sorted(COLOURS)
@@ -183,20 +187,49 @@ def test_resuming_needs_the_folder_only(
     assert Path('r/last.safetensors').read_bytes() == before
 
 
+def test_a_preempted_run_says_so_and_goes_on(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """集群收回机器：存好断点，以 75 退出；同一条命令加 --resume 接着做。"""
+    line = [*TRAIN, '--data', '花', '--out', 's', '--resume', '--quiet']
+    with monkeypatch.context() as patch:
+
+        def preempted(watch: Follower, long_run: LongRun) -> None:
+            if long_run.done_steps == 2:
+                signal.raise_signal(signal.SIGTERM)
+
+        patch.setattr(Follower, 'step', preempted)
+        assert main(line) == 75
+    told = capsys.readouterr().err.splitlines()[-1]
+    assert told == '停在这里，断点已存好；用同样的 --out 加上 --resume 接着训练'
+    assert not Path('s/last.safetensors').exists()
+    assert main(line) == 0
+    one, other = (Path(name) / 'last.safetensors' for name in 'rs')
+    assert one.read_bytes() == other.read_bytes()
+
+
 def test_every_line_of_json_is_json_and_quiet_is_quiet(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    line = [*TRAIN, '--data', '花', '--side', '32', '--cache', 'none']
-    assert main([*line, '--json', '--out', 'j']) == 0
+    Path('runs/densenet-花').mkdir(parents=True)  # 占用了：没有给 --out 就换一个名字
+    line = ['train', 'densenet', '--data', '花', '--epochs', '2', '--batch', '6']
+    assert main([*line, '--side', '32', '--cache', 'none', '--json']) == 0
     events = [json.loads(one) for one in capsys.readouterr().out.splitlines()]
     assert [one['event'] for one in events] == ['start', 'epoch', 'epoch', 'end']
-    assert events[-1]['folder'] == 'j' and 0 <= events[-1]['accuracy'] <= 1
+    assert (
+        events[-1]['folder'] == 'runs/densenet-花-2'
+        and 0 <= events[-1]['accuracy'] <= 1
+    )
     assert events[0]['recipe']['batch_size'] == 6
     assert main(['predict', '花/红花/0.jpg', '--model', 'r', '--quiet']) == 0
     assert capsys.readouterr().out == ''
 
 
-def test_models_are_listed_with_their_sizes(capsys: pytest.CaptureFixture[str]) -> None:
+def test_models_are_listed_with_their_sizes(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    some = ('alexnet', 'nin', 'resnet18', 'densenet121')  # 全部的要两秒
+    monkeypatch.setattr(other_commands, 'names', lambda: some)
     assert main(['models', '--json']) == 0
     rows = [json.loads(one) for one in capsys.readouterr().out.splitlines()]
     found = {row['name']: row for row in rows}
@@ -272,6 +305,27 @@ def test_mistakes_are_told_in_one_line(
     made = set(here.iterdir()) | {here / 'runs'}
     refused(line, said, capsys)
     assert set(here.iterdir()) <= made | {here / '.images', here / '狗'}
+
+
+def test_the_onnx_file_agrees_with_pytorch(
+    here: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """装了 onnx、onnxscript 与 onnxruntime 才运行；批量可变，归一化在里面。"""
+    for name in ('onnx', 'onnxscript'):
+        pytest.importorskip(name)
+    runtime = pytest.importorskip('onnxruntime')
+    target = tmp_path / '新' / '网络.onnx'
+    assert main(['export', 'r', '--out', str(target), '--json']) == 0
+    *_, told = capsys.readouterr().out.splitlines()
+    assert json.loads(told)['difference'] < 1e-5
+    net, facts = load_kept('r')
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randint(0, 256, (3, 3, 32, 32), generator=generator).to(torch.uint8)
+    session = runtime.InferenceSession(str(target), providers=['CPUExecutionProvider'])
+    [found] = session.run(None, {'images': images.numpy()})
+    expected = probabilities(net, facts, images)
+    torch.testing.assert_close(torch.from_numpy(found), expected, rtol=1e-4, atol=1e-5)
+    refused(['export', 'r', '--out', str(target)], '已经有了，不覆盖', capsys)
 
 
 needs_fork = pytest.mark.skipif(not hasattr(os, 'fork'), reason='Windows 没有 fork')
@@ -365,13 +419,3 @@ def test_help_of_every_command_is_chinese(
     assert f'用法：deepcnn {name}' in shown and '--json' in shown
     for english in ('usage', 'options', 'arguments', 'show this'):
         assert english not in shown
-
-
-def test_a_run_without_a_name_finds_a_free_one(
-    here: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    line = [*TRAIN[:2], '--data', '花', '--epochs', '1', '--batch', '9', '--quiet']
-    assert [main(line), main(line)] == [0, 0]
-    assert {'densenet-花', 'densenet-花-2'} <= {
-        one.name for one in Path('runs').iterdir()
-    }

@@ -209,7 +209,7 @@ def test_printing_opens_everything(chromium: WebDriver, site_url: str) -> None:
         '.filter((one) => !one.checkVisibility() || !one.offsetHeight).length'
     )
     assert hidden == 0
-    assert chromium.find_element('css selector', 'article h1').text.startswith('4. ')
+    assert chromium.find_element('css selector', 'article h1').text.startswith('5. ')
     around = chromium.find_elements('css selector', '.bd-sidebar, #jb-print-docs-body')
     assert around and not [one for one in around if one.is_displayed()]
 

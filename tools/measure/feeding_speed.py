@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
-from time import perf_counter
+from time import perf_counter, process_time
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / 'tools')]
@@ -76,15 +76,20 @@ def session_of(net: nn.Module, recipe: Recipe) -> Session:
 
 def steps_per_second(
     session: Session, feed: Feed, plan: EpochPlan, recipe: Recipe
-) -> tuple[float, float]:
-    """每秒几张，等图像的比例。"""
+) -> tuple[float, float, float]:
+    """每秒几张，等图像的比例，每张用处理器几秒（机器忙着别的事时，只有它比得了）。"""
     waited, started, images = Waited(), perf_counter(), 0
+    working = process_time()
     size = recipe.batch_size
     for X, y in train_steps(feed, plan, size, recipe.image_size, CPU, waited):
         train_step(session, X, y, recipe, CPU)
         images += len(y)
     seconds = perf_counter() - started
-    return images / seconds, waited.seconds / seconds
+    return (
+        images / seconds,
+        waited.seconds / seconds,
+        (process_time() - working) / images,
+    )
 
 
 def first_steps(plan: EpochPlan, images: int) -> EpochPlan:
@@ -127,7 +132,7 @@ def compare(options: object, found: object, data: object) -> None:
     }
     for title, build in networks.items():
         session = session_of(build(), recipe)
-        rates: dict[str, list[tuple[float, float]]] = {}
+        rates: dict[str, list[tuple[float, ...]]] = {}
         for epoch in range(ROUNDS + 1):  # 第一遍不算：内存页还没有进来
             plan = plan_epoch(len(mapped), 0, epoch, True, 4, CPU)
             steps = (
@@ -139,12 +144,16 @@ def compare(options: object, found: object, data: object) -> None:
                 rate = steps_per_second(session, feed, plan, recipe)
                 if epoch:
                     rates.setdefault(name, []).append(rate)
-        usual = median(rate for rate, _ in rates['内存'])
-        for name, pairs in rates.items():
-            rate, share = (median(column) for column in zip(*pairs, strict=True))
+        found = {
+            name: [median(column) for column in zip(*rows, strict=True)]
+            for name, rows in rates.items()
+        }
+        rate, _, work = found['内存']
+        for name, (own, share, used) in found.items():
             print(
-                f'{title}  {name}：{rate:,.0f} 张/秒，是内存的 {rate / usual:.0%}，'
-                f'等图像 {share:.0%}'
+                f'{title}  {name}：{own:,.0f} 张/秒，是内存的 {own / rate:.0%}；'
+                f'等图像 {share:.0%}；处理器每张 {1e3 * used:.2f} 毫秒，是内存的 {used / work:.0%}',
+                flush=True,
             )
 
 
