@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.chrome.webdriver import WebDriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -62,7 +63,9 @@ def bring(browser: WebDriver, tag: str) -> None:
 
 
 def wait(browser: WebDriver, condition: object) -> object:
-    return WebDriverWait(browser, 30, poll_frequency=0.02).until(lambda _: condition())
+    redrawn = [StaleElementReferenceException]  # 正在换成新的一张表
+    waiting = WebDriverWait(browser, 30, 0.02, redrawn)
+    return waiting.until(lambda _: condition())
 
 
 def texts(browser: WebDriver, selector: str) -> list[str]:

@@ -13,6 +13,7 @@ from living.draw_still import PAGES, answers, told_in
 from living.write_samples import SCRIPT, samples
 from living_page import ROOT, alike, copy_living, data_folder, open_page, run_async
 from PIL import Image
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.chrome.webdriver import WebDriver
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
@@ -55,7 +56,9 @@ def open_lab(browser: WebDriver, site: Path, attributes: str = '') -> None:
 
 
 def wait(browser: WebDriver, found: object) -> object:
-    return WebDriverWait(browser, 20, poll_frequency=0.02).until(lambda _: found())
+    redrawn = [StaleElementReferenceException]  # 正在换成新的一张表
+    waiting = WebDriverWait(browser, 20, 0.02, redrawn)
+    return waiting.until(lambda _: found())
 
 
 def one(browser: WebDriver, selector: str) -> WebElement:
