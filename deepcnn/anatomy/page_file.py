@@ -7,8 +7,7 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from deepcnn.anatomy.program import page_program
-from deepcnn.data.dataset import Dataset
+from deepcnn.anatomy.program import Described, page_program
 from deepcnn.given_numbers import whole_number
 from deepcnn.training.evaluation import evaluating
 from deepcnn.training.weight_codec import encode
@@ -19,7 +18,7 @@ KEY = 'page'  # safetensors 头里的一项：算子、边长、类别
 def export_page(
     net: nn.Module,
     path: Path | str,
-    data: Dataset,
+    data: Described,
     image_size: int,
     title: str | None = None,
 ) -> Path:

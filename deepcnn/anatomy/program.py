@@ -8,13 +8,13 @@
 
 import operator
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
-from deepcnn.data.dataset import Dataset
 from deepcnn.models.densenet import DenseBlock
 from deepcnn.models.network import Network
 
@@ -63,8 +63,21 @@ def describe(net: nn.Module) -> dict[str, object]:
     }  # fmt: skip
 
 
+class Described(Protocol):
+    """网络所认的图像：数据集的名字、各通道的均值与标准差（像素 0～1）、类别。"""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def mean(self) -> Sequence[float]: ...
+    @property
+    def std(self) -> Sequence[float]: ...
+    @property
+    def class_names(self) -> Sequence[str]: ...
+
+
 def page_program(
-    net: nn.Module, title: str, side: int, data: Dataset
+    net: nn.Module, title: str, side: int, data: Described
 ) -> dict[str, object]:
     """``describe`` 加上页面要知道的：名字、边长（像素）、均值与标准差、类别。
 

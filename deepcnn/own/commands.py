@@ -18,6 +18,7 @@ from deepcnn.own.other_commands import (
     PARTS,
     evaluate_on,
     export_onnx,
+    export_to_page,
     model_table,
     predict_files,
 )
@@ -183,17 +184,27 @@ def models(line: list[str]) -> int:
 
 
 def export(line: list[str]) -> int:
-    """把训练好的网络写成 ONNX：uint8 的图像 (N, C, S, S) → 各类的概率，批量可变。
+    """把训练好的网络写成 ONNX，或「实验台」一页打得开的文件。
 
-    归一化在里面。安装了 onnxruntime 时，用它核对与 PyTorch 的结果相同。
+    .onnx：uint8 的图像 (N, C, S, S) → 各类的概率，批量可变，归一化在里面；安装了 onnxruntime
+    时，用它核对与 PyTorch 的结果相同。.safetensors：灰度图像的网络，在书的「实验台」里打开。
     """
     command = Command(export.__doc__, 'deepcnn export')
     command.add_argument(
         'model', metavar='网络', help='训练的文件夹，或 .safetensors 文件'
     )
-    command.add_argument('--out', metavar='文件', required=True, help='写到这个 .onnx')
+    command.add_argument(
+        '--out', metavar='文件', required=True,
+        help='写到这个 .onnx 或 .safetensors',
+    )
     options, teller = _parsed(command, line)
-    path, gap = export_onnx(options['model'], Path(options['out']))
+    target = Path(options['out'])
+    if target.suffix == '.safetensors':
+        path = export_to_page(options['model'], target)
+        teller.say(f'写好 {path}：在书的「实验台」一页里打开它')
+        teller.fact('export', path=str(path))
+        return 0
+    path, gap = export_onnx(options['model'], target)
     checked = (
         '没有安装 onnxruntime，没有核对'
         if gap is None

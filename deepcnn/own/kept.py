@@ -34,6 +34,11 @@ class KeptFacts:
     versions: dict[str, str]
 
     @property
+    def name(self) -> str:
+        """数据集的名字：它像数据集那样描述网络所认的图像。"""
+        return self.dataset
+
+    @property
     def standard(self) -> Standard:
         return Standard(self.dataset, self.mean, self.std)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from deepcnn.anatomy.page_file import export_page
 from deepcnn.data.decoding import BadImage, decode_many
 from deepcnn.data.fashion_mnist import load_dataset
 from deepcnn.data.image_folders import ImageFile, find_images, images_under, shown
@@ -207,8 +208,7 @@ def export_onnx(model: str, target: Path) -> tuple[Path, float | None]:
         raise ValueError(
             f'没有安装 {"、".join(missing)}：请先 pip install {" ".join(missing)}'
         )
-    if target.exists():
-        raise ValueError(f'{target} 已经有了，不覆盖：请用 --out 换一个名字')
+    _require_new(target)
     net, facts = load_kept(model)
     whole = WithPreparation(net, facts.standard).eval()
     shape = (2, facts.in_channels, facts.image_size, facts.image_size)
@@ -221,6 +221,19 @@ def export_onnx(model: str, target: Path) -> tuple[Path, float | None]:
     )  # fmt: skip
     program.save(str(target))
     return target, _difference(target, whole, example)
+
+
+def export_to_page(model: str, target: Path) -> Path:
+    """写成「实验台」一页打得开的文件，返回路径；网页不会算的网络、彩色的抛出 ValueError。"""
+    _require_new(target)
+    net, facts = load_kept(model)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    return export_page(net, target, facts, facts.image_size, facts.network)
+
+
+def _require_new(target: Path) -> None:
+    if target.exists():
+        raise ValueError(f'{target} 已经有了，不覆盖：请用 --out 换一个名字')
 
 
 @torch.inference_mode()

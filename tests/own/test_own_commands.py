@@ -18,7 +18,7 @@ from PIL import Image
 
 from deepcnn.own import Order, load_kept, other_commands, report, train_own
 from deepcnn.own.commands import COMMANDS, main
-from deepcnn.own.kept import probabilities
+from deepcnn.own.kept import KeptFacts, keep, probabilities
 from deepcnn.own.long_run import LongRun
 from deepcnn.own.sealed import seal, unseal
 from deepcnn.own.training_command import Follower
@@ -326,6 +326,26 @@ def test_the_onnx_file_agrees_with_pytorch(
     expected = probabilities(net, facts, images)
     torch.testing.assert_close(torch.from_numpy(found), expected, rtol=1e-4, atol=1e-5)
     refused(['export', 'r', '--out', str(target)], '已经有了，不覆盖', capsys)
+
+
+def test_a_grey_network_is_written_for_the_laboratory(
+    here: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """写成的文件里有算子、边长、均值与类别；彩色的网络说明为什么不行，不写文件。"""
+    names = ('猫', '狗', '鸟')
+    facts = KeptFacts('densenet', 1, 32, names, (0.3,), (0.4,), '宠物', 0.5, 1, {})
+    keep(Path('grey.safetensors'), facts.build(), facts)
+    target = tmp_path / '新' / '网络.safetensors'
+    assert main(['export', 'grey.safetensors', '--out', str(target)]) == 0
+    with safetensors.safe_open(target, 'pt') as opened:
+        page = json.loads(opened.metadata()['page'])
+    assert page['classes'] == list(names) and page['side'] == 32
+    assert (page['mean'], page['std'], page['title']) == (0.3, 0.4, 'densenet')
+    capsys.readouterr()
+    refused(['export', 'grey.safetensors', '--out', str(target)], '不覆盖', capsys)
+    colour = tmp_path / '彩色.safetensors'
+    refused(['export', 'r', '--out', str(colour)], '只有灰度图像', capsys)
+    assert not colour.exists()
 
 
 needs_fork = pytest.mark.skipif(not hasattr(os, 'fork'), reason='Windows 没有 fork')
