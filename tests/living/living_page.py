@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import torch
-from book_living.weight_scripts import write_script
+from book_living.script_files import write_script
 from selenium.webdriver.chrome.webdriver import WebDriver
 from torch import Tensor
 

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 import safetensors.torch
 import torch
-from book_living.weight_scripts import write_script, write_weight_scripts
+from book_living.script_files import write_script
+from book_living.weight_scripts import write_weight_scripts
 from living_page import alike, copy_living, open_page, pixels, put_numbers, run_async
 from selenium.webdriver.chrome.webdriver import WebDriver
 from torch import Tensor, nn

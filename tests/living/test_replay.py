@@ -13,6 +13,7 @@ import safetensors.torch
 import torch
 from book_living import data_scripts
 from book_living.films import replay
+from book_living.script_files import write_script
 from selenium.webdriver.chrome.webdriver import WebDriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -107,7 +108,7 @@ def page(
     monkeypatch.setattr(data_scripts, 'RESULTS', tmp_path)
     shutil.copytree(LIVING, tmp_path / '_static' / 'living')
     folder = tmp_path / '_static' / 'living' / 'data'
-    data_scripts.write(folder, 'replay-densenet', data_scripts.replayed(film))
+    write_script(folder, 'replay-densenet', data_scripts.replayed(film))
     scripts = ''.join(
         f'<script src="_static/living/{one}.js"></script>' for one in NEEDS
     )

@@ -12,7 +12,7 @@ import torch
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / 'tools'), str(ROOT / 'site' / 'extensions')]
 
-from book_living.weight_scripts import script_text  # noqa: E402
+from book_living.script_files import script_text  # noqa: E402
 from command_line import Command, run  # noqa: E402
 
 from deepcnn.data import load_dataset  # noqa: E402

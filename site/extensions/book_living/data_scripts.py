@@ -8,7 +8,6 @@ import ast
 import base64
 import gzip
 import json
-import zlib
 from collections import Counter
 from collections.abc import Callable
 from functools import cache, partial
@@ -23,6 +22,7 @@ from deepcnn.records.comparison import Record, load_records
 from deepcnn.records.titles import TITLES
 
 from .films import replay
+from .script_files import packed, write_script
 
 logger = logging.getLogger(__name__)
 
@@ -59,11 +59,6 @@ def class_names() -> list[str]:
         if isinstance(target, ast.Name)
     }
     return list(ast.literal_eval(values['FASHION_CLASSES']))
-
-
-def packed(content: bytes) -> str:
-    """zlib 压缩，再写成 base64；页面里由 bytes.js 的 inflate 读回。"""
-    return base64.b64encode(zlib.compress(content, 9)).decode()
 
 
 def training_images() -> dict[str, dict[str, str]]:
@@ -176,15 +171,6 @@ def all_data() -> dict[str, Callable[[], Any]]:
     }
 
 
-def write(folder: Path, name: str, value: Any) -> int:
-    """写成 ``folder/<name>.js``，返回字节数。"""
-    content = json.dumps(value, ensure_ascii=False, separators=(',', ':'))
-    script = f'Living.put({json.dumps(name)}, {content})\n'.encode()
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / f'{name}.js').write_bytes(script)
-    return len(script)
-
-
 def write_all(app: Sphinx) -> None:
     """写出全部数据；``app.living_bytes`` 记下写出的各有几个字节。"""
     app.living_bytes = {}
@@ -194,7 +180,7 @@ def write_all(app: Sphinx) -> None:
     answers.cache_clear()
     for name, make in all_data().items():
         try:
-            app.living_bytes[name] = write(folder, name, make())
+            app.living_bytes[name] = write_script(folder, name, make())
         except (ValueError, OSError) as error:  # 记录不齐，或不能放在一起
             logger.info('活页没有数据 %s：%s', name, error)
 

@@ -3,12 +3,12 @@
 影片怎样拍下、各个键的意思，见 deepcnn/training/film.py。int8 的值原样交给页面。
 """
 
-import base64
 import json
 import struct
-import zlib
 from pathlib import Path
 from typing import Any
+
+from .script_files import packed
 
 # safetensors 的类型 -> struct 的记号；int8 不拆开，整块压缩。
 FORMATS = {'F32': 'f', 'F16': 'e', 'I64': 'q'}
@@ -48,8 +48,7 @@ def replay(film: Path, record: Path) -> dict[str, Any]:
 
     def quantized(name: str) -> dict[str, Any]:
         shape, values = tensors[name]
-        packed = base64.b64encode(zlib.compress(values, 9)).decode()
-        return {'shape': shape, 'values': packed, 'scale': tensors[f'{name}.scale'][1]}
+        return {'shape': shape, 'values': packed(values), 'scale': tensors[f'{name}.scale'][1]}
 
     places = [
         name

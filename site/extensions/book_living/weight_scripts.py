@@ -5,7 +5,6 @@
 """
 
 import base64
-import json
 from pathlib import Path
 
 import book_root  # noqa: F401
@@ -13,6 +12,8 @@ from sphinx.application import Sphinx
 
 from deepcnn.records.titles import TITLES
 from deepcnn.records.weight_facts import facts_in, read_weights, shipped
+
+from .script_files import write_script
 
 PART = 768 * 1024  # 字节；是 3 的倍数，各份的 base64 连起来仍是整个文件的
 
@@ -37,16 +38,6 @@ def write_weight_scripts(data: Path, folder: Path | None = None) -> None:
             'accuracy': facts.accuracy_after,
         }
     write_script(data, 'weights', listed)
-
-
-def script_text(name: str, value: object) -> str:
-    """一份数据：调用 ``Living.put`` 的脚本，见 frame.js。"""
-    text = json.dumps(value, ensure_ascii=False, separators=(',', ':'))
-    return f'Living.put("{name}", {text})\n'
-
-
-def write_script(data: Path, name: str, value: object) -> None:
-    (data / f'{name}.js').write_text(script_text(name, value), encoding='utf-8')
 
 
 def when_built(app: Sphinx, error: Exception | None) -> None:
