@@ -4,13 +4,13 @@
 """
 
 import base64
-import json
 import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT), str(ROOT / 'tools')]
+sys.path[:0] = [str(ROOT), str(ROOT / 'tools'), str(ROOT / 'site' / 'extensions')]
 
+from book_living.script_files import script_text  # noqa: E402
 from command_line import Command, run  # noqa: E402
 
 from deepcnn.data.fashion_mnist import load_dataset  # noqa: E402
@@ -53,8 +53,7 @@ def script() -> str:
     """整个数据脚本。"""
     side = load_dataset().test.images.shape[-1]
     content = {'side': side, 'images': images(), 'kernels': kernels()}
-    written = json.dumps(content, ensure_ascii=False, separators=(',', ':'))
-    return f"Living.put('convolution', {written})\n"
+    return script_text('convolution', content)
 
 
 def main(arguments: list[str]) -> int:

@@ -15,9 +15,10 @@ from itertools import groupby, product
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT), str(ROOT / 'tools')]
+sys.path[:0] = [str(ROOT), str(ROOT / 'tools'), str(ROOT / 'site' / 'extensions')]
 
 import torch  # noqa: E402
+from book_living.script_files import script_text  # noqa: E402
 from command_line import Command, run  # noqa: E402
 from torch import nn  # noqa: E402
 
@@ -298,13 +299,9 @@ def description() -> dict:
 
 def script() -> str:
     """structure.js 的内容：一种配置一行，改了哪里看得出来。"""
-    whole = description()
-    text = json.dumps(whole, ensure_ascii=False, separators=(',', ':'))
+    text = script_text('structure', description())
     text = re.sub(r'(?=\{"when"|"sections"|"[\w-]+":\{"(?:controls|page)")', '\n', text)
-    return (
-        '/* 由 tools/living/describe_networks.py 写出，不要手改。 */\n'
-        f"Living.put('structure', {text})\n"
-    )
+    return f'/* 由 tools/living/describe_networks.py 写出，不要手改。 */\n{text}'
 
 
 def main(arguments: list[str]) -> int:
