@@ -40,6 +40,9 @@ RECORDS = {
     'experiments/batch_normalization': variants(
         'twenty', 'neither shortcut normalized both'
     ),
+    'experiments/ladder': variants(
+        'ladder', 'sigmoid relu vgg pooled inception normalized residual dense'
+    ),
     'exercises/nin_without_1x1': variants('nin', 'two one linear'),
     'exercises/inception_successors': variants(
         'inception', 'original bn factorized residual'

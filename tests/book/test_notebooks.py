@@ -71,6 +71,7 @@ WHITELIST = {
     'experiments/batch_normalization': {
         'train', 'profile', 'results', 'compare', 'accuracy',
     },
+    'experiments/ladder': {'train', 'profile', 'flat', 'results', 'compare'},
 }  # fmt: skip
 UNCOMPARED_TAGS = {'nbval-ignore-output', 'nbval-skip'}
 KNOWN_TAGS = UNCOMPARED_TAGS | {

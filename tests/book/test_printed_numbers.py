@@ -32,10 +32,11 @@ from deepcnn.records.benchmark import FULL_TRAIN_SET, load_report
 from deepcnn.records.comparison import Record, load_records
 from deepcnn.records.pages import record_names, training_time
 from deepcnn.records.runs import History, load_history
-from deepcnn.records.spreads import interval
+from deepcnn.records.spreads import Interval, interval
 from deepcnn.records.store import RESULTS, read_json
 from deepcnn.records.table import Table
 from deepcnn.records.trials import (
+    Trial,
     compare,
     intervals,
     load_trial,
@@ -494,6 +495,52 @@ def half_of_welch(first: list[float], second: list[float]) -> float:
     parts = [variance(one) / len(one) for one in (first, second)]
     freedom = sum(parts) ** 2 / sum(p**2 / (len(first) - 1) for p in parts)
     return t.ppf(0.975, freedom) * sum(parts) ** 0.5
+
+
+RUNGS = ['sigmoid', 'relu', 'vgg', 'pooled', 'inception', 'normalized', 'residual', 'dense']
+
+
+def test_ladder_is_recomputed() -> None:
+    """梯子的表比别的实验多两列；每一级与下面一级比，最后一行是顶与第二级。"""
+    trials = [load_trial(f'ladder-{name}') for name in RUNGS]
+    assert all(trial.history.seeds == [0, 1, 2, 3, 4] for trial in trials)
+    expected = results_table(trials, ('train_accuracy', 'test_accuracy'))
+    printed = printed_by('experiments/ladder', 'results').strip().splitlines()
+    rows = expected._repr_markdown_().splitlines()
+    for row, line in zip(rows, printed, strict=True):
+        assert line.startswith(row.removesuffix('|'))
+    pairs = [*zip(trials[1:], trials[:-1], strict=True), (trials[-1], trials[1])]
+    table = intervals(pairs, 'test_accuracy')
+    assert printed_by('experiments/ladder', 'compare').strip() == table._repr_markdown_()
+    assert trials[0].history.provenance in printed_by('experiments/ladder', 'profile')
+
+
+def gap_between(first: Trial, second: Trial) -> Interval:
+    """测试准确率的差别，百分点。"""
+    both = (one.measure('test_accuracy') for one in (first, second))
+    return interval(*([100 * value for value in values] for values in both))
+
+
+def test_ladder_is_told_as_recorded() -> None:
+    trials = {name: load_trial(f'ladder-{name}') for name in RUNGS}
+    found = {
+        above: gap_between(trials[above], trials[below])
+        for below, above in pairwise(RUNGS)
+    }
+    told = prose_of('experiments/ladder')
+    for words, name in {
+        '测试准确率提高了': 'relu', 'VGG 块低': 'vgg', 'Inception 低': 'inception',
+        '批量归一化高': 'normalized', '稠密比残差高': 'dense',
+    }.items():  # fmt: skip
+        assert found[name].clear and f'{words} {abs(found[name].mean):.2f} 个' in told
+    assert not found['pooled'].clear and not found['residual'].clear
+    top, second = trials['dense'], trials['relu']
+    ends = gap_between(top, second)
+    assert f'只差 {ends.mean:.2f} 个百分点，区间 {ends.text()} 含 0' in told
+    assert not ends.clear
+    assert 6 < second.parameters / top.parameters < 6.5
+    gap = compare(trials['residual'], trials['normalized'], 'train_accuracy').mean
+    assert f'训练准确率高 {100 * gap:.2f} 个百分点，测试准确率的区间含 0' in told
 
 
 def networks_of_exercise_5() -> dict[str, list[float]]:
