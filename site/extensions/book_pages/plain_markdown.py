@@ -14,6 +14,8 @@ from pybtex.database import Entry, parse_file
 from sphinx.application import Sphinx
 from sphinx.util import logging
 
+from .folded_detours import COLLAPSED, MARK
+
 logger = logging.getLogger(__name__)
 
 NUMBER = r'[\d.]+'
@@ -138,7 +140,8 @@ def upgrade_notebook(notebook: dict, works: dict[str, str]) -> dict:
                 options = metadata.setdefault('mystnb', {})
                 options['figure'] = {'caption': text, 'name': caption[1]}
                 continue
-            cell = {**cell, 'source': upgrade(text, works)}
+            mark = MARK if cell['metadata'].get(COLLAPSED) else ''
+            cell = {**cell, 'source': upgrade(text, works) + mark}
         cells.append(cell)
     return {**notebook, 'cells': cells}
 

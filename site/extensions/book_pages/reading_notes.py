@@ -1,4 +1,4 @@
-"""每页标题下的一行：读完约几分钟，训练结果是在哪里录下的；首页另有全书进度。
+"""每页标题下的一行：读完主线约几分钟，训练结果是在哪里录下的；首页另有全书进度。
 
 进度本身由 site/assets/progress.js 记在读者自己的浏览器里，这里只留出位置和章名。
 """
@@ -15,6 +15,8 @@ from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 
 from deepcnn.records.pages import record_names
+
+from .folded_detours import Detour
 
 HAN_PER_MINUTE = 400
 CODE_LINES_PER_MINUTE = 20
@@ -44,8 +46,18 @@ def count_han(text: str) -> int:
     return sum('\u4e00' <= character <= '\u9fff' for character in text)
 
 
+def shown(node: nodes.Node) -> list[nodes.Node]:
+    """不点开就看得到的部分：折叠只有题目，旁支与核对过的代码什么也没有。"""
+    attributes = getattr(node, 'attributes', {})
+    if isinstance(node, Detour) or 'prompt_show' in attributes:
+        return []
+    if attributes.get('design_component') == 'dropdown':
+        return node.children[:1]
+    return node.children
+
+
 def measure(node: nodes.Node) -> Amount:
-    """数出正文的汉字和代码的行数；公式、图片和代码的输出不算。"""
+    """数出主线上的汉字和代码的行数；折叠、公式、图像和代码的输出不算。"""
     if isinstance(node, UNREAD):
         return Amount()
     if isinstance(node, nodes.literal_block):
@@ -54,7 +66,7 @@ def measure(node: nodes.Node) -> Amount:
         return Amount(han=count_han(node.astext()))
     if 'cell_output' in getattr(node, 'attributes', {}).get('classes', ()):
         return Amount()
-    return sum(map(measure, node.children), Amount())
+    return sum(map(measure, shown(node)), Amount())
 
 
 @dataclass(frozen=True)
@@ -191,7 +203,7 @@ def add_note(
 
 
 def setup(app: Sphinx) -> None:
-    app.connect('doctree-read', measure_page)
+    app.connect('doctree-read', measure_page, priority=600)  # 折叠已定
     app.connect('env-purge-doc', forget_page)
     app.connect('env-updated', count_minutes)
     app.connect('html-page-context', add_note)
