@@ -217,9 +217,9 @@ def accuracy(trial: str) -> float:
 
 
 def beyond_doubt(found: Difference, first: str, second: str) -> str:
-    """高的一边；差别不到散布的两倍就是分不出。"""
+    """高的一边；差别不到散布的两倍就是差不多。"""
     if not found.clear:
-        return '分不出'
+        return '差不多'
     return first if found.mean > 0 else second
 
 
