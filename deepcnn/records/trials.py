@@ -1,4 +1,4 @@
-"""对照实验的记录：几种做法各几个种子，它们的表，以及差别分不分得出。"""
+"""对照实验的记录：几种做法各几个种子，它们的表，以及差别比散布大不大。"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -89,7 +89,7 @@ def compare(first: Trial, second: Trial, measure: str) -> Difference:
 
 
 def verdicts(pairs: Sequence[tuple[Trial, Trial]], measure: str) -> Table:
-    """每行一对：前者减后者的差别、它的散布、分不分得出。准确率按百分点写。"""
+    """每行一对：前者减后者的差别、它的散布、超过两倍没有。准确率按百分点写。"""
     percent = measure in IN_PERCENT
     scale, digits = (100, 2) if percent else (1, 3)
     rows = []
