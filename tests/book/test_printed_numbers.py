@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from itertools import pairwise, product
-from math import hypot
 from pathlib import Path
 from statistics import mean, median, stdev, variance
 
@@ -34,13 +33,11 @@ from deepcnn.records.pages import record_names, training_time
 from deepcnn.records.runs import History, load_history
 from deepcnn.records.spreads import interval
 from deepcnn.records.store import RESULTS, read_json
-from deepcnn.records.table import Table
 from deepcnn.records.trials import (
     compare,
     intervals,
     load_trial,
     results_table,
-    verdicts,
 )
 from deepcnn.training.announcement import minutes
 from deepcnn.training.hardware import choose_profile
@@ -304,18 +301,17 @@ def test_scores_of_the_introduction_are_those_recorded() -> None:
         assert f'| {name} | {" | ".join(cells)} |' in table
 
 
-def test_verdicts_of_the_introduction_are_recomputed() -> None:
-    """差别超过 2√(s₁²+s₂²) 才写「分得出」。"""
+def test_differences_of_the_introduction_are_recomputed() -> None:
+    """区间照 Welch 的公式重算，不用 ``interval``。"""
     scores = introduction()['test_accuracy']
     lines = [x for x in printed_by('introduction', 'verdict').splitlines() if '张' in x]
     for which, (line, count) in enumerate(zip(lines, COUNTS, strict=True)):
         cells = [f'{count:,} 张']
         for a, b in ((MADE, RAW), (LEARNED, MADE)):
             one, other = ([100 * v for v in scores[k][which]] for k in (a, b))
-            gap, wobble = mean(one) - mean(other), hypot(stdev(one), stdev(other))
-            verdict = '分得出' if abs(gap) > 2 * wobble else '分不出'
-            cells.append(f'{gap:+.1f} ± {wobble:.1f}，{verdict}')
-        assert line == f'| {" | ".join(cells)} |'
+            gap, half = mean(one) - mean(other), half_of_welch(one, other)
+            cells.append(f'{gap:+.1f} [{gap - half:.1f}, {gap + half:.1f}]')
+        assert line == f'| {" | ".join(cells)} |'.replace('-', '−')
 
 
 def test_text_of_the_introduction_tells_what_was_recorded() -> None:
@@ -330,7 +326,7 @@ def test_text_of_the_introduction_tells_what_was_recorded() -> None:
     lead = f'{means[LEARNED][-1] - means[MADE][-1]:.1f} 个百分点'
     page = (CHAPTERS / 'introduction.ipynb').read_text(encoding='utf-8')
     for told in (
-        f'手工特征都高 {min(made):.1f} 到 {max(made):.1f} 个百分点，都超过散布的两倍',
+        f'手工特征都高 {min(made):.1f} 到 {max(made):.1f} 个百分点，区间都不含 0',
         f'原始像素升 {means[RAW][-1] - means[RAW][0]:.1f} 个百分点，'
         f'手工特征升 {means[MADE][-1] - means[MADE][0]:.1f} 个，'
         f'学得的特征升 {means[LEARNED][-1] - means[LEARNED][0]:.1f} 个。',
@@ -390,7 +386,6 @@ class Page:
     measures: tuple[str, ...]
     comparisons: dict[str, tuple[str, str]]  # 单元名 → （量，「前减后」的序号）
     table: str = 'results'  # 结果表的单元名
-    compared: Callable[..., Table] = verdicts  # 差别的表：五个种子的写区间
 
 
 FOUR_CELLS = ('neither', 'shortcut', 'normalized', 'both')  # 2 × 2：批量归一化，捷径
@@ -414,7 +409,7 @@ PAGES = {
     'experiments/degradation': Page(
         ('plain-8', 'plain-20', 'plain-56', 'residual-8', 'residual-20', 'residual-56'),
         DEFAULT,
-        {'compare': ('train_accuracy', '20 21 53 54 25')},
+        {'compare': ('train_accuracy', '10 20 21 53 54 25')},
     ),
     'experiments/add_or_concatenate': Page(
         ('densenet-concatenate', 'densenet-add-parameters', 'densenet-add-macs'),
@@ -439,7 +434,6 @@ PAGES |= {
         ('train_accuracy', 'test_accuracy', 'gap'),
         comparisons,
         'results' if name == 'small' else f'results-{name}',
-        intervals,
     )
     for name, comparisons in REGULARIZED.items()
 }
@@ -459,7 +453,7 @@ def test_tables_of_an_experiment_are_recomputed(key: str) -> None:
     assert printed_by(page, expected.table).strip() == table._repr_markdown_()
     for cell, (measure, numbers) in expected.comparisons.items():
         pairs = [(trials[int(a)], trials[int(b)]) for a, b in numbers.split()]
-        table = expected.compared(pairs, measure)
+        table = intervals(pairs, measure)
         assert table._repr_markdown_() in printed_by(page, cell)
     named = printed_by(page, 'profile') + printed_by(page, 'compare')
     assert trials[0].history.provenance in named
@@ -511,6 +505,8 @@ def differences(values: dict[str, list[float]], more: str, less: str) -> list[fl
 def half_of_welch(first: list[float], second: list[float]) -> float:
     """差别的 95% 区间的一半：标准误乘 t 的分位数，自由度按 Welch–Satterthwaite。"""
     parts = [variance(one) / len(one) for one in (first, second)]
+    if not sum(parts):  # 两边都没有起伏
+        return 0.0
     freedom = sum(parts) ** 2 / sum(p**2 / (len(first) - 1) for p in parts)
     return t.ppf(0.975, freedom) * sum(parts) ** 0.5
 
@@ -545,8 +541,9 @@ def test_networks_of_equal_size_are_those_of_the_records() -> None:
     whole, *narrow, dense = values
     for title in (whole, dense):
         for label in narrow:
-            gap = sum(values[title]) / 3 - sum(values[label]) / 3
-            assert f'{title} 减 {label}：{100 * gap:+.2f} 个百分点' in verdict
+            pair = ([100 * a for a in values[name]] for name in (title, label))
+            found = interval(*pair)
+            assert f'{title} 减 {label}：{found.gap()} 个百分点，区间 {found.text()}' in verdict
 
 
 def costs_at_equal_accuracy(accuracies: tuple[float, ...], costs: list[int]) -> float:
@@ -637,40 +634,90 @@ def test_what_was_erased_is_told_as_printed() -> None:
     assert 100 * (kept - min(regressed)) < 0.3
 
 
-def gap_and_ratio(first: str, second: str, measure: str) -> tuple[float, float]:
-    """``first`` 减 ``second``（百分点），以及它是散布的几倍。"""
-    gap = compare(load_trial(first), load_trial(second), measure)
-    return 100 * gap.mean, gap.mean / gap.sd
+def told_gap(first: str, second: str, measure: str) -> tuple[str, str]:
+    """``first`` 减 ``second``：不带符号的差别与 95% 区间，百分点，照正文的写法。"""
+    pair = (load_trial(name).measure(measure) for name in (first, second))
+    found = interval(*([100 * value for value in values] for values in pair))
+    return f'{abs(found.mean):.2f}', found.text()
+
+
+def test_degradation_is_told_as_recorded() -> None:
+    told = prose_of('experiments/degradation')
+    gap, ends = told_gap('plain-20', 'plain-8', 'train_accuracy')
+    assert f'20 层比 8 层低 {gap} 个百分点，区间 {ends}' in told
+    gap, ends = told_gap('residual-56', 'residual-20', 'train_accuracy')
+    assert f'比 20 层还低 {gap} 个百分点，区间 {ends}' in told
+    deep, *others = (load_trial(f'plain-{n}').train_accuracy for n in (56, 20, 8))
+    assert '、'.join(f'{one:.0%}' for one in deep) in told
+    assert min(mean(one) for one in others) - mean(deep) > 0.3  # 「30 个百分点以上」
+    worst = min(min(one) for one in others)
+    assert '也比 8 层、20 层最差的一个低将近 20 个百分点' in told
+    assert 0.19 < worst - max(deep) < 0.2
+    errors = [
+        [f'{100 - 100 * mean(load_trial(f"{kind}-{n}").train_accuracy):.1f}%'
+         for n in (8, 20, 56)]
+        for kind in ('plain', 'residual')
+    ]  # fmt: skip
+    assert f'训练误差是 {"、".join(errors[0])}' in told
+    assert all(float(one.rstrip('%')) < 3 for one in errors[1])
+    shallow, deepest = min(load_trial('residual-56').train_accuracy), max(deep)
+    assert f'（{shallow:.1%}）也比普通网络最好的一个（{deepest:.1%}）高' in told
+    assert f'高 {100 * (shallow - deepest):.0f} 个百分点' in told
 
 
 def test_comparisons_told_in_words_are_those_of_the_records() -> None:
-    told = prose_of('experiments/degradation')
-    gap, ratio = gap_and_ratio('plain-56', 'plain-8', 'train_accuracy')
-    assert f'比 8 层低 {-gap:.0f} 个百分点，是散布的两倍多' in told and -3 < ratio < -2
-    gap, ratio = gap_and_ratio('plain-56', 'plain-20', 'train_accuracy')
-    assert f'比 20 层低 {-gap:.0f} 个百分点，却略小于散布的两倍' in told
-    assert -2 < ratio < -1.5
-    gap, ratio = gap_and_ratio('residual-56', 'residual-20', 'train_accuracy')
-    assert (
-        f'比 20 层还低 {-gap:.1f} 个百分点，是散布的四倍多' in told and -5 < ratio < -4
+    told = prose_of('experiments/add_or_concatenate')
+    for other in ('parameters', 'macs'):
+        gap, ends = told_gap('densenet-concatenate', f'densenet-add-{other}', 'test_accuracy')
+        assert f'差 {gap} 个' in told and ends.startswith('[−')
+    found = compare(
+        load_trial('densenet-concatenate'), load_trial('densenet-add-macs'), 'train_loss'
     )
-    assert '都相差不到散布的一半' in prose_of('experiments/add_or_concatenate')
-    for other, clear in (('parameters', False), ('macs', True)):
-        pair = 'densenet-concatenate', f'densenet-add-{other}'
-        assert abs(gap_and_ratio(*pair, 'test_accuracy')[1]) < 0.5
-        assert (gap_and_ratio(*pair, 'train_loss')[1] < -2) == clear
+    assert f'连结低 {-found.mean:.3f}，区间 {found.text(3)} 不含 0' in told and found.clear
     losses = [
-        gap_and_ratio(
-            f'alexnet-relu-{relu}', f'alexnet-sigmoid-{sigmoid}', 'train_loss'
+        compare(
+            load_trial(f'alexnet-relu-{relu}'),
+            load_trial(f'alexnet-sigmoid-{sigmoid}'),
+            'train_loss',
         )
         for relu, sigmoid in (('he', 'he'), ('xavier', 'xavier'), ('xavier', 'faster'))
     ]
-    assert max(ratio for _, ratio in losses) < -50  # 「散布的几十倍以上」
+    ends = sorted(-found.mean for found in losses)
+    told = prose_of('experiments/activation')
+    assert f'低 {ends[0]:.2f} 到 {ends[-1]:.2f}' in told
+    assert all(found.high < -1.8 for found in losses)  # 「离 0 都很远」
     (lower,) = re.findall(
         r'\| AlexNet \| NiN[^|]* \| ([\d.]+) \|',
         dict(printed_text('summary'))['differences'],
     )
     assert f'比 AlexNet 低 {float(lower):.1f} 个百分点，超出' in prose_of('nin')
+
+
+def test_exercises_told_in_words_are_those_of_the_records() -> None:
+    """练习 2、3、5 的讨论：差别与区间。"""
+    told = prose_of('exercises/nin_without_1x1')
+    for first, second in (('one', 'two'), ('linear', 'two'), ('linear', 'one')):
+        gap, ends = told_gap(f'nin-{first}', f'nin-{second}', 'test_accuracy')
+        assert re.search(rf'[高差] {gap} 个(百分点)?，区间 {re.escape(ends)}', told)
+    told = prose_of('exercises/inception_successors')
+    gap, ends = told_gap('inception-bn', 'inception-original', 'test_accuracy')
+    assert f'高 {gap} 个百分点，区间 {ends}' in told
+    steps = ('bn', 'factorized'), ('factorized', 'residual')
+    first, second = (
+        told_gap(f'inception-{a}', f'inception-{b}', 'test_accuracy')[0] for a, b in steps
+    )
+    assert f'各低 {first} 与 {second} 个，区间都含 0' in told
+    loss = compare(
+        load_trial('inception-factorized'), load_trial('inception-bn'), 'train_loss'
+    )
+    assert f'训练损失比上一步高 {loss.mean:.3f}，区间 {loss.text(3)}' in told
+    values, told = networks_of_exercise_5(), prose_of('exercises/fewer_parameters')
+    _, half, quarter, dense = ([100 * v for v in one] for one in values.values())
+    for other in (half, quarter):
+        found = interval(dense, other)
+        assert re.search(
+            rf'[高低] {abs(found.mean):.2f} 个(百分点)?，区间 {re.escape(found.text())}', told
+        )
 
 
 def test_what_was_seen_is_told_as_printed() -> None:
