@@ -58,7 +58,7 @@ def interval(first: Sequence[float], second: Sequence[float]) -> Interval:
     """``first`` 减 ``second`` 的 95% 区间，每边每个种子一个值；有一边是空的抛出 ValueError。
 
     用 Welch 的 t 检验（``scipy.stats.ttest_ind``），不假定两边的散布相同。种子越多，
-    区间越窄。两边都没有起伏时，区间就是差别本身。
+    区间越窄。两边的散布都是 0 时，区间就是差别本身。
     """
     from scipy.stats import ttest_ind  # make book 的环境里没有 scipy，也用不到
 

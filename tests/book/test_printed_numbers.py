@@ -249,6 +249,21 @@ def test_every_epoch_printed_is_recorded(chapter: str) -> None:
     assert printed == recorded
 
 
+@pytest.mark.parametrize(
+    ('chapter', 'record', 'words'),
+    [(name, NETWORKS[name][0], '训练损失从 {} 降到 {}，测试准确率从 {:.1f}% 升到 {:.1f}%')
+     for name in ('alexnet', 'vgg', 'nin')]
+    + [('toolbox', 'lenet', '损失从 {} 降到 {}，测试准确率从 {:.3f} 升到 {:.3f}')],
+)  # fmt: skip
+def test_curves_are_told_as_recorded(chapter: str, record: str, words: str) -> None:
+    """训练曲线之后的一句话：头一轮与末一轮的数。"""
+    run = load_history(record).runs[0]
+    losses = [f'{run.train_loss[which]:.3f}' for which in (0, -1)]
+    scale = 100 if '%' in words else 1
+    accuracies = [scale * run.test_accuracy[which] for which in (0, -1)]
+    assert words.format(*losses, *accuracies) in prose_of(chapter)
+
+
 # ---- 引言：三种方法，六种训练量 ----
 
 COUNTS = [300, 1_000, 3_000, 10_000, 30_000, 60_000]
@@ -313,6 +328,10 @@ def test_text_of_the_introduction_tells_what_was_recorded() -> None:
     page = (CHAPTERS / 'introduction.ipynb').read_text(encoding='utf-8')
     for told in (
         f'手工特征都高 {min(made):.1f} 到 {max(made):.1f} 个百分点，区间都不含 0',
+        f'原始像素升 {means[RAW][-1] - means[RAW][0]:.1f} 个百分点，'
+        f'手工特征升 {means[MADE][-1] - means[MADE][0]:.1f} 个，'
+        f'学得的特征升 {means[LEARNED][-1] - means[LEARNED][0]:.1f} 个。',
+        f'到 8,000 步还升了 {100 * (steps["8000"] - steps["4000"]):.1f} 个百分点',
         f'到 60,000 张是 {lead}',
         f'60,000 张时，学得的高 {lead}',
         f'手工特征只涨 {rise[MADE]:.1f} 个百分点',
@@ -776,6 +795,10 @@ def test_what_was_seen_is_told_as_printed() -> None:
     )
     assert len(sizes) == 4 and all(expected == found for expected, found in sizes)
     assert '块 1 到块 3 的实测正好等于理论值' in prose_of('vgg')
+    (most,) = re.findall(
+        r'块 3 第 2 个卷积：.*九成的梯度在 (\d+) 个', printed_by('vgg', 'compare')
+    )
+    assert f'看到 {26**2} 个像素，九成的梯度在其中 {most} 个里' in prose_of('vgg')
     shares = [
         int(n) for n in re.findall(r'0 占 (\d+)%', printed_by('alexnet', 'compare'))
     ]
@@ -930,3 +953,11 @@ def test_regularisation_is_told_as_recorded() -> None:
         assert f'10,000 张时差小 {drop("large", arm, "gap"):.2f} 个百分点' in rows
     slower = [mean(arms['short'][arm].measure('train_loss')) for arm in ('pooled', 'neither')]
     assert f'训练损失高 {slower[0] - slower[1]:.3f}' in prose_of('nin')
+    pooled = f'训练与测试准确率之差就小 {drop("large", "pooled", "gap"):.2f} 个百分点'
+    assert pooled in prose_of('nin') and pooled.replace('就', '') in prose_of('nin')
+    alone = f'丢弃法使训练与测试准确率之差小 {drop("large", "dropout", "gap"):.2f} 个百分点'
+    both = (
+        f'800 张图像时小 {drop("small", "augmentation", "gap"):.2f} 个百分点，'
+        f'10,000 张时小 {drop("large", "augmentation", "gap"):.2f} 个。'
+    )
+    assert alone in prose_of('alexnet') and both in prose_of('alexnet')
