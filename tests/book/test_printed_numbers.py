@@ -184,7 +184,62 @@ def test_claimed_differences_are_those_of_the_records() -> None:
     text = dict(printed_text('summary'))['differences']
     rows = [line.strip('| ').split(' | ') for line in text.splitlines() if '～' in line]
     assert {tuple(row[:3]) for row in rows} == expected
-    assert f'判为有高低的有 {len(expected)} 对' in text
+    assert f'，{len(expected)} 对的区间不含 0' in text
+
+
+def test_the_summary_tells_its_tables_and_figures() -> None:
+    told, records = prose_of('summary'), load_records()
+    values = {name: [100 * a for a in one.accuracies] for name, one in records.items()}
+    found = interval(values['resnet18'], values['densenet'])
+    assert f'前者高 {found.mean:.2f} 个百分点' in told
+    assert f'区间是 {found.text()}' in told and found.clear
+    gap = mean(values['densenet']) - mean(values['alexnet'])
+    assert f'反而低 {gap:.2f} 个百分点' in told
+    with torch.device('meta'):
+        sizes = [
+            count_parameters(NETWORKS[chapter][2](records[NETWORKS[chapter][0]].recipe['image_size']))
+            for chapter in ('alexnet', 'densenet')
+        ]
+    assert f'参数相差 {sizes[0] // sizes[1]} 倍' in told
+    ranked = sorted(values, key=lambda name: -mean(values[name]))
+    assert ranked[1] == 'densenet' and ranked[3] == 'alexnet'
+    seconds = {name: mean(run.seconds for run in one.runs) for name, one in records.items()}
+    assert min(seconds, key=seconds.get) == 'densenet'
+    assert max(seconds, key=seconds.get) == 'resnet18'
+    for name in ('densenet', 'resnet18'):
+        assert f'（{seconds[name]:.0f} 秒）' in told
+    rows = dict(printed_text('summary'))['differences'].splitlines()
+    listed = [float(row.split(' | ')[2]) for row in rows if '～' in row]
+    assert f'从 {max(listed)} 到 {min(listed)} 个百分点' in told
+    alone = {title: int(row[0]) for title, row in summary_table('alone').items()}
+    assert f'ResNet-18 独对的最多，{max(alone.values())} 张' in told
+    assert f'VGG-11 最少，{min(alone.values())} 张' in told
+    assert max(alone, key=alone.get) == 'ResNet-18'
+    assert min(alone, key=alone.get).startswith('VGG-11')
+    agreed = dict(printed_text('summary'))['agreement']
+    counts = re.findall(r'(\d) 个网络答对：([\d,]+) 张', agreed)
+    by_count = {int(n): int(images.replace(',', '')) for n, images in counts}
+    assert f'{by_count[0]} 张谁也没有答对，比只有一个网络答对的 {by_count[1]} 张' in told
+    assert 0.74 < by_count[6] / 10_000 < 0.78  # 「四分之三」
+
+
+def test_nins_claims_are_answered_in_the_summary() -> None:
+    told = prose_of('summary')
+    neither, pooled = (load_trial(f'alexnet-large-{arm}') for arm in ('neither', 'pooled'))
+    gaps = ([100 * one for one in trial.measure('gap')] for trial in (neither, pooled))
+    found = interval(*gaps)
+    assert f'之差小 {found.mean:.2f} 个百分点，区间 {found.text()}' in told
+    losses = (
+        mean(load_trial(f'alexnet-short-{arm}').measure('train_loss'))
+        for arm in ('pooled', 'neither')
+    )
+    slow, fast = losses
+    assert f'训练损失高 {slow - fast:.3f}' in told
+    rates = {name: LINEUP[name].recipes['laptop'].lr for name in ('nin', 'alexnet', 'vgg11')}
+    assert (
+        f'NiN 是 {rates["nin"]}，AlexNet 是 {rates["alexnet"]}，VGG 是 {rates["vgg11"]}' in told
+    )
+    assert max(rates, key=rates.get) == 'nin'
 
 
 def test_counts_of_lonely_answers_are_recomputed() -> None:
@@ -897,6 +952,38 @@ def test_networks_with_very_small_maps_are_those_named() -> None:
     ):
         assert f'{title}有 {len(found[name])} 层' in page
     assert 'AlexNet 与 VGG 一层也没有' in page
+
+
+def faster(device: str, before: str, after: str) -> dict[str, float]:
+    """梯子上后一行比前一行快百分之几，各网络一个。"""
+    ladders = load_report(RESULTS / f'bench-cpu-{device}.json').comparisons
+    return {
+        name: 100 * (one.row(after).rate / one.row(before).rate - 1)
+        for name, one in ladders.items()
+    }
+
+
+def test_the_sources_of_speed_are_told_as_measured() -> None:
+    page = (CHAPTERS / 'performance.md').read_text(encoding='utf-8')
+    for device, said in (('bf16', '六个网络快到'), ('fp32', '没有的 CPU 上，快到')):
+        ladders = load_report(RESULTS / f'bench-cpu-{device}.json').comparisons
+        times = [one.speedup(one.engine) for one in ladders.values()]
+        assert f'{said} {min(times):.1f} 至 {max(times):.1f} 倍' in page
+    loading = faster('bf16', 'd2l', 'device')
+    ends = f'{min(loading.values()):.0f}% 到 {max(loading.values()):.0f}%'
+    assert f'比 d2l 快 {ends}，算得最快的 DenseNet 得益最大' in page
+    assert max(loading, key=loading.get) == 'densenet'
+    narrow = faster('bf16', 'layout', 'bf16')
+    half = [1 + one / 100 for one in narrow.values()]
+    assert sum(narrow[name] > loading[name] for name in narrow) == 4
+    assert f'上一行的 {min(half):.2f} 到 {max(half):.2f} 倍' in page
+    for device, before, said in (('bf16', 'bf16', '因此'), ('fp32', 'layout', '')):
+        gain = faster(device, before, 'small')['resnet18']
+        assert f'ResNet-18 {said}快 {gain:.0f}%'.replace('  ', ' ') in page
+    heap = faster('bf16', 'small', 'heap')
+    told = f'因此快 {heap.pop("alexnet"):.0f}% 与 {heap.pop("vgg11"):.0f}%'
+    assert told in page and max(map(abs, heap.values())) < 5
+    assert max(map(abs, faster('bf16', 'heap', 'fused').values())) < 5
 
 
 def test_minutes_told_in_words_are_those_recorded() -> None:
