@@ -22,6 +22,7 @@ from deepcnn.models.resnet import resnet18
 from deepcnn.models.vgg import vgg11
 from deepcnn.records.attempts import effect, load_attempts, sampling_error
 from deepcnn.records.comparison import load_records
+from deepcnn.records.runs import load_history
 from deepcnn.records.spreads import Interval, interval, spread
 from deepcnn.records.store import RESULTS
 from deepcnn.records.trials import compare, load_trial
@@ -200,6 +201,34 @@ def test_results_of_nin_with_one_convolution_less_are_those_recorded() -> None:
     page = ROOT / 'chapters' / 'exercises' / 'nin_without_1x1.ipynb'
     discussion = page.read_text(encoding='utf-8')
     assert all(f'{mean:.2%}' in discussion for mean in means)
+
+
+def test_what_tuning_raised_is_told_as_recorded() -> None:
+    """练习 1：同一预算里换设置、加轮数、加图像，各提高多少。"""
+    path = ROOT / 'chapters' / 'exercises' / 'tuning.ipynb'
+    page, stored = read_page(path), path.read_text(encoding='utf-8')
+    gains, smoothed = [], {}
+    for name in LINEUP:
+        tried = load_attempts(RESULTS / 'tuning' / f'{name}.json')
+        for budget in {one.budget for one in tried}:
+            same = [one.accuracy for one in tried if one.budget == budget]
+            gains.append(100 * (max(same) - same[0]))
+        for one in tried:
+            recipe = one.recipe
+            if recipe['label_smoothing'] and not recipe['shift']:
+                smoothed[name, recipe['epochs']] = 100 * one.accuracy
+    raised = f'换设置提高 {min(gains):.2f} 到 {max(gains):.2f} 个百分点'
+    longer = [smoothed[name, 12] - smoothed[name, 6] for name in ('vgg11', 'resnet18')]
+    assert f'VGG 高 {longer[0]:.2f} 个百分点，ResNet-18 高 {longer[1]:.2f} 个' in page
+    chapter, full = (
+        100 * load_history(name).test_accuracy for name in ('densenet', 'full/densenet')
+    )
+    (searched,) = re.findall(r'测试准确率 ([\d.]+)%（10,000 张', stored)
+    told = answer('ex-tuning')
+    for text in (page, told):
+        assert raised in text
+        for value in (float(searched), chapter, full):
+            assert f'{value:.1f}%' in text
 
 
 def test_the_influence_of_each_hyperparameter_is_that_recorded() -> None:

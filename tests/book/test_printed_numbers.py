@@ -739,7 +739,7 @@ def test_residuals_are_told_as_printed() -> None:
 def test_other_pages_quoted_by_densenet_and_googlenet() -> None:
     told = prose_of('densenet')
     gap, _ = told_gap('densenet-concatenate', 'densenet-add-parameters', 'test_accuracy')
-    assert f'测试准确率只差 {gap} 个百分点' in told
+    assert f'测试准确率却只差 {gap} 个百分点' in told
     (ratio,) = re.findall(
         r'\| 参数（百万个）.*\| ([\d.]+) ± [\d.]+ \|',
         printed_by('exercises/fewer_parameters', 'needed'),
