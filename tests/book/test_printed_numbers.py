@@ -16,6 +16,7 @@ from nbformat import NotebookNode
 from scipy.stats import t
 from torch import nn
 
+from deepcnn.anatomy.configurations import cost_of
 from deepcnn.anatomy.layers import count_parameters, layer_table
 from deepcnn.anatomy.memory import saved_bytes
 from deepcnn.data.fashion_mnist import load_dataset
@@ -632,6 +633,65 @@ def test_what_was_erased_is_told_as_printed() -> None:
     assert f'输入的两半各降 {erased[0]:.1f} 与 {erased[1]:.1f} 个' in told
     assert f'恢复到 {min(regressed)} 以上，与不动时的 {kept} 相差不到 0.3 个' in told
     assert 100 * (kept - min(regressed)) < 0.3
+
+
+def test_curves_are_told_as_recorded() -> None:
+    """曲线之后的话：损失的两端，最后一轮的两种准确率。"""
+    for chapter in ('googlenet', 'resnet', 'densenet'):
+        (run,) = load_history(record_names(chapter)[0]).runs
+        told = prose_of(chapter)
+        assert f'训练损失从 {run.train_loss[0]:.3f} 降到 {run.train_loss[-1]:.3f}' in told
+        assert f'{run.test_accuracy[-1]:.3f}；训练准确率是 {run.train_accuracy[-1]:.3f}' in (
+            told.replace('，训练准确率是', '；训练准确率是')
+        )
+
+
+def test_shares_told_after_the_bars_are_counted() -> None:
+    """GoogLeNet 的线路 2、ResNet 的第四个模块、DenseNet 的第一个稠密块占几成。"""
+    rows = cost_of('inception').parts.rows
+    for what in ('parameters', 'macs'):
+        line = getattr(rows[1], what) / sum(getattr(row, what) for row in rows)
+        assert f'{100 * line:.0f}' == '79'
+    assert '线路 2 占了参数的 79%，乘加次数也占 79%' in prose_of('googlenet')
+    table = layer_table(resnet18(), 96)
+    share = 100 * table.rows[4].parameters / table.parameters
+    assert f'第四个模块占参数的 {share:.0f}%' in prose_of('resnet')
+    table = layer_table(densenet(), 96)
+    share = 100 * table.rows[1].macs / table.macs
+    assert f'{share:.0f}% 的乘加次数都在那里' in prose_of('densenet')
+
+
+def test_residuals_are_told_as_printed() -> None:
+    """ResNet 一章的柱子，以及它引用的两个实验里的数。"""
+    told = prose_of('resnet')
+    ratios = re.findall(r'= ([\d.]+) ±', printed_by('resnet', 'compare'))
+    assert len(ratios) == 8
+    assert f'柱子都在 {min(ratios)} 到 {max(ratios)} 之间' in told
+    for kind, said in (('residual', '有捷径的训练准确率是'), ('plain', '没有的是')):
+        accuracy = mean(load_trial(f'{kind}-56').train_accuracy)
+        assert f'{said} {accuracy:.1%}' in told
+    last = printed_by('experiments/degradation', 'kept').splitlines()[-1]
+    plain, residual = (float(cell.split()[0]) for cell in last.split('|')[2:4])
+    assert f'还能还原 {residual:.0%}，没有捷径的只有 {plain:.0%}' in told
+    gains = [
+        100 * (mean(load_trial(f'twenty-{more}').train_accuracy)
+               - mean(load_trial(f'twenty-{less}').train_accuracy))
+        for more, less in (('normalized', 'neither'), ('both', 'shortcut'))
+    ]  # fmt: skip
+    assert f'高 {gains[0]:.2f} 个百分点，有捷径时也高 {gains[1]:.2f} 个' in told
+
+
+def test_other_pages_quoted_by_densenet_and_googlenet() -> None:
+    told = prose_of('densenet')
+    gap, _ = told_gap('densenet-concatenate', 'densenet-add-parameters', 'test_accuracy')
+    assert f'测试准确率只差 {gap} 个百分点' in told
+    (ratio,) = re.findall(
+        r'\| 参数（百万个）.*\| ([\d.]+) ± [\d.]+ \|',
+        printed_by('exercises/fewer_parameters', 'needed'),
+    )
+    assert f'ResNet-18 的参数是它的 {float(ratio):.1f} 倍' in told
+    gap, _ = told_gap('inception-bn', 'inception-original', 'test_accuracy')
+    assert f'高 {float(gap):.1f} 个百分点' in prose_of('googlenet')
 
 
 def told_gap(first: str, second: str, measure: str) -> tuple[str, str]:
