@@ -743,8 +743,8 @@ def test_comparisons_told_in_words_are_those_of_the_records() -> None:
         for relu, sigmoid in (('he', 'he'), ('xavier', 'xavier'), ('xavier', 'faster'))
     ]
     ends = sorted(-found.mean for found in losses)
-    told = prose_of('experiments/activation')
-    assert f'低 {ends[0]:.2f} 到 {ends[-1]:.2f}' in told
+    for page in ('experiments/activation', 'alexnet'):
+        assert f'低 {ends[0]:.2f} 到 {ends[-1]:.2f}' in prose_of(page)
     assert all(found.high < -1.8 for found in losses)  # 「离 0 都很远」
     (lower,) = re.findall(
         r'\| AlexNet \| NiN[^|]* \| ([\d.]+) \|',
