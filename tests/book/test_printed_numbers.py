@@ -264,6 +264,15 @@ def test_curves_are_told_as_recorded(chapter: str, record: str, words: str) -> N
     assert words.format(*losses, *accuracies) in prose_of(chapter)
 
 
+@pytest.mark.parametrize('chapter', ['alexnet', 'vgg', 'nin'])
+def test_memory_of_a_step_is_told_as_printed(chapter: str) -> None:
+    text = '\n'.join(text for _, text in printed_text(chapter))
+    (stored,) = re.findall(r'一步要存 ([\d,.]+) MiB，其中激活 ([\d,.]+) MiB', text)
+    total, kept = (float(number.replace(',', '')) for number in stored)
+    sentence = r'训练一步(?:只要|要)存的? ([\d,]+) MiB.*?([\d,]+) MiB'
+    assert (f'{total:,.0f}', f'{kept:,.0f}') in re.findall(sentence, prose_of(chapter))
+
+
 # ---- 引言：三种方法，六种训练量 ----
 
 COUNTS = [300, 1_000, 3_000, 10_000, 30_000, 60_000]
