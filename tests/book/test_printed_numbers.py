@@ -310,13 +310,22 @@ def test_every_epoch_printed_is_recorded(chapter: str) -> None:
      for name in ('alexnet', 'vgg', 'nin')]
     + [('toolbox', 'lenet', '损失从 {} 降到 {}，测试准确率从 {:.3f} 升到 {:.3f}')],
 )  # fmt: skip
-def test_curves_are_told_as_recorded(chapter: str, record: str, words: str) -> None:
+def test_first_and_last_epoch_are_told(chapter: str, record: str, words: str) -> None:
     """训练曲线之后的一句话：头一轮与末一轮的数。"""
     run = load_history(record).runs[0]
     losses = [f'{run.train_loss[which]:.3f}' for which in (0, -1)]
     scale = 100 if '%' in words else 1
     accuracies = [scale * run.test_accuracy[which] for which in (0, -1)]
     assert words.format(*losses, *accuracies) in prose_of(chapter)
+
+
+@pytest.mark.parametrize('chapter', ['alexnet', 'vgg', 'nin'])
+def test_memory_of_a_step_is_told_as_printed(chapter: str) -> None:
+    text = (CHAPTERS / f'{chapter}.ipynb').read_text(encoding='utf-8')
+    (stored,) = re.findall(r'一步要存 ([\d,.]+) MiB，其中激活 ([\d,.]+) MiB', text)
+    total, kept = (float(number.replace(',', '')) for number in stored)
+    sentence = r'训练一步(?:只要|要)存的? ([\d,]+) MiB.*?([\d,]+) MiB'
+    assert (f'{total:,.0f}', f'{kept:,.0f}') in re.findall(sentence, prose_of(chapter))
 
 
 # ---- 引言：三种方法，六种训练量 ----
@@ -798,8 +807,8 @@ def test_comparisons_told_in_words_are_those_of_the_records() -> None:
         for relu, sigmoid in (('he', 'he'), ('xavier', 'xavier'), ('xavier', 'faster'))
     ]
     ends = sorted(-found.mean for found in losses)
-    told = prose_of('experiments/activation')
-    assert f'低 {ends[0]:.2f} 到 {ends[-1]:.2f}' in told
+    for page in ('experiments/activation', 'alexnet'):
+        assert f'低 {ends[0]:.2f} 到 {ends[-1]:.2f}' in prose_of(page)
     assert all(found.high < -1.8 for found in losses)  # 「离 0 都很远」
     (lower,) = re.findall(
         r'\| AlexNet \| NiN[^|]* \| ([\d.]+) \|',
