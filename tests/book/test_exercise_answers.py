@@ -1,6 +1,8 @@
 """练习一页的解答里写的数，都要与模型算出来的相等。"""
 
 import re
+from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -20,7 +22,8 @@ from deepcnn.models.resnet import resnet18
 from deepcnn.models.vgg import vgg11
 from deepcnn.records.attempts import effect, load_attempts, sampling_error
 from deepcnn.records.comparison import load_records
-from deepcnn.records.spreads import difference, spread
+from deepcnn.records.runs import load_history
+from deepcnn.records.spreads import Interval, interval, spread
 from deepcnn.records.store import RESULTS
 from deepcnn.records.trials import compare, load_trial
 from deepcnn.training.grid_search import VALIDATION_IMAGES
@@ -37,6 +40,11 @@ def answer(label: str) -> str:
     text = read_page(ROOT / 'chapters' / 'exercises.md')
     exercise = text.split(f'({label})=', 1)[1].split('\n## ', 2)[1]
     return exercise.split('{dropdown} 解答', 1)[1].split(':::', 1)[0]
+
+
+def in_points(first: Sequence[float], second: Sequence[float]) -> Interval:
+    """``first`` 减 ``second`` 的差别与区间，百分点。"""
+    return interval(*([100 * value for value in values] for values in (first, second)))
 
 
 def images(count: int, channels: int) -> Tensor:
@@ -113,10 +121,11 @@ def test_fewer_parameters() -> None:
     narrow = load_trial('resnet18-narrow').measure('test_accuracy')
     records = load_records()
     for name in ('resnet18', 'densenet'):
-        gap = difference(records[name].accuracies, narrow)
-        assert gap.clear and f'低 {100 * gap.mean:.2f} 个百分点' in text
+        found = in_points(records[name].accuracies, narrow)
+        assert f'低 {found.mean:.2f} 个百分点，区间 {found.text()}' in text
     half = load_trial('resnet18-half').measure('test_accuracy')
-    assert not difference(records['densenet'].accuracies, half).clear
+    found = in_points(records['densenet'].accuracies, half)
+    assert f'又比半宽的低 {-found.mean:.2f} 个百分点' in text and found.clear
     assert '不能只归因于连结' in text
 
 
@@ -165,13 +174,13 @@ def test_results_of_the_successors_are_those_recorded() -> None:
     )
     assert f'从 {before:.1%} 升到 {after:.1%}' in text
     assert f'用 {trials[0].history.train_images:,} 张图像' in text
-    gap = compare(trials[1], trials[0], 'test_accuracy')
-    assert gap.clear and f'散布的 {gap.mean / gap.sd:.0f} 倍' in text
-    later = [
-        compare(b, a, 'test_accuracy')
-        for a, b in zip(trials[1:], trials[2:], strict=False)
+    gaps = [
+        in_points(b.measure('test_accuracy'), a.measure('test_accuracy'))
+        for a, b in pairwise(trials)
     ]
-    assert not any(one.clear for one in later)
+    assert f'高 {gaps[0].mean:.2f} 个百分点，区间 {gaps[0].text()}' in text
+    assert f'各低 {-gaps[1].mean:.2f} 与 {-gaps[2].mean:.2f} 个，区间都含 0' in text
+    assert not gaps[1].clear and not gaps[2].clear
 
 
 def test_results_of_nin_with_one_convolution_less_are_those_recorded() -> None:
@@ -182,15 +191,44 @@ def test_results_of_nin_with_one_convolution_less_are_those_recorded() -> None:
     assert f'从 {means[0]:.1%} 升到 {means[1]:.1%}' in text
     assert f'升到 {means[2]:.1%}' in text
     for other in (one, linear):
-        gap = compare(other, two, 'test_accuracy')
-        assert gap.clear and f'是散布的 {gap.mean / gap.sd:.1f} 倍' in text
+        gap = in_points(other.measure('test_accuracy'), two.measure('test_accuracy'))
+        assert f'高 {gap.mean:.2f} 个百分点，区间 {gap.text()}' in text
         assert compare(two, other, 'running_accuracy').mean < 0
-    assert not compare(linear, one, 'test_accuracy').clear
+    gap = in_points(linear.measure('test_accuracy'), one.measure('test_accuracy'))
+    assert f'只差 {gap.mean:.2f} 个，区间含 0' in text and not gap.clear
     first = [[run.train_loss[0] for run in t.history.runs] for t in (two, linear)]
-    assert difference(*first).clear
+    assert interval(*first).clear
     page = ROOT / 'chapters' / 'exercises' / 'nin_without_1x1.ipynb'
     discussion = page.read_text(encoding='utf-8')
     assert all(f'{mean:.2%}' in discussion for mean in means)
+
+
+def test_what_tuning_raised_is_told_as_recorded() -> None:
+    """练习 1：同一预算里换设置、加轮数、加图像，各提高多少。"""
+    path = ROOT / 'chapters' / 'exercises' / 'tuning.ipynb'
+    page, stored = read_page(path), path.read_text(encoding='utf-8')
+    gains, smoothed = [], {}
+    for name in LINEUP:
+        tried = load_attempts(RESULTS / 'tuning' / f'{name}.json')
+        for budget in {one.budget for one in tried}:
+            same = [one.accuracy for one in tried if one.budget == budget]
+            gains.append(100 * (max(same) - same[0]))
+        for one in tried:
+            recipe = one.recipe
+            if recipe['label_smoothing'] and not recipe['shift']:
+                smoothed[name, recipe['epochs']] = 100 * one.accuracy
+    raised = f'换设置提高 {min(gains):.2f} 到 {max(gains):.2f} 个百分点'
+    longer = [smoothed[name, 12] - smoothed[name, 6] for name in ('vgg11', 'resnet18')]
+    assert f'VGG 高 {longer[0]:.2f} 个百分点，ResNet-18 高 {longer[1]:.2f} 个' in page
+    chapter, full = (
+        100 * load_history(name).test_accuracy for name in ('densenet', 'full/densenet')
+    )
+    (searched,) = re.findall(r'测试准确率 ([\d.]+)%（10,000 张', stored)
+    told = answer('ex-tuning')
+    for text in (page, told):
+        assert raised in text
+        for value in (float(searched), chapter, full):
+            assert f'{value:.1f}%' in text
 
 
 def test_the_influence_of_each_hyperparameter_is_that_recorded() -> None:

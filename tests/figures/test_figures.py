@@ -3,6 +3,7 @@
 图里的数在这里另行算出：用钩子走一遍真的网络，不经过画图的脚本。
 """
 
+import json
 import math
 import re
 import runpy
@@ -29,6 +30,7 @@ from deepcnn.data import load_dataset, prepare
 from deepcnn.models.alexnet import alexnet
 from deepcnn.models.densenet import DenseBlock, densenet
 from deepcnn.models.googlenet import Inception, googlenet
+from deepcnn.models.network import Network
 from deepcnn.models.nin import nin
 from deepcnn.models.resnet import ResidualBlock, resnet18
 from deepcnn.models.trained import load
@@ -45,6 +47,7 @@ EXPECTED = {
     'channel-mixing',
     'convolution',
     'degradation',
+    'dense-reading',
     'densenet',
     'densenet-network',
     'global-average-pooling',
@@ -593,6 +596,22 @@ def test_the_averages_are_the_scores_of_the_shipped_network() -> None:
             scores[data.class_names.index(name)].item(), abs=0.051
         )
         assert average == pytest.approx(sum(cells) / 9, abs=0.1)
+
+
+def test_the_strengths_drawn_are_those_of_the_chapter() -> None:
+    """由 DenseNet 一章自己的两个函数，重算第一个稠密块的读取强度。"""
+    space = {'torch': torch, 'Tensor': Tensor, 'Network': Network}
+    notebook = json.loads((ROOT / 'chapters' / 'densenet.ipynb').read_text('utf-8'))
+    for cell in notebook['cells']:
+        source = ''.join(cell['source'])
+        if cell['cell_type'] == 'code' and re.search(r'^def (strengths|reading)\(', source, re.M):
+            exec(source, space)
+    with torch.device('cpu'):
+        table = space['reading'](load('densenet'), 0)
+    expected = [f'{one:.1f}' for column in table.T for one in column if not one.isnan()]
+    assert len(expected) == 15
+    assert [line for line in labels('dense-reading') if '.' in line] == expected
+    assert f'（{table[3, 3]:.1f}）' in chapter_text('densenet')
 
 
 def chapter_text(name: str) -> str:

@@ -32,7 +32,7 @@ from deepcnn.models.nin import nin_block
 from deepcnn.models.published import published
 from deepcnn.models.resnet import Bottleneck, ResidualBlock, resnet
 from deepcnn.models.vgg import NUM_CONVS, vgg
-from deepcnn.records.spreads import Difference, difference, interval
+from deepcnn.records.spreads import Interval, interval
 from deepcnn.records.store import RESULTS, read_json
 from deepcnn.records.trials import compare, load_trial
 
@@ -208,7 +208,7 @@ def untrained_maps_follow_the_image() -> bool:
 # ---- 由记录算 ----
 
 
-def trial_gap(first: str, second: str, what: str) -> Difference:
+def trial_gap(first: str, second: str, what: str) -> Interval:
     return compare(load_trial(first), load_trial(second), what)
 
 
@@ -216,18 +216,18 @@ def accuracy(trial: str) -> float:
     return 100 * mean(load_trial(trial).train_accuracy)
 
 
-def beyond_doubt(found: Difference, first: str, second: str) -> str:
-    """高的一边；差别不到散布的两倍就是分不出。"""
+def beyond_doubt(found: Interval, first: str, second: str) -> str:
+    """高的一边；差别的 95% 区间含 0 就是差不多。"""
     if not found.clear:
-        return '分不出'
+        return '差不多'
     return first if found.mean > 0 else second
 
 
-def introduction(first: str, second: str, images: int) -> Difference:
+def introduction(first: str, second: str, images: int) -> Interval:
     record = read_json(RESULTS / 'introduction.json')
     which = record['recipe']['train_images'].index(images)
     scores = (record['test_accuracy'][name][which] for name in (first, second))
-    return difference(*scores)
+    return interval(*scores)
 
 
 def what_augmentation_gains_when_trained_longer() -> str:
