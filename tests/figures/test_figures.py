@@ -10,6 +10,7 @@ import runpy
 import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
+from functools import cache
 from itertools import combinations, pairwise
 from math import log2
 from pathlib import Path
@@ -598,8 +599,9 @@ def test_the_averages_are_the_scores_of_the_shipped_network() -> None:
         assert average == pytest.approx(sum(cells) / 9, abs=0.1)
 
 
-def test_the_strengths_drawn_are_those_of_the_chapter() -> None:
-    """由 DenseNet 一章自己的两个函数，重算第一个稠密块的读取强度。"""
+@cache
+def chapter_strengths(block: int) -> Tensor:
+    """由 DenseNet 一章自己的两个函数，算出一个稠密块的读取强度：（来源，读取者）。"""
     space = {'torch': torch, 'Tensor': Tensor, 'Network': Network}
     notebook = json.loads((ROOT / 'chapters' / 'densenet.ipynb').read_text('utf-8'))
     for cell in notebook['cells']:
@@ -607,11 +609,27 @@ def test_the_strengths_drawn_are_those_of_the_chapter() -> None:
         if cell['cell_type'] == 'code' and re.search(r'^def (strengths|reading)\(', source, re.M):
             exec(source, space)
     with torch.device('cpu'):
-        table = space['reading'](load('densenet'), 0)
+        return space['reading'](load('densenet'), block)
+
+
+def test_the_strengths_drawn_are_those_of_the_chapter() -> None:
+    table = chapter_strengths(0)
     expected = [f'{one:.1f}' for column in table.T for one in column if not one.isnan()]
     assert len(expected) == 15
     assert [line for line in labels('dense-reading') if '.' in line] == expected
     assert f'（{table[3, 3]:.1f}）' in chapter_text('densenet')
+
+
+def test_the_heat_map_is_told_as_the_weights_are() -> None:
+    told, tables = chapter_text('densenet'), [chapter_strengths(n) for n in range(4)]
+    last = tables[3]
+    assert f'从 {last[0, 0]:.1f} 到 {last[0, 3]:.1f}' in told
+    for number in (0, 3):
+        recent = tables[number][3, 3]
+        assert f'块 {number + 1}（{tables[number][0, 3]:.1f} 比 {recent:.1f}）' in told
+    after = torch.cat([table[:, 4] for table in tables[:3]])
+    assert f'在 {after.min():.1f} 到 {after.max():.1f} 之间' in told
+    assert f'{last[4, 4]:.1f} 比 {last[:4, 4].min():.1f}' in told
 
 
 def chapter_text(name: str) -> str:
