@@ -1080,27 +1080,28 @@ def test_regularisation_is_told_as_recorded() -> None:
 
     assert f'低 {drop("short", "augmentation", "test_accuracy"):.2f} 个百分点' in told
     assert f'高 {-drop("small", "augmentation", "test_accuracy"):.2f} 个' in told
-    small = arms['small']
-    ends = interval(
-        [100 * one for one in small['neither'].measure('test_accuracy')],
-        [100 * one for one in small['augmentation'].measure('test_accuracy')],
-    )
-    assert ends.clear and f'区间 {ends.text()}' in told
-    for arm, words in (('augmentation', '增广使它从'), ('pooled', '去掉全连接隐藏层小'),
-                       ('dropout', '丢弃法小')):
-        gap = f'小 {drop("large", arm, "gap"):.2f} 个'
-        assert words in told and gap in told
+    def gained(budget: str, arm: str, measure: str) -> Interval:
+        pair = (arms[budget][name].measure(measure) for name in ('neither', arm))
+        return interval(*([100 * value for value in values] for values in pair))
+
+    for budget in ('small', 'large'):
+        ends = gained(budget, 'augmentation', 'test_accuracy')
+        assert ends.clear and f'高 {-ends.mean:.2f} 个' in told
+        assert f'区间 {ends.text()}' in told
+        for arm in ('dropout', 'pooled'):
+            assert not gained(budget, arm, 'gap').clear
+    gaps = {arm: gained('large', arm, 'gap') for arm in ARMS.split()[1:]}
+    together = gaps['both'].mean - gaps['augmentation'].mean
+    of_alexnet, of_nin, of_summary = map(prose_of, ('alexnet', 'nin', 'summary'))
+    for page in (told, of_alexnet):
+        assert f'小 {gaps["augmentation"].mean:.2f} 个百分点' in page
+        assert f'小 {gaps["dropout"].mean:.2f} 个' in page and f'再小 {together:.2f} 个' in page
+    for page in (told, of_nin, of_summary):
+        assert f'小 {gaps["pooled"].mean:.2f} 个百分点，区间 {gaps["pooled"].text()}' in page
     rows = (CHAPTERS / 'experiments.md').read_text(encoding='utf-8')
     assert f'800 张时差小 {drop("small", "augmentation", "gap"):.2f} 个百分点' in rows
-    for arm in ('dropout', 'pooled'):
-        assert f'10,000 张时差小 {drop("large", arm, "gap"):.2f} 个百分点' in rows
+    assert f'10,000 张时小 {gaps["augmentation"].mean:.2f} 个' in rows
+    assert f'再小 {together:.2f} 个百分点' in rows
+    assert f'差小 {gaps["pooled"].mean:.2f} 个百分点（10,000 张）' in rows
     slower = [mean(arms['short'][arm].measure('train_loss')) for arm in ('pooled', 'neither')]
     assert f'训练损失高 {slower[0] - slower[1]:.3f}' in prose_of('nin')
-    pooled = f'训练与测试准确率之差就小 {drop("large", "pooled", "gap"):.2f} 个百分点'
-    assert pooled in prose_of('nin') and pooled.replace('就', '') in prose_of('nin')
-    alone = f'丢弃法使训练与测试准确率之差小 {drop("large", "dropout", "gap"):.2f} 个百分点'
-    both = (
-        f'800 张图像时小 {drop("small", "augmentation", "gap"):.2f} 个百分点，'
-        f'10,000 张时小 {drop("large", "augmentation", "gap"):.2f} 个。'
-    )
-    assert alone in prose_of('alexnet') and both in prose_of('alexnet')
