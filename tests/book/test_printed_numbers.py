@@ -1047,6 +1047,13 @@ def test_regularisation_is_told_as_recorded() -> None:
     assert f'800 张时差小 {drop("small", "augmentation", "gap"):.2f} 个百分点' in rows
     for arm in ('dropout', 'pooled'):
         assert f'10,000 张时差小 {drop("large", arm, "gap"):.2f} 个百分点' in rows
+    tests = [100 * mean(one.measure('test_accuracy')) for one in small.values()]
+    assert f'挤在 {min(tests):.1f}% 到 {max(tests):.1f}% 之间' in told
+    gaps = {arm: 100 * mean(one.measure('gap')) for arm, one in small.items()}
+    assert f'最靠右，是 {gaps["neither"]:.2f}%；' in told
+    assert f'最靠左，是 {gaps["both"]:.2f}%；' in told
+    assert list(gaps.values())[0] == max(gaps.values()) and min(gaps, key=gaps.get) == 'both'
+    assert max(gaps['neither'] - gaps[arm] for arm in ('dropout', 'pooled')) < 0.5
     slower = [mean(arms['short'][arm].measure('train_loss')) for arm in ('pooled', 'neither')]
     assert f'训练损失高 {slower[0] - slower[1]:.3f}' in prose_of('nin')
     pooled = f'训练与测试准确率之差就小 {drop("large", "pooled", "gap"):.2f} 个百分点'
