@@ -14,7 +14,7 @@ from deepcnn.anatomy.layers import count_parameters, layer_table
 from deepcnn.anatomy.memory import peak_bytes, saved_bytes
 from deepcnn.anatomy.recompute import recomputing
 from deepcnn.models.alexnet import alexnet
-from deepcnn.models.densenet import VARIANTS, densenet, paper_densenet
+from deepcnn.models.densenet import VARIANTS, DenseBlock, densenet, paper_densenet
 from deepcnn.models.googlenet import INCEPTIONS, Inception, googlenet
 from deepcnn.models.lineup import LINEUP
 from deepcnn.models.nin import nin
@@ -264,3 +264,18 @@ def test_the_setting_of_the_chapter_is_not_among_the_finalists() -> None:
     gap = 100 * (first[2].accuracy - first[3].accuracy)
     assert f'比第三名只低 {gap:.2f} 个百分点' in text
     assert '没有换种子比过' in answer('ex-tuning')
+
+
+def test_what_recomputing_keeps_is_told_as_counted() -> None:
+    """练习 6 的图：32 个卷积块，28×28，输入 64 个通道，增长率 32。"""
+    page = read_page(ROOT / 'chapters' / 'exercises' / 'memory.ipynb')
+    kept = {}
+    with torch.device('meta'):
+        for strategy in ('none', 'concatenation', 'block'):
+            block = DenseBlock(32, 64, 32)
+            with recomputing(block, strategy):
+                kept[strategy] = saved_bytes(block, torch.empty(1, 64, 28, 28)) / 1e6
+    assert (
+        f'不重算要保留 {kept["none"]:.1f} MB，连结也重算只要 {kept["concatenation"]:.1f} MB，'
+        f'重算整块只有 {kept["block"]:.1f} MB'
+    ) in page

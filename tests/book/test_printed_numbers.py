@@ -1103,5 +1103,12 @@ def test_regularisation_is_told_as_recorded() -> None:
     assert f'10,000 张时小 {gaps["augmentation"].mean:.2f} 个' in rows
     assert f'再小 {together:.2f} 个百分点' in rows
     assert f'差小 {gaps["pooled"].mean:.2f} 个百分点（10,000 张）' in rows
+    tests = [100 * mean(one.measure('test_accuracy')) for one in arms['small'].values()]
+    assert f'挤在 {min(tests):.1f}% 到 {max(tests):.1f}% 之间' in told
+    few = {arm: 100 * mean(one.measure('gap')) for arm, one in arms['small'].items()}
+    assert f'最靠右，是 {few["neither"]:.2f}%；' in told
+    assert f'最靠左，是 {few["both"]:.2f}%；' in told
+    assert list(few.values())[0] == max(few.values()) and min(few, key=few.get) == 'both'
+    assert max(few['neither'] - few[arm] for arm in ('dropout', 'pooled')) < 0.5
     slower = [mean(arms['short'][arm].measure('train_loss')) for arm in ('pooled', 'neither')]
     assert f'训练损失高 {slower[0] - slower[1]:.3f}' in prose_of('nin')
