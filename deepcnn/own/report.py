@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from deepcnn.data.image_folders import shown
+from deepcnn.live_kernel import running_kernel
 from deepcnn.own.feeding import Feed
 from deepcnn.plot.chinese_font import keep_legible
 from deepcnn.plot.formats import as_png, as_svg
@@ -90,7 +91,8 @@ def write_report(
     folder: Path, title: str, run: Run | None, judged: Judged, feed: Feed
 ) -> None:
     """写出曲线（有 ``run`` 时）、混淆矩阵与最厉害的错误；后两样各有 CSV。"""
-    matplotlib.use('Agg')
+    if running_kernel() is None:  # 在笔记本里，读者的图还要显示
+        matplotlib.use('Agg')
     use_book_style()
     if run is not None:
         write_curves(folder, run)
