@@ -205,11 +205,7 @@ def models(line: list[str]) -> int:
     measuring, wanted = options.pop('measure'), options.pop('names')
     if measuring:
         return _measure_models(wanted, options, teller)
-    shown = model_table()
-    known = [one.name for one in shown]
-    if strange := [name for name in wanted if name not in known]:
-        raise ValueError(f'没有叫 {strange[0]!r} 的网络：请从 {"、".join(known)} 中选')
-    for one in (one for one in shown if not wanted or one.name in wanted):
+    for one in model_table(wanted):
         note = '，torchvision 有训练好的权重' if one.pretrained else ''
         teller.say(
             f'{one.name:<12} {one.parameters / 1e6:7.1f} 百万个参数，边长至少 '

@@ -6,18 +6,17 @@ from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 
-import matplotlib
 import matplotlib.pyplot as plt
 import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
 from deepcnn.data.image_folders import shown
-from deepcnn.live_kernel import running_kernel
 from deepcnn.own.feeding import Feed
 from deepcnn.plot.chinese_font import keep_legible
 from deepcnn.plot.formats import as_png, as_svg
 from deepcnn.plot.images import show_images
+from deepcnn.plot.inline_backend import draw_without_windows
 from deepcnn.plot.style import WIDTH, use_book_style
 from deepcnn.records.runs import Run
 from deepcnn.records.store import write_bytes
@@ -91,8 +90,7 @@ def write_report(
     folder: Path, title: str, run: Run | None, judged: Judged, feed: Feed
 ) -> None:
     """写出曲线（有 ``run`` 时）、混淆矩阵与最厉害的错误；后两样各有 CSV。"""
-    if running_kernel() is None:  # 在笔记本里，读者的图还要显示
-        matplotlib.use('Agg')
+    draw_without_windows()
     use_book_style()
     if run is not None:
         write_curves(folder, run)
