@@ -168,10 +168,12 @@ class ModelFacts:
     pretrained: bool
 
 
-def model_table(channels: int = 3, classes: int = 1000) -> list[ModelFacts]:
-    """全部网络；参数个数按 ``channels``、``classes`` 与 224 像素。"""
+def model_table(
+    wanted: Sequence[str] = (), channels: int = 3, classes: int = 1000
+) -> list[ModelFacts]:
+    """``wanted``（没有写时是全部）的大小，按 ``channels``、``classes`` 与 224 像素。"""
     rows = []
-    for name in names():
+    for name in wanted or names():
         with torch.device('meta'):
             net = create(name, channels, classes)
         count = sum(one.numel() for one in net.parameters())

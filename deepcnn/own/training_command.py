@@ -90,6 +90,7 @@ def _train(order: Order, device: torch.device, team: Team, teller: Teller) -> Ou
     long_run = LongRun(
         net, feed, recipe, device, recipe.seeds[0], team, tuning, folder.checkpoints,
         SAVE_EVERY if order.save_every is None else order.save_every, follower,
+        material.settings.augmentation,
     )  # fmt: skip
     run = long_run.train()
     teller.end_bar()
@@ -160,8 +161,6 @@ def announce(
         )
     for name, reason in settings.reasons.items():
         teller.say(f'{name}：{reason}')
-    flip = '左右翻转、' if settings.recipe.flip else ''
-    teller.say(f'增广：{flip}平移至多 {settings.recipe.shift} 像素')
     if order.init:
         teller.say(f'出发：{order.init}；{"；".join(notes) or "全部照抄"}')
     if order.init or tuning.frozen:
