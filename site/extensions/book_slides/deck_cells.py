@@ -110,7 +110,7 @@ class Chooser:
             self.anchor = slide.anchor or self.anchor
             if slide.said:
                 if kind == 'slide' or slide.fresh:
-                    self.begin()
+                    self.begin(cell.metadata.slideshow.get('title', ''))
                 self.take_slide(slide)
 
     def take_code(self, cell: NotebookNode, kind: str) -> None:
