@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import book_root  # noqa: F401  然后才能导入 deepcnn
+from book_slides import slides_link
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
@@ -151,7 +152,8 @@ def page_note(app: Sphinx, document: str) -> str:
         root = app.builder.get_relative_uri(document, app.config.root_doc)
         parts.append(describe_recording(recording, f'{root}#sec-index-profiles'))
     spans = ''.join(f'<span>{part}</span>' for part in parts)
-    return f'<p class="reading-note" data-page="{escape(document)}">{spans}</p>'
+    slides = slides_link(app, document)
+    return f'<p class="reading-note" data-page="{escape(document)}">{spans}{slides}</p>'
 
 
 def ordered_pages(env: BuildEnvironment) -> list[str]:

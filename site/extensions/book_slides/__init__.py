@@ -10,6 +10,7 @@ from pathlib import Path
 from sphinx.application import Sphinx
 
 HERE = Path(__file__).resolve().parent
+MARK = '"slide_type": "slide"'  # 有幻灯片的笔记本里都有这几个字
 STATIC = ('reveal/reveal.js', 'reveal/notes.js', 'reveal/LICENSE', 'deck.js')
 
 
@@ -70,6 +71,15 @@ def make_exporter() -> object:
     return SlidesExporter(
         template_name='book', extra_template_basedirs=[str(HERE / 'template')]
     )
+
+
+def slides_link(app: Sphinx, document: str) -> str:
+    """一章标题下的一行里，通到它的幻灯片的链接；没有幻灯片的页是空的。"""
+    notebook = Path(app.srcdir) / f'{document}.ipynb'
+    if not notebook.exists() or MARK not in notebook.read_text(encoding='utf-8'):
+        return ''
+    page = app.builder.get_relative_uri(document, f'slides/{notebook.stem}')
+    return f'<a class="slides-link" href="{page}">幻灯片</a>'
 
 
 def when_built(app: Sphinx, error: Exception | None) -> None:

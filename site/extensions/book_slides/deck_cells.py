@@ -15,6 +15,7 @@ from book_light.picture_sizes import png_size, svg_size
 from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell, new_notebook
 
+from . import MARK
 from .deck_text import PICTURE, Slide, Writer, slides
 
 TALL, WIDE = 1.5, 1.6  # 高是宽的几倍，宽是高的几倍
@@ -162,7 +163,7 @@ def shortened(cell: NotebookNode) -> NotebookNode:
 def notebooks(root: Path) -> Iterator[Path]:
     """有幻灯片的笔记本；先看字，不用把每一份都解析一遍。"""
     for path in sorted((root / 'chapters').glob('*.ipynb')):
-        if '"slide_type": "slide"' in path.read_text(encoding='utf-8'):
+        if MARK in path.read_text(encoding='utf-8'):
             yield path
 
 
