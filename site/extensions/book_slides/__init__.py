@@ -11,7 +11,7 @@ from sphinx.application import Sphinx
 
 HERE = Path(__file__).resolve().parent
 MARK = '"slide_type": "slide"'  # 有幻灯片的笔记本里都有这几个字
-STATIC = ('reveal/reveal.js', 'reveal/notes.js', 'reveal/LICENSE', 'deck.js')
+STATIC = ('reveal/reveal.js', 'reveal/LICENSE', 'deck.js')
 
 
 def write_static(folder: Path) -> None:

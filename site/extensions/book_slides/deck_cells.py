@@ -121,7 +121,9 @@ class Chooser:
         if drawn:
             ending, content = drawn
             path = self.store(f'{self.path.stem}-{cell.id}.{ending}', content)
-            alt = cell.metadata.get('mystnb', {}).get('image', {}).get('alt', self.title)
+            alt = (
+                cell.metadata.get('mystnb', {}).get('image', {}).get('alt', self.title)
+            )
             self.add(figure(path, alt))
         elif table:
             self.add(f'<div class="said">{self.writer.html(table)}</div>')

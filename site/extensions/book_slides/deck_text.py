@@ -27,6 +27,9 @@ QUESTION = re.compile(
 ITEM = re.compile(r'^(?:- |\d+\. )', re.M)
 CITATION = re.compile(r' ?\[\[[^][]*\]\]\([^)]*\)')
 LINK = re.compile(r'(?<!!)\[([^][]*)\]\([^)]*\)')
+FORMULA = re.compile(
+    r'(<mjx-container (?![^>]*display=)(?:(?!</mjx).)*</mjx-container>[，。；：、）！？]+)'
+)
 OPENING, CLOSING = '（「', '）」'
 KINDS = {'|': 'table', '$$': 'formula', '> ': 'note', '- ': 'list'}
 
@@ -118,6 +121,11 @@ def math(content: str, options: dict) -> str:
     return rf'\[{body}\]'
 
 
+def plain(text: str) -> str:
+    """不要引文，链接只留文字。"""
+    return LINK.sub(r'\1', CITATION.sub('', text))
+
+
 class Writer:
     """Markdown 变成 HTML，公式用排好的。"""
 
@@ -126,13 +134,15 @@ class Writer:
         self.markdown = MarkdownIt('commonmark').enable('table')
         self.markdown.use(dollarmath_plugin, renderer=math)
 
+    def typeset(self, html: str) -> str:
+        kept = r'<span class="kept">\1</span>'
+        return FORMULA.sub(kept, self.formulas.typeset(html)).strip()
+
     def html(self, text: str) -> str:
-        plain = LINK.sub(r'\1', CITATION.sub('', text))
-        return self.formulas.typeset(self.markdown.render(plain)).strip()
+        return self.typeset(self.markdown.render(plain(text)))
 
     def line(self, text: str) -> str:
-        plain = LINK.sub(r'\1', CITATION.sub('', text))
-        return self.formulas.typeset(self.markdown.renderInline(plain))
+        return self.typeset(self.markdown.renderInline(plain(text)))
 
 
 def wanted(keep: list[str] | None, number: int) -> list[int] | None:
