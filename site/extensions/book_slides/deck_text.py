@@ -135,6 +135,7 @@ class Writer:
         self.markdown.use(dollarmath_plugin, renderer=math)
 
     def typeset(self, html: str) -> str:
+        html = html.replace('class="math ', 'class="formula ')  # 不是 Sphinx 的公式
         kept = r'<span class="kept">\1</span>'
         return FORMULA.sub(kept, self.formulas.typeset(html)).strip()
 
