@@ -151,9 +151,9 @@ def page_note(app: Sphinx, document: str) -> str:
     if recording:
         root = app.builder.get_relative_uri(document, app.config.root_doc)
         parts.append(describe_recording(recording, f'{root}#sec-index-profiles'))
-    spans = ''.join(f'<span>{part}</span>' for part in parts)
-    slides = slides_link(app, document)
-    return f'<p class="reading-note" data-page="{escape(document)}">{spans}{slides}</p>'
+    first, *others = (f'<span>{part}</span>' for part in parts)
+    spans = first + slides_link(app, document) + ''.join(others)
+    return f'<p class="reading-note" data-page="{escape(document)}">{spans}</p>'
 
 
 def ordered_pages(env: BuildEnvironment) -> list[str]:
