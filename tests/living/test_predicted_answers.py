@@ -66,6 +66,8 @@ def questions() -> dict[str, Question]:
     for path in sorted(CHAPTERS.rglob('*.ipynb')):
         page = path.relative_to(CHAPTERS).with_suffix('').as_posix()
         for text in page_text(page):
+            if '活页：predict key=self-' in text:  # 自测，见 test_self_checks.py
+                continue
             marks = QUESTION.findall(text)
             assert len(marks) == text.count('活页：predict'), text
             for marker, _, reason in marks:

@@ -167,8 +167,9 @@ class Visit:
 
 
 def page_names() -> list[str]:
-    """每一页，以及一页搜索结果。"""
-    found = (path for path in SITE.rglob('*.html') if '_static' not in path.parts)
+    """每一页，以及一页搜索结果；幻灯片由 test_slides.py 看。"""
+    skipped = {'_static', 'slides'}
+    found = (path for path in SITE.rglob('*.html') if not skipped & {*path.parts})
     return [*sorted(path.relative_to(SITE).as_posix() for path in found), RESULTS]
 
 
