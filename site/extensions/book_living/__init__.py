@@ -17,21 +17,11 @@ from sphinx.util import logging
 from sphinx.writers.html5 import HTML5Translator
 
 from . import data_scripts
-from .weight_scripts import when_built
+from .scripts import needed, write_scripts
+from .weight_scripts import write_weight_scripts
 
 logger = logging.getLogger(__name__)
 
-# 部件 -> 在 frame.js 与它自己的脚本之间还要先载入的脚本。
-NEEDS: dict[str, tuple[str, ...]] = {
-    'compared': ('chart', 'comparison_chart'),
-    'confusion': ('bytes', 'answers', 'image_cards'),
-    'convolution': ('sliding', 'stepper_controls', 'stacked', 'mixing'),
-    'disagree': ('bytes', 'answers', 'image_cards'),
-    'predict': ('guess',),
-    'replay': ('bytes', 'chart', 'film'),
-    'structure': ('layer_arithmetic', 'layer_words', 'structure_drawing'),
-    'train': ('bytes', 'chart', 'lenet_training', 'training_pictures'),
-}
 # 部件 -> 构建时写出的数据；少一份就只有原来的图。最后一份等读者点过才取，元素的
 # data-bytes 写明它有几个字节。
 USES: dict[str, tuple[str, ...]] = {
@@ -85,6 +75,7 @@ def visit_living(translator: HTML5Translator, node: Living) -> None:
     data = {f'data-{key}': value for key, value in node['options'].items()}
     if used:
         data['data-bytes'] = str(written[used[-1]])
+    data['data-scripts'] = ' '.join(needed(node['name']))
     tag = translator.starttag(node, f'living-{node["name"]}', CLASS='living', **data)
     translator.body.append(tag)
     translator.body.append('<div class="living__still">')
@@ -102,16 +93,21 @@ def add_scripts(
     context: dict[str, Any],
     doctree: nodes.document | None,
 ) -> None:
-    """有部件的页才载入框架、部件与它们的样式。"""
+    """有部件的页才载入框架与各部件的样式；部件的脚本由框架载入，快要看到时才取。"""
     names = dict.fromkeys(ELEMENT.findall(context.get('body', '')))
-    scripts = [script for name in names for script in (*NEEDS.get(name, ()), name)]
-    for script in dict.fromkeys(['frame', *scripts] if names else []):
-        app.add_js_file(f'living/{script}.js')
     if names:
+        app.add_js_file('living/frame.js')
         app.add_css_file('living/living.css')
     for name in names:
         if (ASSETS / f'{name}.css').exists():
             app.add_css_file(f'living/{name}.css')
+
+
+def when_built(app: Sphinx, error: Exception | None) -> None:
+    if error is None and app.builder.format == 'html':
+        folder = Path(app.outdir) / '_static' / 'living'
+        write_scripts(ASSETS, folder)
+        write_weight_scripts(folder / 'data')
 
 
 def setup(app: Sphinx) -> dict[str, bool | int]:

@@ -8,7 +8,6 @@ import base64
 from pathlib import Path
 
 import book_root  # noqa: F401
-from sphinx.application import Sphinx
 
 from deepcnn.records.titles import TITLES
 from deepcnn.records.weight_facts import facts_in, read_weights, shipped
@@ -38,8 +37,3 @@ def write_weight_scripts(data: Path, folder: Path | None = None) -> None:
             'accuracy': facts.accuracy_after,
         }
     write_script(data, 'weights', listed)
-
-
-def when_built(app: Sphinx, error: Exception | None) -> None:
-    if error is None and app.builder.format == 'html':
-        write_weight_scripts(Path(app.outdir) / '_static' / 'living' / 'data')
