@@ -39,11 +39,11 @@
 
   function named({ titles, cuts }, mark) {
     const [tensor, channel] = mark.split(':')
-    if (channel) return `${titles[tensor]}的通道 ${channel}`
+    if (channel) return `${titles[tensor]}：通道 ${channel}`
     const [place, part, reader] = mark.split('.')
     const { title, parts, readers } = cuts[place]
-    const whole = `${title}的${parts[part].title}`
-    return reader ? `${readers[reader].title}读的${whole}` : whole
+    const whole = `${title}：${parts[part].title}`
+    return reader ? `${whole}，只有${readers[reader].title}读不到` : whole
   }
 
   /* changed()：动了一处，请再算；answers(图, 改动) 请 Worker 算；samples 是那 100 张。 */
