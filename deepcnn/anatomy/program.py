@@ -31,8 +31,8 @@ class NotInPage(ValueError):
 def describe(net: nn.Module) -> dict[str, object]:
     """``net`` 的算子与要看的张量：``{'operators', 'taps', 'output': 名字, 'cuts'}``。
 
-    按评价模式：丢弃层什么也不做。``taps`` 是第一个卷积层与各阶段的输出，``cuts`` 见 cuts.py。引擎不会算的层、函数
-    与写法抛出 NotInPage（ValueError 的一种），写明名字。
+    按评价模式：丢弃层什么也不做。``taps`` 是第一个卷积层与各阶段的输出，``cuts`` 见 cuts.py。
+    引擎不会算的层、函数与写法抛出 NotInPage（ValueError 的一种），写明名字。
     """
     tracer = Tracer()
     try:

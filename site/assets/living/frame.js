@@ -1,5 +1,5 @@
 /* 活页的框架：部件何时开始、数据从哪里来、状态怎样写进网址。部件各在自己的脚本里，快要看到时才
- * 取（元素的 data-scripts 写着是哪几个）。
+ * 取（元素的 data-scripts 写着是哪几个）；写着 data-open 的要读者点过才取。
  *
  * 部件是 <living-名字> 的类，继承 LivingElement，写一个方法 build(panel, state)。元素快要
  * 进入视野时才调用它；成功之后原来的图（.living__still）让位给 panel，题注留着；标记里写了
@@ -113,10 +113,26 @@
   }
 
   /* 取一个元素的脚本；取到了，它成为部件，自己开始。 */
-  function awaken(element) {
+  async function awaken(element) {
     element.querySelector('.living__failure')?.remove()
-    Promise.all(element.dataset.scripts.split(' ').map(script))
-      .catch((error) => element.append(failure(error, () => awaken(element))))
+    try {
+      await Promise.all(element.dataset.scripts.split(' ').map(script))
+    } catch (error) {
+      element.querySelector('.living__offer')?.remove()
+      element.append(failure(error, () => awaken(element)))
+    }
+  }
+
+  /* 写着 data-open 的，读者点过才取脚本；网址指着它的不必点。 */
+  function offer(element) {
+    const { open, says = '' } = element.dataset
+    if (!open || Object.keys(stateOf(element.id)).length) return awaken(element)
+    const button = make('button', { type: 'button', onclick: () => {
+      element.opened = true
+      button.replaceWith('正在载入……')
+      awaken(element)
+    } }, open)
+    element.append(make('p', { className: 'living__offer' }, says, ' ', button))
   }
 
   class LivingElement extends HTMLElement {
@@ -132,10 +148,14 @@
       try {
         await this.build(panel, stateOf(this.id))
       } catch (error) {
+        this.querySelector('.living__offer')?.remove()
         this.append(failure(error, () => this.start()))
         return
       }
+      this.querySelector('.living__offer')?.remove()
+      if (this.dataset.says) panel.prepend(make('p', {}, this.dataset.says))
       this.show(panel)
+      if (this.opened) panel.querySelector('button, input, select')?.focus()
     }
 
     /* 原来的图让位给 panel；标记里写了 still=keep 的留着。要放在别处的部件改写这个方法。 */
@@ -159,7 +179,7 @@
   window.Living = { LivingElement, data, put, script, make, draw, address, thousands, stateOf }
 
   document.querySelectorAll('.living[data-scripts]')
-    .forEach((element) => whenNear(element, () => awaken(element)))
+    .forEach((element) => whenNear(element, () => offer(element)))
   /* 同一页里指到另一个状态的链接：重新载入，照网址里写的做。 */
   addEventListener('hashchange', () => {
     if (location.hash.includes('?')) location.reload()

@@ -26,10 +26,10 @@ JOINED: dict[str, tuple[str, ...]] = {
 }
 # 部件 → 在它自己的脚本之前还要先载入的。
 FIRST: dict[str, tuple[str, ...]] = {'confusion': ('cards',), 'disagree': ('cards',)}
-# 字符串、模板照抄；注释去掉；一行开头的空格去掉。
+# 字符串、模板照抄；注释与换行前后的空格合成一个换行。
 PIECE = re.compile(
     r"""(?P<kept>'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"|`(?:\\.|[^`\\])*`)"""
-    r"""|\s*/\*.*?\*/|[ \t]*//[^\n]*|\n\s*""",
+    r"""|(?:[ \t]*(?:/\*.*?\*/|//[^\n]*)|\s*\n\s*)+""",
     re.S,
 )
 HEADING = '/* 源码连同说明：仓库的 site/assets/living/ */\n'
@@ -44,7 +44,7 @@ def without_comments(source: str) -> str:
     """去掉注释与行首的空格。源码的正则表达式里不能有引号与 //。"""
 
     def plain(match: re.Match[str]) -> str:
-        return match['kept'] or ('\n' if match[0].startswith('\n') else '')
+        return match['kept'] or ('\n' if '\n' in match[0] else '')
 
     return PIECE.sub(plain, source)
 

@@ -17,8 +17,11 @@ from .script_files import write_script
 PART = 768 * 1024  # 字节；是 3 的倍数，各份的 base64 连起来仍是整个文件的
 
 
-def write_weight_scripts(data: Path, folder: Path | None = None) -> None:
-    """把 ``folder``（默认随书的）里各个网络写进文件夹 ``data``。"""
+def write_weight_scripts(data: Path, folder: Path | None = None) -> dict[str, int]:
+    """把 ``folder``（默认随书的）里各个网络写进文件夹 ``data``。
+
+    返回 ``{'weights-<网络>': 权重文件的字节数}``。
+    """
     data.mkdir(parents=True, exist_ok=True)
     for old in data.glob('weights*.js'):
         old.unlink()
@@ -37,3 +40,4 @@ def write_weight_scripts(data: Path, folder: Path | None = None) -> None:
             'accuracy': facts.accuracy_after,
         }
     write_script(data, 'weights', listed)
+    return {f'weights-{name}': entry['bytes'] for name, entry in listed.items()}
