@@ -413,17 +413,16 @@ def test_little_comes_before_a_click(chromium: WebDriver, site_url: str) -> None
     chromium.get(f'{site_url}/chapters/lab.html')
     wait(chromium, lambda: chromium.find_elements(By.CSS_SELECTOR, '.living--ready'))
     before = loaded(chromium)
-    scripts = {name: size for name, size in before.items() if name not in DATA}
-    assert len(scripts) > 5 and sum(scripts.values()) < 20_000
-    assert 'engine.js' not in before and before.keys() >= DATA
+    assert before.keys() == {'frame.js', 'lab.js', *DATA}
     button(chromium, '载入 DenseNet').click()
     status(chromium, 'DenseNet：')
-    after = {
-        name: loaded(chromium)[name] for name in loaded(chromium) if name not in before
-    }
-    assert 'weights-densenet-0.js' in after
-    engine = [size for name, size in after.items() if '-' not in name]
-    assert len(engine) == 3 and sum(engine) < 11_000
+    button(chromium, '自己画').click()
+    wait(chromium, lambda: one(chromium, '.lab__pad').is_displayed())
+    after = loaded(chromium)
+    weights = {'weights-densenet-0.js', 'weights-densenet-1.js', 'program-densenet.js'}
+    scripts = {'frame.js', 'lab.js', 'look.js', 'laboratory.js', 'own.js'}
+    assert after.keys() == {*scripts, *weights, *DATA}
+    assert sum(after[name] for name in scripts) < 25_000
 
 
 def test_data_before_a_click_is_below_a_megabyte() -> None:
