@@ -14,6 +14,7 @@ import torch
 from book_living import data_scripts
 from book_living.films import replay
 from book_living.script_files import write_script
+from book_living.scripts import JOINED
 from selenium.webdriver.chrome.webdriver import WebDriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -27,7 +28,7 @@ from deepcnn.training.film import packed, take
 ROOT = Path(__file__).resolve().parents[2]
 LIVING = ROOT / 'site' / 'assets' / 'living'
 AXE = (ROOT / 'tests' / 'site' / 'axe-core' / 'axe.min.js').read_text('utf-8')
-NEEDS = ('frame', 'bytes', 'chart', 'film', 'replay')
+NEEDS = ('frame', *JOINED['replay'])
 EPOCHS = 2
 RUN = {
     'train_loss': [1.5, 0.75],
