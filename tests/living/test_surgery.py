@@ -127,7 +127,8 @@ class Page:
     @property
     def lines(self) -> list[str]:
         """手术的两行话：这一张，与全部的。"""
-        found = self.browser.find_elements(By.CSS_SELECTOR, '[aria-label=手术] p')
+        selector = '[aria-label=手术] [role=status]'
+        found = self.browser.find_elements(By.CSS_SELECTOR, selector)
         return [one.text for one in found]
 
 
@@ -185,7 +186,7 @@ def test_a_cut_changes_what_pytorch_says_it_changes(
     expected = ' '.join(percentages(after[0]))
     page.wait(lambda: alike(page.column, expected))
     line = f'这张图像：手术前 {told(plain[0])}，手术后 {told(after[0])}。'
-    assert alike(page.lines[0], line)
+    page.wait(lambda: alike(page.lines[0], line))
     low, high = (f'{one:.2f}'.replace('-', '−') for one in maps[stage][0].aminmax())
     note = page.find('[aria-label=特征图] .lab__note')
     page.wait(lambda: f'数值 {low}～{high}。' in note.text)
@@ -210,7 +211,7 @@ def test_a_cut_changes_what_pytorch_says_it_changes(
         page.button(mark).click()
     whole = ' '.join(percentages(plain[0]))
     page.wait(lambda: alike(page.column, whole))
-    assert 'cut' not in page.hash() and page.lines == ['', '']
+    page.wait(lambda: 'cut' not in page.hash() and page.lines == ['', ''])
 
 
 def test_counting_can_be_stopped(page: Page, site: Path) -> None:

@@ -54,18 +54,19 @@
     const reading = make('label', {}, '谁读不到', reader)
     const parts = make('div', { className: 'living__controls', role: 'group', 'aria-label': '按一下剪断，再按接回' })
     const where = make('div', { className: 'living__controls' }, make('label', {}, '手术', place), reading)
+    const hint = make('p', { className: 'lab__note' }, '按一份，后面的层读到的它就全是 0，再按接回。下面放大一张特征图，也可以清零那个通道。')
     const done = make('div', { className: 'living__controls', role: 'group', 'aria-label': '做了的手术，按一下取消' })
     const says = make('p', { className: 'lab__note living__numbers', role: 'status' })
     const start = make('button', { type: 'button', onclick: () => (counting ? stop() : count()) })
     const counted = make('p', { className: 'lab__note living__numbers', role: 'status' })
-    const element = make('section', { className: 'lab__part', 'aria-label': '手术' }, where, parts, done, says, start, counted)
+    const element = make('section', { className: 'lab__part', 'aria-label': '手术' }, where, parts, hint, done, says, start, counted)
 
     function useNetwork(given) {
       if (network === given) return
       network = given
       const { cuts = [] } = network.program
       network.marks ||= new Set()
-      where.hidden = parts.hidden = !cuts.length
+      where.hidden = parts.hidden = hint.hidden = !cuts.length
       place.replaceChildren(...cuts.map(({ title }, i) => new Option(title, i)))
       draw()
     }
@@ -87,6 +88,7 @@
       done.replaceChildren(...[...network.marks].map((mark) =>
         make('button', { type: 'button', onclick: () => toggle(mark) }, `${named(network.program, mark)} ✕`)))
       start.hidden = !network.marks.size
+      element.hidden = !cuts.length && !network.marks.size
       if (!network.marks.size) says.textContent = ''
     }
 
