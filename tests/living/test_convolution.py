@@ -25,7 +25,8 @@ SCRIPTS = (
     'frame', 'sliding', 'stepper_controls', 'stacked', 'mixing', 'convolution',
 )  # fmt: skip
 PAGE = """<!doctype html><html lang="zh" data-content_root="./"><meta charset="utf-8">
-<title>步进器</title><link rel="stylesheet" href="_static/living/living.css"><main>
+<title>步进器</title><link rel="stylesheet" href="_static/living/living.css">
+<link rel="stylesheet" href="_static/living/convolution.css"><main>
 <living-convolution id="convolution-1" class="living" data-mode="{}">
 <div class="living__still"><figure><img alt="" width="9" height="9"><figcaption>图注</figcaption>
 </figure></div></living-convolution></main>"""

@@ -38,6 +38,7 @@ RUN = {
 PAGE = """<!doctype html><html lang="zh" data-content_root="./"><title>影片</title>
 <meta name="viewport" content="width=device-width, initial-scale=1"><main>
 <link rel="stylesheet" href="_static/living/living.css">
+<link rel="stylesheet" href="_static/living/chart.css">
 <link rel="stylesheet" href="_static/living/replay.css">
 <living-replay id="replay-1" class="living" data-network="densenet" data-bytes="50000">
 <div class="living__still"><figure><img alt="曲线"

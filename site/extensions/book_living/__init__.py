@@ -22,7 +22,7 @@ from sphinx.util import logging
 from sphinx.writers.html5 import HTML5Translator
 
 from . import data_scripts
-from .scripts import needed, write_scripts
+from .scripts import JOINED, needed, write_scripts
 from .weight_scripts import write_weight_scripts
 
 logger = logging.getLogger(__name__)
@@ -116,12 +116,16 @@ def add_scripts(
     context: dict[str, Any],
     doctree: nodes.document | None,
 ) -> None:
-    """有部件的页才载入框架与各部件的样式；部件的脚本由框架载入，快要看到时才取。"""
+    """有部件的页才载入框架与各部件的样式；部件的脚本由框架载入，快要看到时才取。
+
+    样式与源码同名，一个部件用到哪几份源码，就载入哪几份样式；它们最后合成一个文件。
+    """
     names = dict.fromkeys(ELEMENT.findall(context.get('body', '')))
     if names:
         app.add_js_file('living/frame.js')
         app.add_css_file('living/living.css')
-    for name in names:
+    sources = [one for name in names for script in needed(name) for one in JOINED[script]]
+    for name in dict.fromkeys(sources):
         if (ASSETS / f'{name}.css').exists():
             app.add_css_file(f'living/{name}.css')
 
