@@ -75,7 +75,7 @@ def every_file(paths: Sequence[str]) -> Iterator[str]:
 
 
 def evaluate_on(
-    model: str,
+    model: str | Path,
     data: str,
     part: str = 'val',
     out: str | None = None,
@@ -107,7 +107,7 @@ def evaluate_on(
     return judged, skipped
 
 
-def _seed_of(model: str) -> int:
+def _seed_of(model: str | Path) -> int:
     """训练时分出验证集用的种子；不知道时是 0。"""
     folder = RunFolder(Path(model))
     return folder.settings()['recipe']['seeds'][0] if folder.has_settings() else 0
