@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from deepcnn.models.registry import create
-from deepcnn.records.spreads import difference, spread
+from deepcnn.records.spreads import Interval, interval, spread
 from deepcnn.records.store import RESULTS, read_json
 
 PAGE = Path(__file__).resolve().parents[2] / 'chapters' / 'own_images.ipynb'
@@ -82,14 +82,23 @@ def test_the_confusion_is_the_recorded_one() -> None:
     assert int(counts[row].sum()) == 40 and told in prose()
 
 
+def gaps(count: str) -> list[Interval]:
+    """两种微调各减从头训练，百分点。"""
+    found = {
+        way: [100 * one for one in accuracies]
+        for way, accuracies in record()['fine_tuning'][count].items()
+    }
+    alone = found.pop('从头')
+    return [interval(one, alone) for one in found.values()]
+
+
 @pytest.mark.parametrize('count', COUNTS)
 def test_fine_tuning_is_told_as_recorded(count: str) -> None:
     found = record()['fine_tuning'][count]
     assert list(found) == ['从头', '微调', '微调，各层同样快']
     assert {len(one) for one in found.values()} == {3}
     cells = [spread(one).text(1, percent=True) for one in found.values()]
-    gaps = [difference(found[way], found['从头']) for way in list(found)[1:]]
-    told = [f'{100 * gap.mean:+.1f}（{gap.verdict}）' for gap in gaps]
+    told = [f'{one.gap(1)} {one.text(1)}' for one in gaps(count)]
     row = ' | '.join((f'{count} 张', *cells, *told))
     assert f'| {row} |' in printed('tuned')
 
@@ -102,27 +111,14 @@ def test_the_first_layer_is_told_as_counted() -> None:
 
 
 def test_the_lessons_of_fine_tuning_are_those_of_the_records() -> None:
-    gaps = {
-        count: [
-            difference(
-                record()['fine_tuning'][count][way],
-                record()['fine_tuning'][count]['从头'],
-            )
-            for way in ('微调', '微调，各层同样快')
-        ]
-        for count in COUNTS
-    }
-    timid = {count: -100 * one.mean for count, (one, _) in gaps.items()}
-    told = (
-        f'每类 100 张时低 {timid["100"]:.1f} 个百分点，500 张时还低 '
-        f'{timid["500"]:.1f} 个，都分得出；20 张时低 {timid["20"]:.1f} 个'
-    )
-    assert told in prose()
-    assert [one.clear for one, _ in gaps.values()] == [False, True, True]
+    timid = [gaps(count)[0] for count in COUNTS]
+    told = '低 {:.1f} 个百分点，100 张时低 {:.1f} 个，500 张时还低 {:.1f} 个，三个区间都不含 0'
+    assert told.format(*(-one.mean for one in timid)) in prose()
+    assert all(one.clear for one in timid)
     hundred = record()['fine_tuning']['100']
     means = [f'{100 * spread(hundred[way]).mean:.1f}%' for way in ('微调', '从头')]
     assert f'{means[0]} 对 {means[1]}' in prose()
-    assert not any(even.clear for _, even in gaps.values())
+    assert not any(gaps(count)[1].clear for count in COUNTS)
     assert '三种张数都分不出高低' in prose()
 
 
