@@ -119,7 +119,7 @@ def test_the_lessons_of_fine_tuning_are_those_of_the_records() -> None:
     means = [f'{100 * spread(hundred[way]).mean:.1f}%' for way in ('微调', '从头')]
     assert f'{means[0]} 对 {means[1]}' in prose()
     assert not any(gaps(count)[1].clear for count in COUNTS)
-    assert '三种张数都分不出高低' in prose()
+    assert '三种张数的区间都含 0' in prose()
 
 
 def test_the_costs_are_told_as_recorded() -> None:
