@@ -441,6 +441,7 @@ def test_six_networks_stand_side_by_side(
     weights: Path,
 ) -> None:
     open_page(chromium, site, ('frame', 'lab'), BODY)
+    chromium.set_script_timeout(120)  # 六个网络都要载入，机器可能正忙
     told, rows, status = run_async(chromium, TABLE)
     size = sum((weights / f'{name}.safetensors').stat().st_size for name in NETWORKS)
     assert told == f'全部载入（{size / 1e6:.1f} MB）'

@@ -100,8 +100,12 @@ class Page:
         self.wait(lambda: self.find('.lab__looking').is_displayed())
 
     def button(self, text: str) -> WebElement:
-        found = self.browser.find_elements(By.CSS_SELECTOR, '.lab__looking button')
-        return next(one for one in found if one.text.startswith(text))
+        """结果来了就重画，所以一次找完。"""
+        return self.browser.execute_script(
+            "return [...document.querySelectorAll('.lab__looking button')]"
+            '.find((one) => one.textContent.startsWith(arguments[0]))',
+            text,
+        )
 
     def select(self, label: str, text: str) -> None:
         path = f'//label[starts-with(., "{label}")]/select'
@@ -182,6 +186,9 @@ def test_a_cut_changes_what_pytorch_says_it_changes(
     page.button(part).send_keys(Keys.ENTER)
     page.find('.lab__map:nth-child(6)').send_keys(Keys.ENTER)
     page.button('清零这个通道').send_keys(Keys.SPACE)
+    focused = 'return document.activeElement.textContent'
+    page.wait(lambda: '通道 5 ✕' in ''.join(page.marks) and page.lines[0])
+    assert page.browser.execute_script(focused) == '清零这个通道'
     page.select('特征图', program['titles'][stage])
     expected = ' '.join(percentages(after[0]))
     page.wait(lambda: alike(page.column, expected))

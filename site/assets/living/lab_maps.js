@@ -75,7 +75,15 @@
 
     let place = null // 读者在放大的图上选的 [行, 列]；没有选就是最大的一处
 
+    /* 重画之后键盘的焦点回到原处：新的结果随时会来。 */
     function drawDetail() {
+      const reachable = () => [...detail.querySelectorAll('[tabindex="0"], button')]
+      const focused = reachable().indexOf(document.activeElement)
+      fillDetail()
+      reachable()[focused]?.focus()
+    }
+
+    function fillDetail() {
       detail.replaceChildren()
       if (channel === null || channel >= map.shape[0]) return
       const [, height, width] = map.shape
@@ -103,18 +111,15 @@
     function moveTo(next) {
       place = next
       drawDetail()
-      detail.querySelector('canvas').focus()
       picked()
     }
 
     /* 清零这个通道：后面的层读到的都是 0。 */
     function zeroing(mark) {
-      const zero = make('button', { type: 'button', 'aria-pressed': String(surgery.has(mark)), onclick: () => {
+      return make('button', { type: 'button', 'aria-pressed': String(surgery.has(mark)), onclick: () => {
         surgery.toggle(mark)
         drawDetail()
-        detail.lastChild.focus()
       } }, '清零这个通道')
-      return zero
     }
 
     function pointed(event, canvas, height, width) {
