@@ -51,7 +51,8 @@ def test_there_are_pages() -> None:
 def test_a_page_stays_within_its_budget(page: Path) -> None:
     assert total(needed(page, clicked=False)) <= BUDGET
     assert total(needed(page, clicked=True)) <= ALL_CLICKED
-    opened = re.findall(r'<script[^>]*src="[^"]*living/([\w-]+)\.js', page.read_text())
+    html = page.read_text(encoding='utf-8')
+    opened = re.findall(r'<script[^>]*src="[^"]*living/([\w-]+)\.js', html)
     assert opened == ['frame']  # 打开一页，只取框架
 
 
