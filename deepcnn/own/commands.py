@@ -93,7 +93,7 @@ def train(line: list[str]) -> int:
         '--body-rate',
         type=float,
         metavar='倍',
-        help='输出头之外的学习率乘以它（微调时默认 0.1）',
+        help='输出头之外的学习率乘以它（从 torchvision 的权重微调时默认 0.1）',
     )
     command.add_argument(
         '--strict',

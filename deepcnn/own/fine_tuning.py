@@ -40,6 +40,11 @@ class Origin:
     standard: Standard
     by_order: bool = False
 
+    @property
+    def body_rate(self) -> float:
+        """输出头之外的学习率默认乘以几：上百万张照片上学到的值得保护，别的不必。"""
+        return 0.1 if self.by_order else 1.0
+
 
 def read_origin(network: str, given: str) -> Origin:
     """``given`` 是 .safetensors、训练的文件夹、torchvision 的 .pth，或 ``torchvision``。

@@ -33,7 +33,6 @@ from deepcnn.training.hardware import choose_device, describe_device, resolve_pr
 from deepcnn.training.recipe import Recipe
 
 SAVE_EVERY = 600.0  # 秒
-BODY_RATE = 0.1  # 微调时，输出头之外的学习率
 
 
 @dataclass(frozen=True)
@@ -128,7 +127,7 @@ def prepared(
     rate = 1.0
     if order.init is not None:
         origin = read_origin(order.network, order.init)
-        notes, rate = adopt(net, origin), BODY_RATE
+        notes, rate = adopt(net, origin), origin.body_rate
         feed = replace(feed, standard=standard_for(origin, channels))
     rate = rate if order.body_rate is None else order.body_rate
     return net, feed, tuning_of(net, order.freeze or 'none', rate), notes

@@ -257,7 +257,7 @@ def most_confused() -> str:
 
 def timid_fine_tuning() -> str:
     found = own()['fine_tuning']['100']
-    gap = interval(found['微调'], found['从头'])
+    gap = interval(found['微调，主体慢十倍'], found['从头'])
     assert gap.clear and 4.5 < abs(100 * gap.mean) < 5.5
     return '高约五个百分点' if gap.mean > 0 else '低约五个百分点'
 
