@@ -125,7 +125,7 @@ def test_fewer_parameters() -> None:
         assert f'低 {found.mean:.2f} 个百分点，区间 {found.text()}' in text
     half = load_trial('resnet18-half').measure('test_accuracy')
     found = in_points(records['densenet'].accuracies, half)
-    assert f'又比半宽的低 {-found.mean:.2f} 个百分点' in text and found.clear
+    assert f'又比半宽的 ResNet-18 低 {-found.mean:.2f} 个百分点' in text and found.clear
     assert '不能只归因于连结' in text
 
 

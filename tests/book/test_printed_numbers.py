@@ -400,7 +400,7 @@ def test_text_of_the_introduction_tells_what_was_recorded() -> None:
         f'到 60,000 张是 {lead}',
         f'60,000 张时，学得的高 {lead}',
         f'手工特征只涨 {rise[MADE]:.1f} 个百分点',
-        f'学得的特征涨 {rise[LEARNED]:.1f} 个百分点，翻了一倍',
+        f'学得的特征涨 {rise[LEARNED]:.1f} 个百分点，是它的两倍',
         f'8,000 步在留出图像上比 4,000 步还高 {100 * (steps["8000"] - steps["4000"]):.1f}',
     ):
         assert told in page, told

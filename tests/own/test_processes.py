@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import torch.distributed as dist
 from small_data import load_digits_dataset
 from torch import nn
 
@@ -17,7 +18,7 @@ from deepcnn.own.checkpoints import Checkpoints
 from deepcnn.own.feeding import feed_of
 from deepcnn.own.long_run import LongRun, Watch
 from deepcnn.own.orders import Order, place_for
-from deepcnn.own.processes import Team, team_from_environment
+from deepcnn.own.processes import Team, store_of_this_start, team_from_environment
 from deepcnn.own.stopping import PREEMPTED, Stopped
 from deepcnn.records.store import write_json
 from deepcnn.training import Recipe
@@ -180,3 +181,12 @@ def test_after_a_restart_it_resumes_unasked(tmp_path: Path) -> None:
         place_for(order, Team(0, 2))
     _, found = place_for(order, Team(0, 2, restarts=1))
     assert found.epochs == 3
+
+
+def test_a_restart_does_not_see_what_the_dead_wrote() -> None:
+    store = dist.HashStore()
+    store_of_this_start(store, 0).set('0', '死去的进程的地址')
+    again = store_of_this_start(store, 1)
+    assert not again.check(['0'])
+    again.set('0', '新的')
+    assert store_of_this_start(store, 1).get('0') == '新的'.encode()
