@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import matplotlib
 import pytest
 import torch
+from two_processes import in_two_processes
 
 from deepcnn.own import measuring
 from deepcnn.own.commands import main
@@ -146,27 +147,12 @@ def test_the_report_leaves_the_figures_of_a_notebook_alone(
 @pytest.mark.skipif(not hasattr(os, 'fork'), reason='Windows 没有 fork')
 def test_under_torchrun_one_speaks_for_both(tmp_path: Path) -> None:
     """两个进程各一半小批量；0 号说话，走的步数相同，所以都结束。"""
-    import socket
 
-    with socket.socket() as free:
-        free.bind(('127.0.0.1', 0))
-        port = str(free.getsockname()[1])
-    children = []
-    for rank in range(2):
-        child = os.fork()
-        if child == 0:
-            os.environ.update(
-                RANK=str(rank), WORLD_SIZE='2', LOCAL_RANK=str(rank),
-                MASTER_ADDR='127.0.0.1', MASTER_PORT=port,
-            )  # fmt: skip
-            code = 1
-            try:
-                with open(tmp_path / str(rank), 'w', encoding='utf-8') as sys.stdout:
-                    code = main(['models', 'densenet', '--measure', '--json', *TINY])
-            finally:
-                os._exit(code)
-        children.append(child)
-    codes = [os.waitstatus_to_exitcode(os.waitpid(one, 0)[1]) for one in children]
+    def one(rank: int) -> int:
+        with open(tmp_path / str(rank), 'w', encoding='utf-8') as sys.stdout:
+            return main(['models', 'densenet', '--measure', '--json', *TINY])
+
+    codes = in_two_processes(one)
     assert codes == [0, 0]
     told = (tmp_path / '0').read_text('utf-8').splitlines()
     assert json.loads(told[0])['processes'] == 2 and len(told) == 2

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import torch
 import torch.distributed as dist
 from small_data import load_digits_dataset
 from torch import nn
+from two_processes import in_two_processes
 
 from deepcnn.data.dataset import Dataset
 from deepcnn.own.checkpoints import Checkpoints
@@ -65,28 +65,16 @@ def run_of(
 
 def together(work: Callable[[Team], object]) -> list[int]:
     """在两个分出的进程里各做一遍，返回各自的退出码。"""
-    with socket.socket() as free:
-        free.bind(('127.0.0.1', 0))
-        port = free.getsockname()[1]
-    children = []
-    for rank in range(2):
-        child = os.fork()
-        if child == 0:
-            os.environ.update(
-                RANK=str(rank), WORLD_SIZE='2', LOCAL_RANK=str(rank),
-                MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port),
-            )  # fmt: skip
-            code = 1
-            try:
-                with team_from_environment(on_cuda=False) as team:
-                    work(team)
-                code = 0
-            except Stopped as stopped:
-                code = stopped.code
-            finally:
-                os._exit(code)
-        children.append(child)
-    return [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+
+    def one(rank: int) -> int:
+        try:
+            with team_from_environment(on_cuda=False) as team:
+                work(team)
+        except Stopped as stopped:
+            return stopped.code
+        return 0
+
+    return in_two_processes(one)
 
 
 def told(folder: Path, long_run: LongRun) -> None:
