@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 ASPECT = 4 / 3  # 裁出的矩形的高宽比不超过它，也不小于它的倒数
-LUMINANCE = (0.299, 0.587, 0.114)  # 灰度里三个颜色各占多少
+LUMINANCE = (0.299, 0.587, 0.114)  # 灰度里三个颜色各占多少，与 Pillow 相同
 LARGEST_JITTER = 0.9  # 再大，图像可能全黑
 
 

@@ -12,8 +12,6 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-import torch
-
 from deepcnn.command_line import Command
 from deepcnn.own.measuring import NARROW, SIX, conditions, measure, setup_for
 from deepcnn.own.orders import Order
@@ -220,9 +218,7 @@ def _measure_models(names: list[str], options: dict, teller: Teller) -> int:
     device = choose_device(options.pop('device'))
     setup = setup_for(device, **options)
     with team_from_environment(device.type == 'cuda') as team:
-        if team.size > 1 and device.type == 'cuda':
-            device = torch.device('cuda', team.local)
-            torch.cuda.set_device(device)
+        device = team.device(device)
         teller.speaks = team.leads
         where = describe_device(device)
         measuring = measure(names or SIX, setup, device, team)

@@ -49,6 +49,14 @@ class Team:
         if self.size > 1:
             dist.barrier()
 
+    def device(self, device: torch.device) -> torch.device:
+        """几个进程各用这台机器的一块显卡；别的设备照旧。"""
+        if self.size == 1 or device.type != 'cuda':
+            return device
+        own = torch.device('cuda', self.local)
+        torch.cuda.set_device(own)
+        return own
+
     def share(self, batch_size: int) -> slice:
         """一个小批量里归这个进程的几行。"""
         each = batch_size // self.size

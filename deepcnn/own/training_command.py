@@ -58,9 +58,7 @@ def train_own(order: Order, teller: Teller | None = None) -> Outcome:
         )
     device = choose_device(order.device)
     with team_from_environment(device.type == 'cuda') as team:
-        if team.size > 1 and device.type == 'cuda':
-            device = torch.device('cuda', team.local)
-            torch.cuda.set_device(device)
+        device = team.device(device)
         teller.speaks = team.leads
         try:
             return _train(order, device, team, teller)

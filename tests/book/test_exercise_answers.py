@@ -1,13 +1,13 @@
 """练习一页的解答里写的数，都要与模型算出来的相等。"""
 
 import re
-from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 import torch
 from book_source import read_page
+from percentage_points import in_points
 from torch import Tensor
 
 from deepcnn.anatomy.layers import count_parameters, layer_table
@@ -23,7 +23,7 @@ from deepcnn.models.vgg import vgg11
 from deepcnn.records.attempts import effect, load_attempts, sampling_error
 from deepcnn.records.comparison import load_records
 from deepcnn.records.runs import load_history
-from deepcnn.records.spreads import Interval, interval, spread
+from deepcnn.records.spreads import interval, spread
 from deepcnn.records.store import RESULTS
 from deepcnn.records.trials import compare, load_trial
 from deepcnn.training.grid_search import VALIDATION_IMAGES
@@ -40,11 +40,6 @@ def answer(label: str) -> str:
     text = read_page(ROOT / 'chapters' / 'exercises.md')
     exercise = text.split(f'({label})=', 1)[1].split('\n## ', 2)[1]
     return exercise.split('{dropdown} 解答', 1)[1].split(':::', 1)[0]
-
-
-def in_points(first: Sequence[float], second: Sequence[float]) -> Interval:
-    """``first`` 减 ``second`` 的差别与区间，百分点。"""
-    return interval(*([100 * value for value in values] for values in (first, second)))
 
 
 def images(count: int, channels: int) -> Tensor:

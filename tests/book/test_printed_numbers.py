@@ -13,6 +13,7 @@ import nbformat
 import pytest
 import torch
 from nbformat import NotebookNode
+from percentage_points import in_points
 from scipy.stats import t
 from torch import nn
 
@@ -597,8 +598,7 @@ def test_ladder_is_recomputed() -> None:
 
 def gap_between(first: Trial, second: Trial) -> Interval:
     """测试准确率的差别，百分点。"""
-    both = (one.measure('test_accuracy') for one in (first, second))
-    return interval(*([100 * value for value in values] for values in both))
+    return in_points(*(one.measure('test_accuracy') for one in (first, second)))
 
 
 def test_ladder_is_told_as_recorded() -> None:
@@ -807,8 +807,7 @@ def test_other_pages_quoted_by_densenet_and_googlenet() -> None:
 
 def told_gap(first: str, second: str, measure: str) -> tuple[str, str]:
     """``first`` 减 ``second``：不带符号的差别与 95% 区间，百分点，照正文的写法。"""
-    pair = (load_trial(name).measure(measure) for name in (first, second))
-    found = interval(*([100 * value for value in values] for values in pair))
+    found = in_points(*(load_trial(name).measure(measure) for name in (first, second)))
     return f'{abs(found.mean):.2f}', found.text()
 
 
@@ -1082,7 +1081,7 @@ def test_regularisation_is_told_as_recorded() -> None:
     assert f'高 {-drop("small", "augmentation", "test_accuracy"):.2f} 个' in told
     def gained(budget: str, arm: str, measure: str) -> Interval:
         pair = (arms[budget][name].measure(measure) for name in ('neither', arm))
-        return interval(*([100 * value for value in values] for values in pair))
+        return in_points(*pair)
 
     for budget in ('small', 'large'):
         ends = gained(budget, 'augmentation', 'test_accuracy')
