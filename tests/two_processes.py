@@ -4,6 +4,10 @@ import os
 import socket
 from collections.abc import Callable
 
+import pytest
+
+needs_fork = pytest.mark.skipif(not hasattr(os, 'fork'), reason='Windows 没有 fork')
+
 
 def in_two_processes(work: Callable[[int], int]) -> list[int]:
     """各以自己的号码做一遍 ``work``，它返回退出码；抛出异常的是 1。"""

@@ -11,6 +11,7 @@ import pytest
 import torch
 from small_data import load_digits_dataset
 from torch import Tensor, nn
+from two_processes import needs_fork
 
 from deepcnn.data.batches import plan_epoch
 from deepcnn.data.dataset import Dataset
@@ -138,9 +139,6 @@ def in_a_child(work: Callable[[], object]) -> int:
         except BaseException:
             os._exit(1)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-
-
-needs_fork = pytest.mark.skipif(not hasattr(os, 'fork'), reason='Windows 没有 fork')
 
 
 @needs_fork

@@ -1,7 +1,6 @@
 """``deepcnn models --measure``：量的是说好的那些，几个进程的速度合在一起，时间数得对。"""
 
 import json
-import os
 import re
 import sys
 from pathlib import Path
@@ -10,7 +9,7 @@ from types import SimpleNamespace
 import matplotlib
 import pytest
 import torch
-from two_processes import in_two_processes
+from two_processes import in_two_processes, needs_fork
 
 from deepcnn.own import measuring
 from deepcnn.own.commands import main
@@ -144,7 +143,7 @@ def test_the_report_leaves_the_figures_of_a_notebook_alone(
     assert used == ['Agg']
 
 
-@pytest.mark.skipif(not hasattr(os, 'fork'), reason='Windows 没有 fork')
+@needs_fork
 def test_under_torchrun_one_speaks_for_both(tmp_path: Path) -> None:
     """两个进程各一半小批量；0 号说话，走的步数相同，所以都结束。"""
 

@@ -15,6 +15,7 @@ import safetensors
 import torch
 from photo_folders import COLOURS, make_photos, photo
 from PIL import Image
+from two_processes import needs_fork
 
 from deepcnn.own import Order, load_kept, other_commands, report, train_own
 from deepcnn.own.commands import COMMANDS, main
@@ -346,9 +347,6 @@ def test_a_grey_network_is_written_for_the_laboratory(
     colour = tmp_path / '彩色.safetensors'
     refused(['export', 'r', '--out', str(colour)], '只有灰度图像', capsys)
     assert not colour.exists()
-
-
-needs_fork = pytest.mark.skipif(not hasattr(os, 'fork'), reason='Windows 没有 fork')
 
 
 @needs_fork

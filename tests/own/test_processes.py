@@ -1,7 +1,6 @@
 """两个进程（CPU，gloo）各一半小批量：损失曲线与一个进程的相同，一起停，接得上。"""
 
 import json
-import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +10,7 @@ import torch
 import torch.distributed as dist
 from small_data import load_digits_dataset
 from torch import nn
-from two_processes import in_two_processes
+from two_processes import in_two_processes, needs_fork
 
 from deepcnn.data.dataset import Dataset
 from deepcnn.own.checkpoints import Checkpoints
@@ -25,7 +24,7 @@ from deepcnn.training import Recipe
 
 CPU = torch.device('cpu')
 RECIPE = Recipe(32, 2, 2e-3, batch_size=8, shift=1, precision='fp32')
-pytestmark = pytest.mark.skipif(not hasattr(os, 'fork'), reason='Windows 没有 fork')
+pytestmark = needs_fork
 
 
 @pytest.fixture(scope='module', autouse=True)
