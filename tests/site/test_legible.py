@@ -38,12 +38,25 @@ const captions = [...document.querySelectorAll('article caption')].filter((capti
   frame.scrollLeft = 0;
   return Math.abs(after.left - before) > 2 || after.right > innerWidth;
 });
+// 一格的字排成几行，一行合几个字；公式是图形，算三个字
 const isNarrow = (cell) => {
-  const words = cell.querySelector('p') || cell;
-  const height = words.getBoundingClientRect().height;
-  const lines = Math.round(height / parseFloat(getComputedStyle(words).lineHeight));
-  return !cell.querySelector('.math, code') && lines > 1 &&
-    cell.textContent.trim().length / lines <= 2;
+  const math = [...cell.querySelectorAll('.math')];
+  const boxes = math.map((one) => one.getBoundingClientRect());
+  let letters = 3 * math.length;
+  const walker = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    if (walker.currentNode.parentElement.closest('.math')) continue;
+    const range = document.createRange();
+    range.selectNodeContents(walker.currentNode);
+    boxes.push(...range.getClientRects());
+    letters += walker.currentNode.data.trim().length;
+  }
+  let [lines, bottom] = [0, -Infinity];
+  for (const box of boxes.filter(({ width }) => width).sort((a, b) => a.top - b.top)) {
+    if (box.top > bottom - 3) lines += 1;
+    bottom = Math.max(bottom, box.bottom);
+  }
+  return lines > 1 && letters / lines <= 2;
 };
 const split = [...document.querySelectorAll('article td code .pre')].filter(
   (name) => name.getClientRects().length > 1);
@@ -97,6 +110,21 @@ def test_nothing_is_cut_off_or_torn_apart(
     found = chromium.execute_script(FAULTS)
     assert found.pop('code') and found.pop('formulas')
     assert not any(found.values()), found
+
+
+def test_no_cell_of_the_book_is_torn(chromium: WebDriver, site_url: str) -> None:
+    """全书的表放进一页，在手机的宽度上看：没有一行只有一两个字的格。"""
+    frame = re.compile(r'<div class="pst-scrollable-table-container">.*?</table>\s*</div>', re.S)
+    pages = [*SITE.glob('*.html'), *SITE.glob('chapters/**/*.html')]
+    tables = [one for page in pages for one in frame.findall(page.read_text('utf-8'))]
+    assert len(tables) > 150
+    show_at(chromium, 375)
+    chromium.get(f'{site_url}/chapters/performance.html')
+    chromium.execute_script(
+        "document.querySelector('article').innerHTML = arguments[0]", ''.join(tables)
+    )
+    found = chromium.execute_script(FAULTS)
+    assert not found['narrow'] + found['split'] + found['captions']
 
 
 # ---- 折起来的行 ----
