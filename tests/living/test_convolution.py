@@ -21,9 +21,7 @@ from deepcnn.data.fashion_mnist import load_dataset
 ROOT = Path(__file__).resolve().parents[2]
 LIVING = ROOT / 'site' / 'assets' / 'living'
 AXE = (ROOT / 'tests' / 'site' / 'axe-core' / 'axe.min.js').read_text(encoding='utf-8')
-SCRIPTS = (
-    'frame', 'sliding', 'stepper_controls', 'stacked', 'mixing', 'convolution',
-)  # fmt: skip
+SCRIPTS = ('frame', 'sliding', 'stepper_controls', 'convolution')
 PAGE = """<!doctype html><html lang="zh" data-content_root="./"><meta charset="utf-8">
 <title>步进器</title><link rel="stylesheet" href="_static/living/living.css">
 <link rel="stylesheet" href="_static/living/convolution.css"><main>

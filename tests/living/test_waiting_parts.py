@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import book_living
 import pytest
 from book_living import Living, changed_data, data_of
-from book_living.scripts import JOINED, without_comments, write_scripts
+from book_living.scripts import JOINED, TOGETHER, without_comments, write_scripts
 
 from deepcnn.records.titles import NETWORKS
 from deepcnn.records.weight_facts import shipped
@@ -95,18 +95,20 @@ def test_every_source_is_in_a_script(tmp_path: Path) -> None:
     assert sources == {path.stem for path in LIVING.glob('*.js')}
     (tmp_path / 'old.js').touch()
     write_scripts(LIVING, tmp_path)
-    assert {path.stem for path in tmp_path.iterdir()} == set(JOINED)
+    assert {path.stem for path in tmp_path.iterdir()} == {*JOINED, *TOGETHER}
 
 
 @pytest.mark.parametrize(
     ('source', 'plain'),
     [
-        ('  a = 1 // 一\n  b()\n', 'a = 1\nb()\n'),
-        ("x('//', `/* ${y} */\n  z`) /* 二\n三 */\n", "x('//', `/* ${y} */\n  z`)\n"),
+        ('  a = 1 // 一\n  b()\n', 'a=1\nb()\n'),
+        ("x('//', `/* ${y} */\n  z`) /* 二\n三 */\n", "x('//',`/* ${y} */\n  z`)\n"),
         ('/* 一 */\n(() => {\n    // 二\n\n  const a = "\\"//"\n})()\n',
-         '(() => {\nconst a = "\\"//"\n})()\n'),
-        ("const a = b / c // d's\nconst e = '/'\n", "const a = b / c\nconst e = '/'\n"),
+         '(()=>{\nconst a="\\"//"\n})()\n'),
+        ("const a = b / c // d's\nconst e = '/'\n", "const a=b/c\nconst e='/'\n"),
+        ('return [a, -b] ? a - -b : a++ + +b\n', 'return[a,-b]?a- -b:a++ + +b\n'),
+        ("`${a ? ` = ${a} ` : ', '} + `\n", "`${a ? ` = ${a} ` : ', '} + `\n"),
     ],
 )  # fmt: skip
-def test_only_comments_and_leading_spaces_go(source: str, plain: str) -> None:
+def test_only_comments_and_needless_spaces_go(source: str, plain: str) -> None:
     assert without_comments(f'\n{source}').lstrip() == plain

@@ -57,6 +57,9 @@
     return scripts.get(name)
   }
 
+  /* 已经接在别的脚本里的，不再取。 */
+  const holds = (name) => scripts.set(name, Promise.resolve())
+
   const root = document.documentElement.dataset.content_root || './'
   const address = (path) => new URL(`${root}_static/living/${path}`, location.href).href
 
@@ -176,7 +179,7 @@
     }
   }
 
-  window.Living = { LivingElement, data, put, script, make, draw, address, thousands, stateOf }
+  window.Living = { LivingElement, data, put, script, holds, make, draw, address, thousands, stateOf }
 
   document.querySelectorAll('.living[data-scripts]')
     .forEach((element) => whenNear(element, () => offer(element)))

@@ -102,5 +102,5 @@
     return text !== undefined && Math.abs(number) <= most ? number : usual
   }
 
-  Stepper.Mixing = Mixing
+  Stepper.mixing = Mixing
 })()

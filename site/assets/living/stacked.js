@@ -161,5 +161,5 @@
     return Number.isInteger(number) && number >= low && number <= high ? number : usual
   }
 
-  Stepper.Stacked = Stacked
+  Stepper.stacked = Stacked
 })()

@@ -22,7 +22,7 @@ from sphinx.util import logging
 from sphinx.writers.html5 import HTML5Translator
 
 from . import data_scripts
-from .scripts import JOINED, needed, write_scripts
+from .scripts import needed, sources_of, write_scripts
 from .weight_scripts import write_weight_scripts
 
 logger = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ USES: dict[str, tuple[str, ...]] = {
     'lab': ('weights-{network}',),  # 没有写 network 的（实验台）有什么用什么
 }
 ASSETS = Path(__file__).resolve().parents[2] / 'assets' / 'living'
-ELEMENT = re.compile(r'<living-([a-z]+)[ >]')
+SCRIPTS = re.compile(r'<living-[^>]* data-scripts="([^"]+)"')
 
 
 class Living(nodes.General, nodes.Element):
@@ -98,7 +98,7 @@ def visit_living(translator: HTML5Translator, node: Living) -> None:
         data['data-bytes'] = str(size)
         if node['name'] == 'replay':  # 影片大，脚本也等读者点过才取
             data['data-open'] = f'重放这次训练（取 {in_words(size)}）'
-    data['data-scripts'] = ' '.join(needed(node['name']))
+    data['data-scripts'] = ' '.join(needed(node['name'], node['options']))
     tag = translator.starttag(node, f'living-{node["name"]}', CLASS='living', **data)
     translator.body.append(tag)
     translator.body.append('<div class="living__still">')
@@ -120,12 +120,11 @@ def add_scripts(
 
     样式与源码同名，一个部件用到哪几份源码，就载入哪几份样式；它们最后合成一个文件。
     """
-    names = dict.fromkeys(ELEMENT.findall(context.get('body', '')))
-    if names:
+    scripts = ' '.join(SCRIPTS.findall(context.get('body', ''))).split()
+    if scripts:
         app.add_js_file('living/frame.js')
         app.add_css_file('living/living.css')
-    sources = [one for name in names for script in needed(name) for one in JOINED[script]]
-    for name in dict.fromkeys(sources):
+    for name in dict.fromkeys(one for script in scripts for one in sources_of(script)):
         if (ASSETS / f'{name}.css').exists():
             app.add_css_file(f'living/{name}.css')
 

@@ -1,7 +1,7 @@
-"""活页的脚本怎样送到读者那里：几份源码接成一个文件，去掉注释与行首的空格。
+"""活页的脚本怎样送到读者那里：几份源码接成一个文件，去掉注释与用不着的空格。
 
-源码在 site/assets/living/，一份一件事，带着说明；读者的浏览器一次取一个部件的全部，大小不到原来
-的三分之二。没有换名字，也没有别的改动：浏览器里看到的仍是同样的程序。
+源码在 site/assets/living/，一份一件事，带着说明；读者的浏览器一次取一个部件的全部，大小约是原来
+的一半。没有换名字，也没有别的改动：浏览器里看到的仍是同样的程序，一行还是一行。
 """
 
 import re
@@ -11,7 +11,10 @@ from pathlib import Path
 JOINED: dict[str, tuple[str, ...]] = {
     'frame': ('frame',),
     'structure': ('layer_arithmetic', 'layer_words', 'structure_drawing', 'structure'),
-    'convolution': ('sliding', 'stepper_controls', 'stacked', 'mixing', 'convolution'),
+    'convolution': ('sliding', 'stepper_controls', 'convolution'),
+    'window': ('window',),
+    'stacked': ('stacked',),
+    'mixing': ('mixing',),
     'predict': ('guess', 'predict'),
     'lab': ('colors', 'lab_input', 'lab_scores', 'lab'),
     'own': ('pad', 'picture'),
@@ -26,25 +29,42 @@ JOINED: dict[str, tuple[str, ...]] = {
 }
 # 部件 → 在它自己的脚本之前还要先载入的。
 FIRST: dict[str, tuple[str, ...]] = {'confusion': ('cards',), 'disagree': ('cards',)}
-# 字符串、模板照抄；注释与换行前后的空格合成一个换行。
+# 步进器的 mode → 画那一种样子的脚本。
+MODES = {'window': 'window', 'stack': 'stacked', 'ones': 'mixing'}
+# 几个脚本接成一个：读者点一下就全要的，一起压缩小一成。
+TOGETHER: dict[str, tuple[str, ...]] = {'bench': ('lab', 'own', 'look', 'laboratory')}
+# 字符串与模板（里面可以再有一层模板）照抄；注释与换行前后的空格合成一个换行；记号两边不留空格，
+# 除非会凑成 ++ 或 --。
+INNER = r'`(?:\\.|[^`\\])*`'
 PIECE = re.compile(
-    r"""(?P<kept>'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"|`(?:\\.|[^`\\])*`)"""
-    r"""|(?:[ \t]*(?:/\*.*?\*/|//[^\n]*)|\s*\n\s*)+""",
+    r"""(?P<kept>'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*\""""
+    rf'|`(?:\\.|\$\{{(?:{INNER}|[^`}}])*\}}|[^`\\])*`)'
+    r'|(?:[ \t]*(?:/\*.*?\*/|//[^\n]*)|\s*\n\s*)+'
+    r'|(?<![-+]) *(?P<mark>[-+*/%=<>?:,;!&|(){}\[\]]) *(?![-+])',
     re.S,
 )
 HEADING = '/* 源码连同说明：仓库的 site/assets/living/ */\n'
 
 
-def needed(part: str) -> list[str]:
-    """部件 ``part`` 快要看到时载入的脚本，依次。"""
+def needed(part: str, options: dict[str, str]) -> list[str]:
+    """写着 ``options`` 的部件 ``part`` 快要看到、或读者点过之后载入的脚本，依次。"""
+    if part == 'lab' and 'open' in options:
+        return ['bench']
+    if part == 'convolution':
+        return ['convolution', MODES[options.get('mode', 'window')]]
     return [*FIRST.get(part, ()), part]
 
 
+def sources_of(script: str) -> tuple[str, ...]:
+    """成品里的一个脚本由哪几份源码接成。"""
+    return sum((JOINED[one] for one in TOGETHER.get(script, (script,))), ())
+
+
 def without_comments(source: str) -> str:
-    """去掉注释与行首的空格。源码的正则表达式里不能有引号与 //。"""
+    """去掉注释与用不着的空格。源码的正则表达式里不能有引号、空格与 //。"""
 
     def plain(match: re.Match[str]) -> str:
-        return match['kept'] or ('\n' if '\n' in match[0] else '')
+        return match['kept'] or match['mark'] or ('\n' if '\n' in match[0] else '')
 
     return PIECE.sub(plain, source)
 
@@ -56,7 +76,8 @@ def write_scripts(source: Path, folder: Path) -> None:
     """
     for old in folder.glob('*.js'):
         old.unlink()
-    for name, files in JOINED.items():
-        texts = [(source / f'{one}.js').read_text('utf-8') for one in files]
-        joined = HEADING + without_comments(';\n'.join(texts)).lstrip()
+    for name in (*JOINED, *TOGETHER):
+        holds = ''.join(f"Living.holds('{one}')\n" for one in TOGETHER.get(name, ()))
+        texts = [(source / f'{one}.js').read_text('utf-8') for one in sources_of(name)]
+        joined = HEADING + holds + without_comments(';\n'.join(texts)).lstrip()
         (folder / f'{name}.js').write_text(joined, encoding='utf-8', newline='\n')
