@@ -425,6 +425,31 @@ def test_little_comes_before_a_click(chromium: WebDriver, site_url: str) -> None
     assert sum(after[name] for name in scripts) < 25_000
 
 
+def test_a_chapter_takes_its_bench_in_one_piece(
+    chromium: WebDriver, site_url: str
+) -> None:
+    """点过之后来一个脚本，画板、引擎、特征图都在里面。"""
+    chromium.get(f'{site_url}/chapters/densenet.html')
+    chromium.execute_script("document.querySelector('living-lab').scrollIntoView()")
+    offer = wait(
+        chromium,
+        lambda: chromium.find_elements(
+            By.CSS_SELECTOR, 'living-lab .living__offer button'
+        ),
+    )[0]
+    offer.send_keys(Keys.ENTER)
+    wait(
+        chromium,
+        lambda: chromium.find_elements(By.CSS_SELECTOR, 'living-lab.living--ready'),
+    )
+    button(chromium, '自己画').send_keys(Keys.ENTER)
+    wait(chromium, lambda: one(chromium, '.lab__pad').is_displayed())
+    one(chromium, '.lab__pad').send_keys(Keys.SPACE)
+    status(chromium, 'DenseNet：')
+    wait(chromium, lambda: chromium.find_elements(By.CLASS_NAME, 'lab__map'))
+    assert not {'lab.js', 'own.js', 'look.js', 'laboratory.js'} & loaded(chromium).keys()
+
+
 def test_data_before_a_click_is_below_a_megabyte() -> None:
     data = SITE / '_static' / 'living' / 'data'
     assert sum((data / name).stat().st_size for name in DATA) < 1_000_000

@@ -10,6 +10,9 @@ import pytest
 from book_formulas.rendered import read_rendered
 from book_pages.code_lines import columns, foldable
 from book_pages.folded_checks import assertions, to_fold
+from book_pages.kept_together import KeepTogether
+from docutils import nodes
+from docutils.utils import new_document
 from selenium.webdriver.chrome.webdriver import WebDriver
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
@@ -125,6 +128,18 @@ def test_no_cell_of_the_book_is_torn(chromium: WebDriver, site_url: str) -> None
     )
     found = chromium.execute_script(FAULTS)
     assert not found['narrow'] + found['split'] + found['captions']
+
+
+def test_a_formula_takes_its_own_comma() -> None:
+    """几个「，」彼此相等，拿走的是公式后面的那一个。"""
+    document = new_document('')
+    formulas = [nodes.math('', formula) for formula in ('n=4', 'k=32')]
+    comma = [nodes.Text('，') for _ in range(2)]
+    parts = (nodes.literal('', '(9.2)'), comma[0], formulas[0], comma[1], formulas[1])
+    document += nodes.paragraph('', '', *parts)
+    KeepTogether(document).apply()
+    assert document.astext() == '(9.2)，n=4，k=32'
+    assert formulas[0].parent.astext() == 'n=4，'
 
 
 # ---- 折起来的行 ----

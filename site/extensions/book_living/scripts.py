@@ -77,7 +77,7 @@ def write_scripts(source: Path, folder: Path) -> None:
     for old in folder.glob('*.js'):
         old.unlink()
     for name in (*JOINED, *TOGETHER):
-        holds = ''.join(f"Living.holds('{one}')\n" for one in TOGETHER.get(name, ()))
+        holds = ''.join(f"Living.holds('{one}');\n" for one in TOGETHER.get(name, ()))
         texts = [(source / f'{one}.js').read_text('utf-8') for one in sources_of(name)]
         joined = HEADING + holds + without_comments(';\n'.join(texts)).lstrip()
         (folder / f'{name}.js').write_text(joined, encoding='utf-8', newline='\n')

@@ -29,7 +29,10 @@ def split_off(
 
 
 def replace_text(text: nodes.Node, rest: list[nodes.Node]) -> None:
-    text.parent.replace(text, rest) if rest else text.parent.remove(text)
+    """文字节点是字符串，相同的字彼此相等；要换的是这一个，不是前面另一个「，」。"""
+    siblings = text.parent.children
+    at = next(i for i, one in enumerate(siblings) if one is text)
+    text.parent[at : at + 1] = rest
 
 
 class KeepTogether(SphinxTransform):
