@@ -194,5 +194,11 @@ def test_they_fit_a_phone(chromium: WebDriver) -> None:
                 '.map((e) => e.getBoundingClientRect().right))'
             )
             assert right <= 375, tag
+        crowded = chromium.execute_script(
+            'return [...document.querySelectorAll(".confusion :is(button, tbody th)")]'
+            '.filter((one) => one.scrollWidth > one.clientWidth || one.offsetHeight > 60)'
+            '.map((one) => one.textContent)'
+        )
+        assert crowded == []  # 三位数不压到旁边的格，类别的名字不折行
     finally:
         chromium.execute_cdp_cmd('Emulation.clearDeviceMetricsOverride', {})

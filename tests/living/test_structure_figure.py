@@ -263,8 +263,10 @@ const [width] = arguments, wrong = []
 const holder = document.body.appendChild(document.createElement('div'))
 for (const [name, family] of Object.entries(window.described.families)) {
   const values = Object.fromEntries(family.controls.map((one) => [one.name, one.value]))
-  for (const form of family.forms.slice(0, 4)) {
-    const measured = LayerArithmetic.measure(family, { ...values, ...form.when })
+  const sides = [values.image_size, 512] // 平常的与最大的：大的数也写得下
+  for (const [form, image_size] of family.forms.slice(0, 4).flatMap((form) =>
+    sides.map((side) => [form, side]))) {
+    const measured = LayerArithmetic.measure(family, { ...values, ...form.when, image_size })
     const open = new Set(measured.parts.map(({ layer }) => layer.path))
     const figure = new StructureDrawing.Figure(measured, width, open, '')
     const svg = figure.render()

@@ -3,7 +3,6 @@
  * 答案是三个种子表决的，与「只有一个网络答对的图像」一节相同。原来的图讲的是其中一对，留着。 */
 (() => {
   const { make, thousands } = Living
-  const MOVES = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }
 
   customElements.define('living-confusion', class extends Living.LivingElement {
     async build(panel, state) {
@@ -87,11 +86,10 @@
     }
 
     move(event) {
-      const step = MOVES[event.key]
-      if (!step) return
+      const next = Living.moved(this.at, event.key, [this.cells.length, this.answers.UNDECIDED + 1])
+      if (!next) return
       event.preventDefault()
-      const limits = [this.cells.length - 1, this.answers.UNDECIDED]
-      this.at = this.at.map((value, i) => Math.min(Math.max(value + step[i], 0), limits[i]))
+      this.at = next
       this.mark().focus()
     }
 

@@ -93,6 +93,12 @@
 
   const thousands = (number) => number.toLocaleString('en-US') // 1,234：与书里的写法相同
 
+  const STEPS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }
+
+  /* 在几行几列（sizes）里，方向键从 place 走到的 [行, 列]；别的键是 undefined。 */
+  const moved = (place, key, sizes) => STEPS[key]?.map((step, i) =>
+    Math.min(Math.max(place[i] + step, 0), sizes[i] - 1))
+
   /* 网址 #structure-1?side=96 里写给这个元素的状态；没有写就是空的。 */
   function stateOf(id) {
     const [target, query] = decodeURIComponent(location.hash.slice(1)).split('?')
@@ -179,7 +185,7 @@
     }
   }
 
-  window.Living = { LivingElement, data, put, script, holds, make, draw, address, thousands, stateOf }
+  window.Living = { LivingElement, data, put, script, holds, make, draw, address, thousands, moved, stateOf }
 
   document.querySelectorAll('.living[data-scripts]')
     .forEach((element) => whenNear(element, () => offer(element)))

@@ -93,7 +93,7 @@
         className: 'lab__large', tabIndex: 0, role: 'application',
         'aria-label': `通道 ${channel} 的特征图；方向键换一处`,
         onclick: (event) => moveTo(pointed(event, large, height, width)),
-        onkeydown: (event) => step(event, at, height, width),
+        onkeydown: (event) => step(event, at, [height, width]),
       })
       const parts = [figure(large, `通道 ${channel}：第 ${at[0]} 行第 ${at[1]} 列是 ${short(values[at[0] * width + at[1]])}`)]
       if (layer) parts.push(...kernelFigures(at))
@@ -128,13 +128,11 @@
         Math.floor((event.clientX - box.left) / box.width * width)]
     }
 
-    const STEPS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }
-
-    function step(event, [row, column], height, width) {
-      const by = STEPS[event.key]
-      if (!by) return
+    function step(event, at, sizes) {
+      const next = Living.moved(at, event.key, sizes)
+      if (!next) return
       event.preventDefault()
-      moveTo([Math.min(Math.max(row + by[0], 0), height - 1), Math.min(Math.max(column + by[1], 0), width - 1)])
+      moveTo(next)
     }
 
     /* 第一层：这个通道的核、那一处看到的一块、整张图上的方框。 */

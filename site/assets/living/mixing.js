@@ -1,7 +1,7 @@
 /* 1×1 卷积：同一个位置上三个通道的加权和；再用全局平均池化把整张图变成一个数。 */
 (() => {
-  const { make } = Living
-  const { slider, choice, written, factor, signed, limitOf, picture } = Stepper
+  const { make, moved } = Living
+  const { slider, imageChoice, written, factor, signed, limitOf, picture } = Stepper
   const CHANNELS = ['原图', '竖的边缘', '横的边缘']
 
   class Mixing {
@@ -30,11 +30,7 @@
     }
 
     controls() {
-      const images = Object.fromEntries(this.data.images.map(({ name }, index) => [index, name]))
-      const image = choice('图像', images, this.image, (value) => {
-        this.image = Number(value)
-        this.recompute()
-      })
+      const image = imageChoice(this, () => this.recompute())
       const weigh = (channel) => (value) => {
         this.weights[channel] = value
         this.recompute()
@@ -45,7 +41,7 @@
         this.bias = value
         this.recompute()
       })
-      return make('div', {}, make('div', { className: 'living__controls' }, image.element),
+      return make('div', {}, make('div', { className: 'living__controls' }, image),
         make('div', { className: 'stepper__sliders' }, ...[...knobs, bias].map((one) => one.element)))
     }
 
@@ -84,16 +80,16 @@
     }
 
     move(row, column) {
-      const inside = (place) => Math.min(this.data.side - 1, Math.max(0, place))
-      this.at = { row: inside(row), column: inside(column) }
+      this.at = { row, column }
       this.show()
       this.keep()
     }
 
     key(key) {
-      const shift = { ArrowRight: [0, 1], ArrowLeft: [0, -1], ArrowDown: [1, 0], ArrowUp: [-1, 0] }[key]
-      if (shift) this.move(this.at.row + shift[0], this.at.column + shift[1])
-      return Boolean(shift)
+      const { row, column } = this.at
+      const next = moved([row, column], key, [this.data.side, this.data.side])
+      if (next) this.move(...next)
+      return Boolean(next)
     }
   }
 

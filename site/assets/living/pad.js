@@ -92,14 +92,10 @@
       last = null
     }
 
-    const MOVES = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }
-
     function byKey(event) {
-      const step = MOVES[event.key]
-      if (step) {
-        row = Math.min(Math.max(row + step[0], 0), SIDE - 1)
-        column = Math.min(Math.max(column + step[1], 0), SIDE - 1)
-      } else if (event.key === ' ' || event.key === 'Backspace') {
+      const next = Living.moved([row, column], event.key, [SIDE, SIDE])
+      if (next) [row, column] = next
+      else if (event.key === ' ' || event.key === 'Backspace') {
         dab(row + 0.5, column + 0.5, event.key === 'Backspace')
         changed(pixels.slice(), true)
       } else return

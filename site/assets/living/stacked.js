@@ -1,8 +1,8 @@
 /* 叠起来的窗口：最上面一个单元，在下面各层与输入里看到多大一片。每层都取窗口里的平均，
  * 只为各层的图看得见；看到哪一片与卷积核里的数无关。 */
 (() => {
-  const { make } = Living
-  const { slider, choice, button, grey, picture } = Stepper
+  const { make, moved } = Living
+  const { slider, imageChoice, button, grey, picture, whole } = Stepper
   const BEAT = 900 // 播放时两层之间的毫秒
 
   class Stacked {
@@ -10,9 +10,9 @@
       this.host = host
       this.data = data
       this.image = Number(state.image) in data.images ? Number(state.image) : 0
-      this.layers = between(state.layers, 1, 4, 2)
-      this.kernel = between(state.kernel, 2, 5, 3)
-      this.stride = between(state.stride, 1, 2, 1)
+      this.layers = whole(state.layers, 2, 1, 4)
+      this.kernel = whole(state.kernel, 3, 2, 5)
+      this.stride = whole(state.stride, 1, 1, 2)
       this.maps = make('div', { className: 'stepper__maps' })
       this.problem = make('p', { className: 'stepper__problem', role: 'status' })
       this.told = make('p', { className: 'living__numbers stepper__sum', role: 'status' })
@@ -20,18 +20,17 @@
       this.rebuild()
       const at = (state.unit || '').split('-').map(Number)
       if (at.length === 2 && at.every(Number.isInteger)) this.move(...at)
-      this.reveal(between(state.depth, 0, this.depth, this.depth))
+      this.reveal(whole(state.depth, this.depth, 0, this.depth))
       this.touched = true // 读者没有动过，就不改网址
     }
 
     controls() {
-      const images = Object.fromEntries(this.data.images.map(({ name }, index) => [index, name]))
       const change = (name) => (value) => {
         this[name] = Number(value)
         this.rebuild()
       }
       return make('div', {},
-        make('div', { className: 'living__controls' }, choice('图像', images, this.image, change('image')).element),
+        make('div', { className: 'living__controls' }, imageChoice(this, () => this.rebuild())),
         make('div', { className: 'stepper__sliders' },
           slider('层数', { min: 1, max: 4, value: this.layers }, change('layers')).element,
           slider('窗口', { min: 2, max: 5, value: this.kernel }, change('kernel')).element,
@@ -126,9 +125,11 @@
     }
 
     key(key) {
-      const shift = { ArrowRight: [0, 1], ArrowLeft: [0, -1], ArrowDown: [1, 0], ArrowUp: [-1, 0] }[key]
-      if (shift) this.move(this.unit.row + shift[0], this.unit.column + shift[1])
-      return Boolean(shift)
+      const { row, column } = this.unit
+      const side = this.sides.at(-1)
+      const next = moved([row, column], key, [side, side])
+      if (next) this.move(...next)
+      return Boolean(next)
     }
 
     reveal(depth) {
@@ -154,11 +155,6 @@
       this.timer = 0
       this.playing.textContent = '从上往下播放'
     }
-  }
-
-  function between(text, low, high, usual) {
-    const number = Number(text)
-    return Number.isInteger(number) && number >= low && number <= high ? number : usual
   }
 
   Stepper.stacked = Stacked

@@ -27,6 +27,21 @@
     return { element: make('label', {}, label, select), set: (next) => { select.value = next } }
   }
 
+  /* 选一张图像：mode 的 image 是第几张，换过之后调用 changed。 */
+  function imageChoice(mode, changed) {
+    const names = Object.fromEntries(mode.data.images.map(({ name }, index) => [index, name]))
+    return choice('图像', names, mode.image, (value) => {
+      mode.image = Number(value)
+      changed()
+    }).element
+  }
+
+  /* 网址里的整数：不像话就用默认的。 */
+  function whole(text, usual, low, high) {
+    const number = Number(text)
+    return Number.isInteger(number) && number >= low && number <= high ? number : usual
+  }
+
   const button = (text, onclick) => make('button', { type: 'button', onclick }, text)
 
   /* 数的写法：至多两位小数，负号用 −。 */
@@ -100,5 +115,5 @@
     box.addEventListener('pointermove', (event) => { if (event.buttons) pick(event) })
   }
 
-  window.Stepper = { slider, choice, button, written, factor, grey, signed, limitOf, picture }
+  window.Stepper = { slider, choice, imageChoice, whole, button, written, factor, grey, signed, limitOf, picture }
 })()

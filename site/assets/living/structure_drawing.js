@@ -55,7 +55,7 @@
       Object.assign(this, { measured, width, open, picked, y: 26, targets: [] })
       this.parts = measured.parts.map((part) => ({ ...part, items: itemsOf(part.layer) }))
       const wide = width >= WIDE
-      this.barWidth = wide ? 110 : 56
+      this.barWidth = wide ? 100 : 56
       this.barX = width - (wide ? 200 : 56)
       this.wide = wide
       this.plateMost = Math.max(72, Math.min(170, 0.26 * width))

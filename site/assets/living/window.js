@@ -1,7 +1,7 @@
 /* 滑动的窗口：一次一个乘积地看卷积与池化。 */
 (() => {
   const { make } = Living
-  const { slider, choice, button, written, factor, grey, signed, limitOf, picture } = Stepper
+  const { slider, choice, imageChoice, button, written, factor, grey, signed, limitOf, picture, whole } = Stepper
 
   const OPERATIONS = { conv: '卷积', max: '最大池化', average: '平均池化' }
   const OWN = '自己填'
@@ -68,7 +68,6 @@
     }
 
     controls() {
-      const images = Object.fromEntries(this.data.images.map(({ name }, index) => [index, name]))
       const kernels = Object.fromEntries([...Object.keys(this.presets()), OWN].map((name) => [name, name]))
       const change = (name) => (value) => this.reshape({ [name]: value })
       const { kernel, stride, padding, dilation } = this.window
@@ -79,13 +78,10 @@
         dilation: slider('间隔', { min: 1, max: 5, value: dilation }, change('dilation')),
         preset: choice('卷积核', kernels, this.preset, (name) => this.usePreset(name)),
       }
-      const image = choice('图像', images, this.image, (value) => {
-        this.image = Number(value)
-        this.restart()
-      })
+      const image = imageChoice(this, () => this.restart())
       const kind = choice('做什么', OPERATIONS, this.kind, (value) => this.useOperation(value))
       return make('div', {},
-        make('div', { className: 'living__controls' }, kind.element, image.element, this.knobs.preset.element),
+        make('div', { className: 'living__controls' }, kind.element, image, this.knobs.preset.element),
         make('div', { className: 'stepper__sliders' },
           ...['kernel', 'stride', 'padding', 'dilation'].map((name) => this.knobs[name].element)))
     }
@@ -368,12 +364,6 @@
 
   /* 很长的和只写最后几项。 */
   const shortened = (terms, joint) => (terms.length > 9 ? ['…', ...terms.slice(-5)] : terms).join(joint)
-
-  /* 网址里的数：不像话就用默认的。 */
-  function whole(text, usual, low, high) {
-    const number = Number(text)
-    return text !== undefined && Number.isInteger(number) && number >= low && number <= high ? number : usual
-  }
 
   Stepper.window = SlidingWindow
 })()
