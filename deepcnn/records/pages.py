@@ -42,6 +42,7 @@ RECORDS = {
     ),
     'experiments/ladder': variants(
         'ladder', 'sigmoid relu vgg pooled inception normalized residual dense'
+    ),
     'after_densenet': variants(
         'after', 'residual resnext se separable vit convnext'
     ),
