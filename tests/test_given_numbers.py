@@ -19,7 +19,7 @@ from deepcnn.given_numbers import finite_number, finite_numbers, whole_number
 from deepcnn.models import create
 from deepcnn.models.nin import nin
 from deepcnn.plot import filters, lines_with_spread
-from deepcnn.records import difference, sampling_error, spread
+from deepcnn.records import interval, sampling_error, spread
 from deepcnn.training import Recipe, fit, grid, make_schedule
 
 test_batches.__test__ = False  # 名字像测试，其实是被测的函数
@@ -92,8 +92,8 @@ SAME: dict[str, tuple[Callable, tuple]] = {
     ),
     'share_below': (lambda limit: share_below(torch.arange(4.0), limit), (FLOAT(2),)),
     'spread': (lambda values: spread(values), (np.array([0.25, 0.5, 1]),)),
-    'difference': (
-        lambda a, b: difference(a, b).verdict, (np.array([1, 2, 3]), np.array([7, 8, 9]))
+    'interval': (
+        lambda a, b: interval(a, b).text(), (np.array([1, 2, 3]), np.array([7, 8, 9]))
     ),
     'sampling_error': (sampling_error, (FLOAT(0.5), INT(100))),
     'filters': (

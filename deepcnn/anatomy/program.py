@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
+from deepcnn.anatomy.cuts import cuts
 from deepcnn.models.densenet import DenseBlock
 from deepcnn.models.network import Network
 
@@ -28,10 +29,10 @@ class NotInPage(ValueError):
 
 
 def describe(net: nn.Module) -> dict[str, object]:
-    """``net`` 的算子与要看的张量：``{'operators': […], 'taps': […], 'output': 名字}``。
+    """``net`` 的算子与要看的张量：``{'operators', 'taps', 'output': 名字, 'cuts'}``。
 
-    按评价模式：丢弃层什么也不做。``taps`` 是第一个卷积层与各阶段的输出。引擎不会算的层、函数
-    与写法抛出 NotInPage（ValueError 的一种），写明名字。
+    按评价模式：丢弃层什么也不做。``taps`` 是第一个卷积层与各阶段的输出，``cuts`` 见 cuts.py。
+    引擎不会算的层、函数与写法抛出 NotInPage（ValueError 的一种），写明名字。
     """
     tracer = Tracer()
     try:
@@ -59,7 +60,7 @@ def describe(net: nn.Module) -> dict[str, object]:
     first = [one['to'] for one in operators if one['do'] == 'conv'][:1]
     return {
         'operators': operators, 'taps': list(dict.fromkeys([*first, *stages])),
-        'output': names[output.args[0]],
+        'output': names[output.args[0]], 'cuts': cuts(net, operators),
     }  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from deepcnn.command_line import Command
+from deepcnn.own.measuring import NARROW, SIX, conditions, measure, setup_for
 from deepcnn.own.orders import Order
 from deepcnn.own.other_commands import (
     PARTS,
@@ -22,9 +23,11 @@ from deepcnn.own.other_commands import (
     model_table,
     predict_files,
 )
+from deepcnn.own.processes import team_from_environment
 from deepcnn.own.stopping import INTERRUPTED, Stopped
 from deepcnn.own.telling import Teller
 from deepcnn.own.training_command import train_own
+from deepcnn.training.hardware import choose_device, describe_device
 from deepcnn.training.loop import TrainingDiverged
 from deepcnn.training.memory_errors import is_out_of_memory
 from deepcnn.training.recipe import OPTIMIZERS, PRECISIONS
@@ -66,6 +69,14 @@ def train(line: list[str]) -> int:
     command.add_argument(
         '--no-flip', action='store_true', default=None, help='不左右翻转（文字、数字）'
     )
+    command.add_argument('--shift', type=int, metavar='像素', help='随机平移至多几像素')
+    command.add_argument(
+        '--crop', type=float, metavar='比例', help='随机裁剪，面积至少占几成；1 为不裁'
+    )
+    command.add_argument(
+        '--jitter', type=float, metavar='比例',
+        help='亮度、对比度、饱和度至多变几成；0 为不变',
+    )  # fmt: skip
     command.add_argument(
         '--seed', type=int, metavar='数', help='随机数的种子（默认 0）'
     )
@@ -80,7 +91,7 @@ def train(line: list[str]) -> int:
         '--body-rate',
         type=float,
         metavar='倍',
-        help='输出头之外的学习率乘以它（微调时默认 0.1）',
+        help='输出头之外的学习率乘以它（从 torchvision 的权重微调时默认 0.1）',
     )
     command.add_argument(
         '--strict',
@@ -170,16 +181,60 @@ def predict(line: list[str]) -> int:
 
 
 def models(line: list[str]) -> int:
-    """列出全部网络：参数个数（三通道、1000 类、224 像素）、最小的边长。"""
+    """列出全部网络：参数个数（三通道、1000 类、224 像素）、最小的边长。
+
+    --measure 另量它们在这台机器上的快慢；没有写名字时，量书里的六个。
+
+    例如：deepcnn models --measure；deepcnn models resnet18 resnet50 --measure --side 64
+    """
     command = Command(models.__doc__, 'deepcnn models')
-    _, teller = _parsed(command, line)
-    for one in model_table():
+    command.add_argument('names', metavar='网络', nargs='*', help='只看这几个')
+    command.add_argument('--measure', action='store_true', help='量快慢')
+    for name, kind, metavar, told in (
+        ('side', int, '像素', '边长（默认 CPU 上 96，显卡上 224）'),
+        ('channels', int, '个', '通道（默认 3）'),
+        ('classes', int, '个', '类别（默认 10）'),
+        ('batch', int, '张', '小批量，全部进程合计（默认 32）'),
+        ('seconds', float, '秒', '每一项至少量几秒（默认 2）'),
+    ):
+        command.add_argument(f'--{name}', type=kind, metavar=metavar, help=told)
+    command.add_argument('--device', metavar='设备')
+    options, teller = _parsed(command, line)
+    measuring, wanted = options.pop('measure'), options.pop('names')
+    if measuring:
+        return _measure_models(wanted, options, teller)
+    for one in model_table(wanted):
         note = '，torchvision 有训练好的权重' if one.pretrained else ''
         teller.say(
             f'{one.name:<12} {one.parameters / 1e6:7.1f} 百万个参数，边长至少 '
             f'{one.smallest_side} 像素{note}'
         )
         teller.fact('model', **asdict(one))
+    return 0
+
+
+def _measure_models(names: list[str], options: dict, teller: Teller) -> int:
+    """每个网络一行；在 torchrun 下只有 0 号进程说话。"""
+    device = choose_device(options.pop('device'))
+    setup = setup_for(device, **options)
+    with team_from_environment(device.type == 'cuda') as team:
+        device = team.device(device)
+        teller.speaks = team.leads
+        where = describe_device(device)
+        measuring = measure(names or SIX, setup, device, team)
+        teller.say(f'{where}\n{conditions(setup, device, team)}')
+        teller.fact('conditions', device=where, processes=team.size, **asdict(setup))
+        for one in measuring:
+            known = '' if one.accuracy is None else f'，书里 {one.accuracy:.1%}'
+            mark = '*' if known and one.name == NARROW else ''
+            teller.say(
+                f'{one.name:<10} {one.parameters / 1e6:6.1f} 百万个参数，训练 '
+                f'{one.training:,.0f} 张/秒，认 {one.predicting:,.0f} 张/秒，单张 '
+                f'{one.milliseconds:,.1f} 毫秒{known}{mark}'
+            )
+            teller.fact('measured', **asdict(one))
+        if NARROW in (names or SIX):
+            teller.say('*准确率是四分之一宽的；各网络的都是书里六网对比的测试准确率')
     return 0
 
 
@@ -194,7 +249,9 @@ def export(line: list[str]) -> int:
         'model', metavar='网络', help='训练的文件夹，或 .safetensors 文件'
     )
     command.add_argument(
-        '--out', metavar='文件', required=True,
+        '--out',
+        metavar='文件',
+        required=True,
         help='写到这个 .onnx 或 .safetensors',
     )
     options, teller = _parsed(command, line)

@@ -11,12 +11,15 @@ import torch
 from deepcnn.data.decoding import has_colour, shorter_side
 from deepcnn.models.lineup import entry
 from deepcnn.models.registry import BUILDERS, create
+from deepcnn.own.augmentation import Augmentation
 from deepcnn.training.recipe import Recipe
 
 LOOKED_AT = 200  # 看多少张图像的开头，来定边长与通道
 LARGEST_SIDE = {'cpu': 96, 'other': 224}  # CPU 上再大就要等很久
 WANTED_STEPS = 3_000  # 一次训练大约走多少步
 FEWEST_PER_EPOCH = 20  # 一轮至少这么多步
+PHOTOGRAPH = 64  # 较短一边有这么多像素，才随机裁剪；更小的图平移
+CROP, JITTER = 0.5, 0.2  # 照片裁出的面积至少占几成；彩色的，颜色至多变几成
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,9 @@ class Given:
     epochs: int | None = None
     lr: float | None = None
     flip: bool = True
+    shift: int | None = None
+    crop: float | None = None
+    jitter: float | None = None
     seed: int = 0
     optimizer: str | None = None
     precision: str = 'auto'
@@ -40,6 +46,7 @@ class Settings:
 
     recipe: Recipe
     channels: int
+    augmentation: Augmentation = Augmentation()
     reasons: dict[str, str] = field(default_factory=dict)
 
 
@@ -112,12 +119,42 @@ def choose(
             ('学习率', f'{lr:.2g}', given.lr, f'照那一章，随小批量缩小{smaller}'),
         )
     }
+    augmentation = _augmentation(given, typical_side, channels == 3)
+    usual_shift = 0 if augmentation.crop < 1 else max(1, side // 16)
     recipe = Recipe(
         side, epochs, lr, batch, label_smoothing=0.1, flip=given.flip,
-        shift=max(1, side // 16), precision=given.precision,
+        shift=_first(given.shift, usual_shift), precision=given.precision,
         optimizer=given.optimizer or 'adamw', seeds=(given.seed,),
     )  # fmt: skip
-    return Settings(recipe, channels, reasons)
+    reasons['增广'] = _augmentation_told(recipe, augmentation, given, typical_side)
+    return Settings(recipe, channels, augmentation, reasons)
+
+
+def _augmentation(given: Given, typical_side: int, colour: bool) -> Augmentation:
+    """照片随机裁剪，彩色的另改颜色；小图与灰度图不必。"""
+    crop = CROP if typical_side >= PHOTOGRAPH else 1.0
+    jitter = JITTER if colour else 0.0
+    return Augmentation(_first(given.crop, crop), _first(given.jitter, jitter))
+
+
+def _augmentation_told(
+    recipe: Recipe, augmentation: Augmentation, given: Given, typical_side: int
+) -> str:
+    """做的几样，各带一句理由。"""
+    size = '照片' if typical_side >= PHOTOGRAPH else '小图'
+    crop, jitter = augmentation.crop, augmentation.jitter
+    colours = f'亮度、对比度、饱和度变化至多 {jitter:.0%}'
+    rows = (
+        (crop < 1, f'随机裁剪，至少占 {crop:.0%} 的面积', given.crop, size),
+        (recipe.shift, f'平移至多 {recipe.shift} 像素', given.shift, size),
+        (jitter, colours, given.jitter, '彩色'),
+    )
+    parts = [
+        f'{what}（{why if one is None else "给定"}）'
+        for used, what, one, why in rows
+        if used
+    ]
+    return '；'.join(['左右翻转'] * recipe.flip + parts) or '没有'
 
 
 def _first(given: float | None, otherwise: float) -> float:

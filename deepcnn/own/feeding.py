@@ -17,6 +17,7 @@ from deepcnn.data.dataset import Dataset, ImageSet
 from deepcnn.data.decoding import BadImage, decode_many
 from deepcnn.data.fashion_mnist import DataError
 from deepcnn.data.image_folders import ImageFile, shown
+from deepcnn.own.augmentation import Changes
 
 Batch = tuple[Tensor, Tensor]  # 图像 uint8 (n, C, H, W)，标签 int64 (n,)
 
@@ -126,11 +127,15 @@ def feed_of(data: Dataset, test_files: tuple[str, ...] = ()) -> Feed:
     return Feed(standard, data.class_names, train, test, test_files)
 
 
-def part_of(plan: EpochPlan, batch_size: int, share: slice, first: int) -> EpochPlan:
-    """一轮的计划里，从第 ``first`` 步起，每个小批量中 ``share`` 那几行。"""
-    steps = len(plan.order) // batch_size
+def rows_of(count: int, batch_size: int, share: slice, first: int) -> Tensor:
+    """一轮 ``count`` 张里，从第 ``first`` 步起，每个小批量中 ``share`` 那几行的位置。"""
+    steps = count // batch_size
     rows = torch.arange(steps * batch_size).view(steps, batch_size)[first:, share]
-    rows = rows.flatten()
+    return rows.flatten()
+
+
+def part_of(plan: EpochPlan, rows: Tensor) -> EpochPlan:
+    """一轮的计划里的几行。"""
     boxes = None if plan.boxes is None else plan.boxes[rows]
     return EpochPlan(plan.order[rows], plan.mirrored[rows], plan.offset[rows], boxes)
 
@@ -158,10 +163,11 @@ def train_steps(
     image_size: int,
     device: torch.device,
     waited: Waited,
+    changes: Changes | None = None,
 ) -> Iterator[Batch]:
     """按 ``plan`` 每次 ``each`` 张：X float (n, C, size, size)、y int64 (n,)，在设备上。
 
-    与 ``data.train_batches`` 逐位相同；``plan`` 在 CPU 上。
+    与 ``data.train_batches`` 逐位相同，``changes`` 是另有的裁剪与颜色变化；``plan`` 在 CPU 上。
     """
     average = tuple(round(255 * value) for value in feed.standard.mean)
     augmenting = bool(plan.mirrored.any()) or bool(plan.offset.any())
@@ -173,6 +179,8 @@ def train_steps(
         if augmenting:
             mirrored, offset = plan.mirrored[which], plan.offset[which]
             images = augment(images, mirrored.to(device), offset.to(device))
+        if changes is not None:
+            images = changes.part(which).apply(images)
         if plan.boxes is not None:
             images = erase(images, plan.boxes[which].to(device), average)
         X = prepare(images, image_size, feed.standard)

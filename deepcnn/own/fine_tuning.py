@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from deepcnn.data.fashion_mnist import load_dataset
 from deepcnn.models.network import Network
+from deepcnn.own.augmentation import LUMINANCE
 from deepcnn.own.feeding import Standard
 from deepcnn.own.kept import read_kept
 from deepcnn.own.long_run import Tuning
@@ -28,7 +29,6 @@ TORCHVISION = 'torchvision'
 # 与 torchvision 的同名网络逐层相同的：用它的第一版权重
 PUBLISHED = ('resnet18', 'resnet34', 'resnet50', 'densenet121', 'vgg11', 'vgg16')
 IMAGENET = Standard('ImageNet', (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-LUMINANCE = torch.tensor([0.299, 0.587, 0.114])  # 与 Pillow 的灰度相同
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,11 @@ class Origin:
     state: dict[str, Tensor]
     standard: Standard
     by_order: bool = False
+
+    @property
+    def body_rate(self) -> float:
+        """输出头之外的学习率默认乘以几：上百万张照片上学到的值得保护，别的不必。"""
+        return 0.1 if self.by_order else 1.0
 
 
 def read_origin(network: str, given: str) -> Origin:
@@ -207,7 +212,8 @@ def standard_for(origin: Origin, channels: int) -> Standard:
     if len(mean) == channels:
         return origin.standard
     if channels == 1:
-        mean, std = (mean * LUMINANCE).sum(0, True), (std * LUMINANCE).sum(0, True)
+        shares = torch.tensor(LUMINANCE)
+        mean, std = (mean * shares).sum(0, True), (std * shares).sum(0, True)
     else:
         mean, std = mean.expand(channels), std.expand(channels)
     return Standard(origin.standard.name, tuple(mean.tolist()), tuple(std.tolist()))

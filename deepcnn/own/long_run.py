@@ -14,8 +14,9 @@ from torch import Tensor, nn
 
 from deepcnn.data.batches import plan_epoch, prepare
 from deepcnn.given_numbers import whole_number
+from deepcnn.own.augmentation import Augmentation
 from deepcnn.own.checkpoints import Checkpoints
-from deepcnn.own.feeding import Feed, Images, Waited, part_of, train_steps
+from deepcnn.own.feeding import Feed, Images, Waited, part_of, rows_of, train_steps
 from deepcnn.own.processes import Team, joined
 from deepcnn.own.stopping import Stopped, StopSignals
 from deepcnn.records.runs import Run
@@ -85,6 +86,7 @@ class LongRun:
         checkpoints: Checkpoints | None = None,
         save_every: float = 600.0,
         watch: Watch | None = None,
+        augmentation: Augmentation | None = None,
     ) -> None:
         """``save_every`` 是两次存断点最多隔的秒数；每轮结束总要存。
 
@@ -94,6 +96,7 @@ class LongRun:
         self.seed, self.team = whole_number('seed', seed), team or Team()
         self.tuning, self.checkpoints = tuning or Tuning(), checkpoints
         self.save_every, self.watch = save_every, watch or Watch()
+        self.augmentation = augmentation or Augmentation()
         self.steps = len(feed.train) // recipe.batch_size
         if self.steps == 0:
             raise ValueError(
@@ -183,7 +186,9 @@ class LongRun:
             len(self.feed.train), self.seed, epoch, recipe.flip, recipe.shift, CPU,
             recipe.erasing,
         )  # fmt: skip
-        plan = part_of(plan, recipe.batch_size, share, place.step)
+        rows = rows_of(len(plan.order), recipe.batch_size, share, place.step)
+        changes = self.augmentation.plan(len(plan.order), self.seed, epoch).part(rows)
+        plan = part_of(plan, rows)
         each = recipe.batch_size // team.size
         self.net.train()
         for name in self.tuning.frozen:
@@ -207,7 +212,7 @@ class LongRun:
             place.waited = before[1] + waited.seconds
 
         batches = train_steps(
-            self.feed, plan, each, recipe.image_size, self.device, waited
+            self.feed, plan, each, recipe.image_size, self.device, waited, changes
         )
         for X, y in batches:
             torch.manual_seed(self._step_seed(epoch))

@@ -31,6 +31,9 @@ class Order:
     optimizer: str | None = None
     precision: str | None = None
     no_flip: bool | None = None
+    shift: int | None = None
+    crop: float | None = None
+    jitter: float | None = None
     seed: int | None = None
     init: str | None = None
     freeze: str | None = None
@@ -54,7 +57,8 @@ class Order:
         """由数据来定的几项里，给了的。"""
         return Given(
             self.side, self.channels, self.batch, self.epochs, self.lr,
-            not self.no_flip, self.seed or 0, self.optimizer, self.precision or 'auto',
+            not self.no_flip, self.shift, self.crop, self.jitter, self.seed or 0,
+            self.optimizer, self.precision or 'auto',
         )  # fmt: skip
 
 
@@ -117,7 +121,8 @@ def settle(
     settled = replace(
         order, data=settled_data(order.data), side=recipe.image_size,
         channels=settings.channels, batch=recipe.batch_size, epochs=recipe.epochs,
-        lr=recipe.lr, seed=recipe.seeds[0],
+        lr=recipe.lr, shift=recipe.shift, crop=settings.augmentation.crop,
+        jitter=settings.augmentation.jitter, seed=recipe.seeds[0],
     )  # fmt: skip
     folder.write_settings({
         'order': settled.lasting(), 'recipe': recipe.to_dict(), 'data_digest': digest,

@@ -75,7 +75,7 @@ def every_file(paths: Sequence[str]) -> Iterator[str]:
 
 
 def evaluate_on(
-    model: str,
+    model: str | Path,
     data: str,
     part: str = 'val',
     out: str | None = None,
@@ -107,7 +107,7 @@ def evaluate_on(
     return judged, skipped
 
 
-def _seed_of(model: str) -> int:
+def _seed_of(model: str | Path) -> int:
     """训练时分出验证集用的种子；不知道时是 0。"""
     folder = RunFolder(Path(model))
     return folder.settings()['recipe']['seeds'][0] if folder.has_settings() else 0
@@ -168,10 +168,12 @@ class ModelFacts:
     pretrained: bool
 
 
-def model_table(channels: int = 3, classes: int = 1000) -> list[ModelFacts]:
-    """全部网络；参数个数按 ``channels``、``classes`` 与 224 像素。"""
+def model_table(
+    wanted: Sequence[str] = (), channels: int = 3, classes: int = 1000
+) -> list[ModelFacts]:
+    """``wanted``（没有写时是全部）的大小，按 ``channels``、``classes`` 与 224 像素。"""
     rows = []
-    for name in names():
+    for name in wanted or names():
         with torch.device('meta'):
             net = create(name, channels, classes)
         count = sum(one.numel() for one in net.parameters())

@@ -49,6 +49,14 @@ class Team:
         if self.size > 1:
             dist.barrier()
 
+    def device(self, device: torch.device) -> torch.device:
+        """几个进程各用这台机器的一块显卡；别的设备照旧。"""
+        if self.size == 1 or device.type != 'cuda':
+            return device
+        own = torch.device('cuda', self.local)
+        torch.cuda.set_device(own)
+        return own
+
     def share(self, batch_size: int) -> slice:
         """一个小批量里归这个进程的几行。"""
         each = batch_size // self.size
@@ -66,11 +74,26 @@ def team_from_environment(on_cuda: bool) -> Iterator[Team]:
         int(os.environ['RANK']), size, int(os.environ.get('LOCAL_RANK', 0)),
         int(os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)),
     )  # fmt: skip
-    dist.init_process_group('nccl' if on_cuda else 'gloo', timeout=PATIENCE)
+    store, rank, size = next(dist.rendezvous('env://', timeout=PATIENCE))
+    if os.environ.get('GROUP_WORLD_SIZE') == '1':
+        store = store_of_this_start(store, team.restarts)
+    backend = 'nccl' if on_cuda else 'gloo'
+    dist.init_process_group(
+        backend, timeout=PATIENCE, world_size=size, rank=rank, store=store
+    )
     try:
         yield team
     finally:
         dist.destroy_process_group()
+
+
+def store_of_this_start(store: dist.Store, restarts: int) -> dist.Store:
+    """只看得见这一次启动写下的。
+
+    torchrun 默认的会合（static）从头到尾用同一个存储，里面还有上一次启动的地址：读得早了，
+    就去连已经死去的进程。几台机器时各自的重启次数可以不同，那里要用 c10d 会合，它每次新建。
+    """
+    return dist.PrefixStore(f'start-{restarts}', store)
 
 
 def joined(net: nn.Module, team: Team) -> nn.Module:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 
-import matplotlib
 import matplotlib.pyplot as plt
 import torch
 from matplotlib.figure import Figure
@@ -17,6 +16,7 @@ from deepcnn.own.feeding import Feed
 from deepcnn.plot.chinese_font import keep_legible
 from deepcnn.plot.formats import as_png, as_svg
 from deepcnn.plot.images import show_images
+from deepcnn.plot.inline_backend import draw_without_windows
 from deepcnn.plot.style import WIDTH, use_book_style
 from deepcnn.records.runs import Run
 from deepcnn.records.store import write_bytes
@@ -90,7 +90,7 @@ def write_report(
     folder: Path, title: str, run: Run | None, judged: Judged, feed: Feed
 ) -> None:
     """写出曲线（有 ``run`` 时）、混淆矩阵与最厉害的错误；后两样各有 CSV。"""
-    matplotlib.use('Agg')
+    draw_without_windows()
     use_book_style()
     if run is not None:
         write_curves(folder, run)

@@ -33,7 +33,6 @@ from deepcnn.training.hardware import choose_device, describe_device, resolve_pr
 from deepcnn.training.recipe import Recipe
 
 SAVE_EVERY = 600.0  # 秒
-BODY_RATE = 0.1  # 微调时，输出头之外的学习率
 
 
 @dataclass(frozen=True)
@@ -59,9 +58,7 @@ def train_own(order: Order, teller: Teller | None = None) -> Outcome:
         )
     device = choose_device(order.device)
     with team_from_environment(device.type == 'cuda') as team:
-        if team.size > 1 and device.type == 'cuda':
-            device = torch.device('cuda', team.local)
-            torch.cuda.set_device(device)
+        device = team.device(device)
         teller.speaks = team.leads
         try:
             return _train(order, device, team, teller)
@@ -90,6 +87,7 @@ def _train(order: Order, device: torch.device, team: Team, teller: Teller) -> Ou
     long_run = LongRun(
         net, feed, recipe, device, recipe.seeds[0], team, tuning, folder.checkpoints,
         SAVE_EVERY if order.save_every is None else order.save_every, follower,
+        material.settings.augmentation,
     )  # fmt: skip
     run = long_run.train()
     teller.end_bar()
@@ -127,7 +125,7 @@ def prepared(
     rate = 1.0
     if order.init is not None:
         origin = read_origin(order.network, order.init)
-        notes, rate = adopt(net, origin), BODY_RATE
+        notes, rate = adopt(net, origin), origin.body_rate
         feed = replace(feed, standard=standard_for(origin, channels))
     rate = rate if order.body_rate is None else order.body_rate
     return net, feed, tuning_of(net, order.freeze or 'none', rate), notes
@@ -160,8 +158,6 @@ def announce(
         )
     for name, reason in settings.reasons.items():
         teller.say(f'{name}：{reason}')
-    flip = '左右翻转、' if settings.recipe.flip else ''
-    teller.say(f'增广：{flip}平移至多 {settings.recipe.shift} 像素')
     if order.init:
         teller.say(f'出发：{order.init}；{"；".join(notes) or "全部照抄"}')
     if order.init or tuning.frozen:

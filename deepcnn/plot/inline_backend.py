@@ -25,6 +25,12 @@ def show_figures_inline() -> None:
         kernel.shell.run_line_magic('matplotlib', 'inline')
 
 
+def draw_without_windows() -> None:
+    """只写文件的命令不要窗口；在 Jupyter 的内核里不改，读者自己的图还要显示。"""
+    if not running_kernel():
+        matplotlib.use('Agg')
+
+
 def store_crisp_figures() -> None:
     """在 Jupyter 的内核里，图由 ``formats.bundle`` 存成 SVG 或密度加倍的 PNG。
 

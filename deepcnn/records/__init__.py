@@ -2,7 +2,7 @@
 
 from deepcnn.records.attempts import accuracy_grid, effect, sampling_error, values_of
 from deepcnn.records.runs import History, Run, load_history
-from deepcnn.records.spreads import Spread, difference, interval, spread
+from deepcnn.records.spreads import Spread, interval, spread
 from deepcnn.records.table import Table
 from deepcnn.records.trials import (
     Trial,
@@ -10,11 +10,10 @@ from deepcnn.records.trials import (
     intervals,
     load_trial,
     results_table,
-    verdicts,
 )
 
 __all__ = [
     'History', 'Run', 'Spread', 'Table', 'Trial', 'accuracy_grid', 'compare',
-    'difference', 'effect', 'interval', 'intervals', 'load_history', 'load_trial',
-    'results_table', 'sampling_error', 'spread', 'values_of', 'verdicts',
+    'effect', 'interval', 'intervals', 'load_history', 'load_trial',
+    'results_table', 'sampling_error', 'spread', 'values_of',
 ]  # fmt: skip

@@ -138,7 +138,7 @@ def require_comparable(records: Sequence[Record]) -> None:
             )
         if len(one.runs) < 2:
             raise ValueError(
-                f'{one.network} 只有 {len(one.runs)} 个种子，算不出起伏：'
+                f'{one.network} 只有 {len(one.runs)} 个种子，算不出散布：'
                 '请运行 make compare'
             )
 

@@ -1,4 +1,4 @@
-"""几组结果两两比较：哪些差别大过种子之间的起伏。"""
+"""几组结果两两比较：哪些差别大过种子之间的散布。"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class RankedPair:
 
     @property
     def clear(self) -> bool:
-        """区间不含 0：差别大过随机的起伏。起伏为 0 而算不出区间时，不作结论。"""
+        """区间不含 0：差别大过散布。散布为 0 而算不出区间时，不作结论。"""
         return not isnan(self.low) and self.low > 0
 
 
@@ -35,7 +35,7 @@ def differences(groups: dict[str, Sequence[float]]) -> list[RankedPair]:
     """
     short = [name for name, values in groups.items() if len(values) < 2]
     if short:
-        raise ValueError(f'{"、".join(short)} 只有一个数，算不出起伏：至少要两个')
+        raise ValueError(f'{"、".join(short)} 只有一个数，算不出散布：至少要两个')
     means = {name: mean(values) for name, values in groups.items()}
     interval = tukey_hsd(*groups.values()).confidence_interval(0.95)
     found = []

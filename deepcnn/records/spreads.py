@@ -1,13 +1,8 @@
-"""几个种子的平均与散布，以及两组结果的差别够不够大。"""
+"""几个种子的平均与散布，以及两组结果的差别与它的区间。"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import hypot
 from statistics import mean, stdev
-
-LEAST_SEEDS = 3  # 少于三个种子不比较
-# 每边三个种子时，2 倍相当于 t = 2√3 ≈ 3.5：自由度在 2 到 4 之间，误判的机会约 3%～7%。
-CLEAR = 2
 
 
 @dataclass(frozen=True)
@@ -35,40 +30,6 @@ def spread(values: Sequence[float]) -> Spread:
 
 
 @dataclass(frozen=True)
-class Difference:
-    """两个平均值之差与它的散布 √(s₁² + s₂²)；有一边只有一个种子时散布是 None。"""
-
-    mean: float
-    sd: float | None
-    seeds: int  # 两边较少的那一边有几个种子
-
-    @property
-    def enough(self) -> bool:
-        """种子够不够多，可以比较了吗。"""
-        return self.seeds >= LEAST_SEEDS
-
-    @property
-    def clear(self) -> bool:
-        """差别是否超过散布的两倍；种子太少时一律为否。"""
-        return self.enough and abs(self.mean) > CLEAR * self.sd
-
-    @property
-    def verdict(self) -> str:
-        """「分得出」「分不出」，或种子太少、不下结论。"""
-        if not self.enough:
-            return f'只有 {self.seeds} 个种子，不下结论'
-        return '分得出' if self.clear else '分不出'
-
-
-def difference(first: Sequence[float], second: Sequence[float]) -> Difference:
-    """``first`` 减 ``second``，每边每个种子一个值；有一边是空的，抛出 ValueError。"""
-    a, b = spread(first), spread(second)
-    alone = a.sd is None or b.sd is None
-    sd = None if alone else hypot(a.sd, b.sd)
-    return Difference(a.mean - b.mean, sd, min(len(first), len(second)))
-
-
-@dataclass(frozen=True)
 class Interval:
     """两个平均值之差与它的 95% 置信区间；有一边只有一个种子时区间是 None。"""
 
@@ -81,6 +42,10 @@ class Interval:
         """区间不含 0：换一批种子，差别多半还是这个方向。"""
         return self.low is not None and not self.low <= 0 <= self.high
 
+    def gap(self, digits: int = 2) -> str:
+        """带符号的差别，``−0.81``。"""
+        return f'{self.mean:+.{digits}f}'.replace('-', '−')
+
     def text(self, digits: int = 2) -> str:
         """``[−1.59, −0.03]``；没有区间时是 ``—``。"""
         if self.low is None:
@@ -88,11 +53,12 @@ class Interval:
         ends = (f'{one:.{digits}f}' for one in (self.low, self.high))
         return f'[{", ".join(ends)}]'.replace('-', '−')
 
+
 def interval(first: Sequence[float], second: Sequence[float]) -> Interval:
     """``first`` 减 ``second`` 的 95% 区间，每边每个种子一个值；有一边是空的抛出 ValueError。
 
     用 Welch 的 t 检验（``scipy.stats.ttest_ind``），不假定两边的散布相同。种子越多，
-    区间越窄。两边都没有起伏时，区间就是差别本身。
+    区间越窄。两边的散布都是 0 时，区间就是差别本身。
     """
     from scipy.stats import ttest_ind  # make book 的环境里没有 scipy，也用不到
 

@@ -1,17 +1,11 @@
-"""对照实验的记录：几种做法各几个种子，它们的表，以及差别分不分得出。"""
+"""对照实验的记录：几种做法各几个种子，它们的表，以及差别与区间。"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from deepcnn.records.runs import History
-from deepcnn.records.spreads import (
-    Difference,
-    Spread,
-    difference,
-    interval,
-    spread,
-)
+from deepcnn.records.spreads import Interval, Spread, interval, spread
 from deepcnn.records.store import RESULTS, read_json, write_json
 from deepcnn.records.table import Table
 
@@ -83,23 +77,9 @@ def load_trial(name: str, folder: Path | None = None) -> Trial:
     return Trial(record['label'], history, accuracy, record['parameters'])
 
 
-def compare(first: Trial, second: Trial, measure: str) -> Difference:
-    """两种做法最后一轮的 ``measure`` 之差；名字见 ``MEASURES``。"""
-    return difference(first.measure(measure), second.measure(measure))
-
-
-def verdicts(pairs: Sequence[tuple[Trial, Trial]], measure: str) -> Table:
-    """每行一对：前者减后者的差别、它的散布、分不分得出。准确率按百分点写。"""
-    percent = measure in IN_PERCENT
-    scale, digits = (100, 2) if percent else (1, 3)
-    rows = []
-    for first, second in pairs:
-        found = compare(first, second, measure)
-        around = '—' if found.sd is None else f'{scale * found.sd:.{digits}f}'
-        gap = f'{scale * found.mean:+.{digits}f}'
-        rows.append((f'{first.label} 减 {second.label}', gap, around, found.verdict))
-    unit = '（百分点）' if percent else ''
-    return Table((MEASURES[measure], f'差别{unit}', '散布', '结论'), tuple(rows))
+def compare(first: Trial, second: Trial, measure: str) -> Interval:
+    """两种做法最后一轮的 ``measure`` 之差与 95% 区间；名字见 ``MEASURES``。"""
+    return interval(first.measure(measure), second.measure(measure))
 
 
 def intervals(pairs: Sequence[tuple[Trial, Trial]], measure: str) -> Table:
@@ -109,8 +89,7 @@ def intervals(pairs: Sequence[tuple[Trial, Trial]], measure: str) -> Table:
     for first, second in pairs:
         values = ([scale * v for v in one.measure(measure)] for one in (first, second))
         found = interval(*values)
-        gap = f'{found.mean:+.{digits}f}'.replace('-', '−')
-        gap = f'**{gap}**' if found.clear else gap
+        gap = f'**{found.gap(digits)}**' if found.clear else found.gap(digits)
         rows.append((f'{first.label} 减 {second.label}', gap, found.text(digits)))
     return Table((MEASURES[measure], f'差别{unit}', '95% 区间'), tuple(rows))
 

@@ -57,8 +57,8 @@ def place(path: Path, node: ast.AST) -> str:
 
 
 def asked_for(tree: ast.Module) -> set[tuple[str, str]]:
-    """文件里的 ``hasattr(os, 'geteuid')``：(os, geteuid)。"""
-    return {
+    """文件里的 ``hasattr(os, 'geteuid')``：(os, geteuid)；导入 ``needs_fork`` 也是问。"""
+    asked = {
         (node.args[0].id, node.args[1].value)
         for node in ast.walk(tree)
         if isinstance(node, ast.Call)
@@ -66,6 +66,13 @@ def asked_for(tree: ast.Module) -> set[tuple[str, str]]:
         and isinstance(node.args[0], ast.Name)
         and isinstance(node.args[1], ast.Constant)
     }
+    imported = {
+        alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    return asked | ({('os', 'fork')} if 'needs_fork' in imported else set())
 
 
 def inside_functions(tree: ast.Module) -> set[ast.AST]:
@@ -112,6 +119,8 @@ def test_the_check_sees_what_it_should() -> None:
         "ready = hasattr(os, 'geteuid')": 0,
         "ready = hasattr(os, 'getuid')": 1,
         "ready = hasattr(os, 'fork')": 0,
+        'from two_processes import needs_fork': 0,
+        'from two_processes import in_two_processes': 1,
         "ready = hasattr(os, 'fork'), signal.SIGKILL": 1,  # 一导入就出错
     }.items():
         assert len(list(unguarded(ast.parse(use + extra)))) == count, extra

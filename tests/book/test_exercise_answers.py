@@ -1,18 +1,20 @@
 """练习一页的解答里写的数，都要与模型算出来的相等。"""
 
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 import torch
 from book_source import read_page
+from percentage_points import in_points
 from torch import Tensor
 
 from deepcnn.anatomy.layers import count_parameters, layer_table
 from deepcnn.anatomy.memory import peak_bytes, saved_bytes
 from deepcnn.anatomy.recompute import recomputing
 from deepcnn.models.alexnet import alexnet
-from deepcnn.models.densenet import VARIANTS, densenet, paper_densenet
+from deepcnn.models.densenet import VARIANTS, DenseBlock, densenet, paper_densenet
 from deepcnn.models.googlenet import INCEPTIONS, Inception, googlenet
 from deepcnn.models.lineup import LINEUP
 from deepcnn.models.nin import nin
@@ -20,7 +22,8 @@ from deepcnn.models.resnet import resnet18
 from deepcnn.models.vgg import vgg11
 from deepcnn.records.attempts import effect, load_attempts, sampling_error
 from deepcnn.records.comparison import load_records
-from deepcnn.records.spreads import difference, spread
+from deepcnn.records.runs import load_history
+from deepcnn.records.spreads import interval, spread
 from deepcnn.records.store import RESULTS
 from deepcnn.records.trials import compare, load_trial
 from deepcnn.training.grid_search import VALIDATION_IMAGES
@@ -113,10 +116,11 @@ def test_fewer_parameters() -> None:
     narrow = load_trial('resnet18-narrow').measure('test_accuracy')
     records = load_records()
     for name in ('resnet18', 'densenet'):
-        gap = difference(records[name].accuracies, narrow)
-        assert gap.clear and f'低 {100 * gap.mean:.2f} 个百分点' in text
+        found = in_points(records[name].accuracies, narrow)
+        assert f'低 {found.mean:.2f} 个百分点，区间 {found.text()}' in text
     half = load_trial('resnet18-half').measure('test_accuracy')
-    assert not difference(records['densenet'].accuracies, half).clear
+    found = in_points(records['densenet'].accuracies, half)
+    assert f'又比半宽的 ResNet-18 低 {-found.mean:.2f} 个百分点' in text and found.clear
     assert '不能只归因于连结' in text
 
 
@@ -165,13 +169,13 @@ def test_results_of_the_successors_are_those_recorded() -> None:
     )
     assert f'从 {before:.1%} 升到 {after:.1%}' in text
     assert f'用 {trials[0].history.train_images:,} 张图像' in text
-    gap = compare(trials[1], trials[0], 'test_accuracy')
-    assert gap.clear and f'散布的 {gap.mean / gap.sd:.0f} 倍' in text
-    later = [
-        compare(b, a, 'test_accuracy')
-        for a, b in zip(trials[1:], trials[2:], strict=False)
+    gaps = [
+        in_points(b.measure('test_accuracy'), a.measure('test_accuracy'))
+        for a, b in pairwise(trials)
     ]
-    assert not any(one.clear for one in later)
+    assert f'高 {gaps[0].mean:.2f} 个百分点，区间 {gaps[0].text()}' in text
+    assert f'各低 {-gaps[1].mean:.2f} 与 {-gaps[2].mean:.2f} 个，区间都含 0' in text
+    assert not gaps[1].clear and not gaps[2].clear
 
 
 def test_results_of_nin_with_one_convolution_less_are_those_recorded() -> None:
@@ -182,15 +186,44 @@ def test_results_of_nin_with_one_convolution_less_are_those_recorded() -> None:
     assert f'从 {means[0]:.1%} 升到 {means[1]:.1%}' in text
     assert f'升到 {means[2]:.1%}' in text
     for other in (one, linear):
-        gap = compare(other, two, 'test_accuracy')
-        assert gap.clear and f'是散布的 {gap.mean / gap.sd:.1f} 倍' in text
+        gap = in_points(other.measure('test_accuracy'), two.measure('test_accuracy'))
+        assert f'高 {gap.mean:.2f} 个百分点，区间 {gap.text()}' in text
         assert compare(two, other, 'running_accuracy').mean < 0
-    assert not compare(linear, one, 'test_accuracy').clear
+    gap = in_points(linear.measure('test_accuracy'), one.measure('test_accuracy'))
+    assert f'只差 {gap.mean:.2f} 个，区间含 0' in text and not gap.clear
     first = [[run.train_loss[0] for run in t.history.runs] for t in (two, linear)]
-    assert difference(*first).clear
+    assert interval(*first).clear
     page = ROOT / 'chapters' / 'exercises' / 'nin_without_1x1.ipynb'
     discussion = page.read_text(encoding='utf-8')
     assert all(f'{mean:.2%}' in discussion for mean in means)
+
+
+def test_what_tuning_raised_is_told_as_recorded() -> None:
+    """练习 1：同一预算里换设置、加轮数、加图像，各提高多少。"""
+    path = ROOT / 'chapters' / 'exercises' / 'tuning.ipynb'
+    page, stored = read_page(path), path.read_text(encoding='utf-8')
+    gains, smoothed = [], {}
+    for name in LINEUP:
+        tried = load_attempts(RESULTS / 'tuning' / f'{name}.json')
+        for budget in {one.budget for one in tried}:
+            same = [one.accuracy for one in tried if one.budget == budget]
+            gains.append(100 * (max(same) - same[0]))
+        for one in tried:
+            recipe = one.recipe
+            if recipe['label_smoothing'] and not recipe['shift']:
+                smoothed[name, recipe['epochs']] = 100 * one.accuracy
+    raised = f'换设置提高 {min(gains):.2f} 到 {max(gains):.2f} 个百分点'
+    longer = [smoothed[name, 12] - smoothed[name, 6] for name in ('vgg11', 'resnet18')]
+    assert f'VGG 高 {longer[0]:.2f} 个百分点，ResNet-18 高 {longer[1]:.2f} 个' in page
+    chapter, full = (
+        100 * load_history(name).test_accuracy for name in ('densenet', 'full/densenet')
+    )
+    (searched,) = re.findall(r'测试准确率 ([\d.]+)%（10,000 张', stored)
+    told = answer('ex-tuning')
+    for text in (page, told):
+        assert raised in text
+        for value in (float(searched), chapter, full):
+            assert f'{value:.1f}%' in text
 
 
 def test_the_influence_of_each_hyperparameter_is_that_recorded() -> None:
@@ -226,3 +259,18 @@ def test_the_setting_of_the_chapter_is_not_among_the_finalists() -> None:
     gap = 100 * (first[2].accuracy - first[3].accuracy)
     assert f'比第三名只低 {gap:.2f} 个百分点' in text
     assert '没有换种子比过' in answer('ex-tuning')
+
+
+def test_what_recomputing_keeps_is_told_as_counted() -> None:
+    """练习 6 的图：32 个卷积块，28×28，输入 64 个通道，增长率 32。"""
+    page = read_page(ROOT / 'chapters' / 'exercises' / 'memory.ipynb')
+    kept = {}
+    with torch.device('meta'):
+        for strategy in ('none', 'concatenation', 'block'):
+            block = DenseBlock(32, 64, 32)
+            with recomputing(block, strategy):
+                kept[strategy] = saved_bytes(block, torch.empty(1, 64, 28, 28)) / 1e6
+    assert (
+        f'不重算要保留 {kept["none"]:.1f} MB，连结也重算只要 {kept["concatenation"]:.1f} MB，'
+        f'重算整块只有 {kept["block"]:.1f} MB'
+    ) in page

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from itertools import pairwise, product
-from math import hypot
 from pathlib import Path
 from statistics import mean, median, stdev, variance
 
@@ -14,9 +13,11 @@ import nbformat
 import pytest
 import torch
 from nbformat import NotebookNode
+from percentage_points import in_points
 from scipy.stats import t
 from torch import nn
 
+from deepcnn.anatomy.configurations import cost_of
 from deepcnn.anatomy.layers import count_parameters, layer_table
 from deepcnn.anatomy.memory import saved_bytes
 from deepcnn.data.fashion_mnist import load_dataset
@@ -34,14 +35,12 @@ from deepcnn.records.pages import record_names, training_time
 from deepcnn.records.runs import History, load_history
 from deepcnn.records.spreads import Interval, interval
 from deepcnn.records.store import RESULTS, read_json
-from deepcnn.records.table import Table
 from deepcnn.records.trials import (
     Trial,
     compare,
     intervals,
     load_trial,
     results_table,
-    verdicts,
 )
 from deepcnn.training.announcement import minutes
 from deepcnn.training.hardware import choose_profile
@@ -187,7 +186,62 @@ def test_claimed_differences_are_those_of_the_records() -> None:
     text = dict(printed_text('summary'))['differences']
     rows = [line.strip('| ').split(' | ') for line in text.splitlines() if '～' in line]
     assert {tuple(row[:3]) for row in rows} == expected
-    assert f'判为有高低的有 {len(expected)} 对' in text
+    assert f'，{len(expected)} 对的区间不含 0' in text
+
+
+def test_the_summary_tells_its_tables_and_figures() -> None:
+    told, records = prose_of('summary'), load_records()
+    values = {name: [100 * a for a in one.accuracies] for name, one in records.items()}
+    found = interval(values['resnet18'], values['densenet'])
+    assert f'前者高 {found.mean:.2f} 个百分点' in told
+    assert f'区间是 {found.text()}' in told and found.clear
+    gap = mean(values['densenet']) - mean(values['alexnet'])
+    assert f'反而低 {gap:.2f} 个百分点' in told
+    with torch.device('meta'):
+        sizes = [
+            count_parameters(NETWORKS[chapter][2](records[NETWORKS[chapter][0]].recipe['image_size']))
+            for chapter in ('alexnet', 'densenet')
+        ]
+    assert f'参数相差 {sizes[0] // sizes[1]} 倍' in told
+    ranked = sorted(values, key=lambda name: -mean(values[name]))
+    assert ranked[1] == 'densenet' and ranked[3] == 'alexnet'
+    seconds = {name: mean(run.seconds for run in one.runs) for name, one in records.items()}
+    assert min(seconds, key=seconds.get) == 'densenet'
+    assert max(seconds, key=seconds.get) == 'resnet18'
+    for name in ('densenet', 'resnet18'):
+        assert f'（{seconds[name]:.0f} 秒）' in told
+    rows = dict(printed_text('summary'))['differences'].splitlines()
+    listed = [float(row.split(' | ')[2]) for row in rows if '～' in row]
+    assert f'从 {max(listed)} 到 {min(listed)} 个百分点' in told
+    alone = {title: int(row[0]) for title, row in summary_table('alone').items()}
+    assert f'ResNet-18 独对的最多，{max(alone.values())} 张' in told
+    assert f'VGG-11 最少，{min(alone.values())} 张' in told
+    assert max(alone, key=alone.get) == 'ResNet-18'
+    assert min(alone, key=alone.get).startswith('VGG-11')
+    agreed = dict(printed_text('summary'))['agreement']
+    counts = re.findall(r'(\d) 个网络答对：([\d,]+) 张', agreed)
+    by_count = {int(n): int(images.replace(',', '')) for n, images in counts}
+    assert f'{by_count[0]} 张谁也没有答对，比只有一个网络答对的 {by_count[1]} 张' in told
+    assert 0.74 < by_count[6] / 10_000 < 0.78  # 「四分之三」
+
+
+def test_nins_claims_are_answered_in_the_summary() -> None:
+    told = prose_of('summary')
+    neither, pooled = (load_trial(f'alexnet-large-{arm}') for arm in ('neither', 'pooled'))
+    gaps = ([100 * one for one in trial.measure('gap')] for trial in (neither, pooled))
+    found = interval(*gaps)
+    assert f'之差小 {found.mean:.2f} 个百分点，区间 {found.text()}' in told
+    losses = (
+        mean(load_trial(f'alexnet-short-{arm}').measure('train_loss'))
+        for arm in ('pooled', 'neither')
+    )
+    slow, fast = losses
+    assert f'训练损失高 {slow - fast:.3f}' in told
+    rates = {name: LINEUP[name].recipes['laptop'].lr for name in ('nin', 'alexnet', 'vgg11')}
+    assert (
+        f'NiN 是 {rates["nin"]}，AlexNet 是 {rates["alexnet"]}，VGG 是 {rates["vgg11"]}' in told
+    )
+    assert max(rates, key=rates.get) == 'nin'
 
 
 def test_counts_of_lonely_answers_are_recomputed() -> None:
@@ -252,6 +306,30 @@ def test_every_epoch_printed_is_recorded(chapter: str) -> None:
     assert printed == recorded
 
 
+@pytest.mark.parametrize(
+    ('chapter', 'record', 'words'),
+    [(name, NETWORKS[name][0], '训练损失从 {} 降到 {}，测试准确率从 {:.1f}% 升到 {:.1f}%')
+     for name in ('alexnet', 'vgg', 'nin')]
+    + [('toolbox', 'lenet', '损失从 {} 降到 {}，测试准确率从 {:.3f} 升到 {:.3f}')],
+)  # fmt: skip
+def test_first_and_last_epoch_are_told(chapter: str, record: str, words: str) -> None:
+    """训练曲线之后的一句话：头一轮与末一轮的数。"""
+    run = load_history(record).runs[0]
+    losses = [f'{run.train_loss[which]:.3f}' for which in (0, -1)]
+    scale = 100 if '%' in words else 1
+    accuracies = [scale * run.test_accuracy[which] for which in (0, -1)]
+    assert words.format(*losses, *accuracies) in prose_of(chapter)
+
+
+@pytest.mark.parametrize('chapter', ['alexnet', 'vgg', 'nin'])
+def test_memory_of_a_step_is_told_as_printed(chapter: str) -> None:
+    text = (CHAPTERS / f'{chapter}.ipynb').read_text(encoding='utf-8')
+    (stored,) = re.findall(r'一步要存 ([\d,.]+) MiB，其中激活 ([\d,.]+) MiB', text)
+    total, kept = (float(number.replace(',', '')) for number in stored)
+    sentence = r'训练一步(?:只要|要)存的? ([\d,]+) MiB.*?([\d,]+) MiB'
+    assert (f'{total:,.0f}', f'{kept:,.0f}') in re.findall(sentence, prose_of(chapter))
+
+
 # ---- 引言：三种方法，六种训练量 ----
 
 COUNTS = [300, 1_000, 3_000, 10_000, 30_000, 60_000]
@@ -290,18 +368,17 @@ def test_scores_of_the_introduction_are_those_recorded() -> None:
         assert f'| {name} | {" | ".join(cells)} |' in table
 
 
-def test_verdicts_of_the_introduction_are_recomputed() -> None:
-    """差别超过 2√(s₁²+s₂²) 才写「分得出」。"""
+def test_differences_of_the_introduction_are_recomputed() -> None:
+    """区间照 Welch 的公式重算，不用 ``interval``。"""
     scores = introduction()['test_accuracy']
     lines = [x for x in printed_by('introduction', 'verdict').splitlines() if '张' in x]
     for which, (line, count) in enumerate(zip(lines, COUNTS, strict=True)):
         cells = [f'{count:,} 张']
         for a, b in ((MADE, RAW), (LEARNED, MADE)):
             one, other = ([100 * v for v in scores[k][which]] for k in (a, b))
-            gap, wobble = mean(one) - mean(other), hypot(stdev(one), stdev(other))
-            verdict = '分得出' if abs(gap) > 2 * wobble else '分不出'
-            cells.append(f'{gap:+.1f} ± {wobble:.1f}，{verdict}')
-        assert line == f'| {" | ".join(cells)} |'
+            gap, half = mean(one) - mean(other), half_of_welch(one, other)
+            cells.append(f'{gap:+.1f} [{gap - half:.1f}, {gap + half:.1f}]')
+        assert line == f'| {" | ".join(cells)} |'.replace('-', '−')
 
 
 def test_text_of_the_introduction_tells_what_was_recorded() -> None:
@@ -316,11 +393,15 @@ def test_text_of_the_introduction_tells_what_was_recorded() -> None:
     lead = f'{means[LEARNED][-1] - means[MADE][-1]:.1f} 个百分点'
     page = (CHAPTERS / 'introduction.ipynb').read_text(encoding='utf-8')
     for told in (
-        f'手工特征都高 {min(made):.1f} 到 {max(made):.1f} 个百分点，都分得出',
+        f'手工特征都高 {min(made):.1f} 到 {max(made):.1f} 个百分点，区间都不含 0',
+        f'原始像素升 {means[RAW][-1] - means[RAW][0]:.1f} 个百分点，'
+        f'手工特征升 {means[MADE][-1] - means[MADE][0]:.1f} 个，'
+        f'学得的特征升 {means[LEARNED][-1] - means[LEARNED][0]:.1f} 个。',
+        f'到 8,000 步还升了 {100 * (steps["8000"] - steps["4000"]):.1f} 个百分点',
         f'到 60,000 张是 {lead}',
         f'60,000 张时，学得的高 {lead}',
         f'手工特征只涨 {rise[MADE]:.1f} 个百分点',
-        f'学得的特征涨 {rise[LEARNED]:.1f} 个百分点，翻了一倍',
+        f'学得的特征涨 {rise[LEARNED]:.1f} 个百分点，是它的两倍',
         f'8,000 步在留出图像上比 4,000 步还高 {100 * (steps["8000"] - steps["4000"]):.1f}',
     ):
         assert told in page, told
@@ -372,7 +453,6 @@ class Page:
     measures: tuple[str, ...]
     comparisons: dict[str, tuple[str, str]]  # 单元名 → （量，「前减后」的序号）
     table: str = 'results'  # 结果表的单元名
-    compared: Callable[..., Table] = verdicts  # 差别的表：五个种子的写区间
 
 
 FOUR_CELLS = ('neither', 'shortcut', 'normalized', 'both')  # 2 × 2：批量归一化，捷径
@@ -396,7 +476,7 @@ PAGES = {
     'experiments/degradation': Page(
         ('plain-8', 'plain-20', 'plain-56', 'residual-8', 'residual-20', 'residual-56'),
         DEFAULT,
-        {'compare': ('train_accuracy', '20 21 53 54 25')},
+        {'compare': ('train_accuracy', '10 20 21 53 54 25')},
     ),
     'experiments/add_or_concatenate': Page(
         ('densenet-concatenate', 'densenet-add-parameters', 'densenet-add-macs'),
@@ -421,7 +501,6 @@ PAGES |= {
         ('train_accuracy', 'test_accuracy', 'gap'),
         comparisons,
         'results' if name == 'small' else f'results-{name}',
-        intervals,
     )
     for name, comparisons in REGULARIZED.items()
 }
@@ -441,7 +520,7 @@ def test_tables_of_an_experiment_are_recomputed(key: str) -> None:
     assert printed_by(page, expected.table).strip() == table._repr_markdown_()
     for cell, (measure, numbers) in expected.comparisons.items():
         pairs = [(trials[int(a)], trials[int(b)]) for a, b in numbers.split()]
-        table = expected.compared(pairs, measure)
+        table = intervals(pairs, measure)
         assert table._repr_markdown_() in printed_by(page, cell)
     named = printed_by(page, 'profile') + printed_by(page, 'compare')
     assert trials[0].history.provenance in named
@@ -493,6 +572,8 @@ def differences(values: dict[str, list[float]], more: str, less: str) -> list[fl
 def half_of_welch(first: list[float], second: list[float]) -> float:
     """差别的 95% 区间的一半：标准误乘 t 的分位数，自由度按 Welch–Satterthwaite。"""
     parts = [variance(one) / len(one) for one in (first, second)]
+    if not sum(parts):  # 两边都没有起伏
+        return 0.0
     freedom = sum(parts) ** 2 / sum(p**2 / (len(first) - 1) for p in parts)
     return t.ppf(0.975, freedom) * sum(parts) ** 0.5
 
@@ -517,8 +598,7 @@ def test_ladder_is_recomputed() -> None:
 
 def gap_between(first: Trial, second: Trial) -> Interval:
     """测试准确率的差别，百分点。"""
-    both = (one.measure('test_accuracy') for one in (first, second))
-    return interval(*([100 * value for value in values] for values in both))
+    return in_points(*(one.measure('test_accuracy') for one in (first, second)))
 
 
 def test_ladder_is_told_as_recorded() -> None:
@@ -573,8 +653,9 @@ def test_networks_of_equal_size_are_those_of_the_records() -> None:
     whole, *narrow, dense = values
     for title in (whole, dense):
         for label in narrow:
-            gap = sum(values[title]) / 3 - sum(values[label]) / 3
-            assert f'{title} 减 {label}：{100 * gap:+.2f} 个百分点' in verdict
+            pair = ([100 * a for a in values[name]] for name in (title, label))
+            found = interval(*pair)
+            assert f'{title} 减 {label}：{found.gap()} 个百分点，区间 {found.text()}' in verdict
 
 
 def costs_at_equal_accuracy(accuracies: tuple[float, ...], costs: list[int]) -> float:
@@ -665,40 +746,148 @@ def test_what_was_erased_is_told_as_printed() -> None:
     assert 100 * (kept - min(regressed)) < 0.3
 
 
-def gap_and_ratio(first: str, second: str, measure: str) -> tuple[float, float]:
-    """``first`` 减 ``second``（百分点），以及它是散布的几倍。"""
-    gap = compare(load_trial(first), load_trial(second), measure)
-    return 100 * gap.mean, gap.mean / gap.sd
+def test_curves_are_told_as_recorded() -> None:
+    """曲线之后的话：损失的两端，最后一轮的两种准确率。"""
+    for chapter in ('googlenet', 'resnet', 'densenet'):
+        (run,) = load_history(record_names(chapter)[0]).runs
+        told = prose_of(chapter)
+        assert f'训练损失从 {run.train_loss[0]:.3f} 降到 {run.train_loss[-1]:.3f}' in told
+        assert f'{run.test_accuracy[-1]:.3f}；训练准确率是 {run.train_accuracy[-1]:.3f}' in (
+            told.replace('，训练准确率是', '；训练准确率是')
+        )
+
+
+def test_shares_told_after_the_bars_are_counted() -> None:
+    """GoogLeNet 的线路 2、ResNet 的第四个模块、DenseNet 的第一个稠密块占几成。"""
+    rows = cost_of('inception').parts.rows
+    for what in ('parameters', 'macs'):
+        line = getattr(rows[1], what) / sum(getattr(row, what) for row in rows)
+        assert f'{100 * line:.0f}' == '79'
+    assert '线路 2 占了参数的 79%，乘加次数也占 79%' in prose_of('googlenet')
+    table = layer_table(resnet18(), 96)
+    share = 100 * table.rows[4].parameters / table.parameters
+    assert f'第四个模块占参数的 {share:.0f}%' in prose_of('resnet')
+    table = layer_table(densenet(), 96)
+    share = 100 * table.rows[1].macs / table.macs
+    assert f'{share:.0f}% 的乘加次数都在那里' in prose_of('densenet')
+
+
+def test_residuals_are_told_as_printed() -> None:
+    """ResNet 一章的柱子，以及它引用的两个实验里的数。"""
+    told = prose_of('resnet')
+    ratios = re.findall(r'= ([\d.]+) ±', printed_by('resnet', 'compare'))
+    assert len(ratios) == 8
+    assert f'柱子都在 {min(ratios)} 到 {max(ratios)} 之间' in told
+    for kind, said in (('residual', '有捷径的训练准确率是'), ('plain', '没有的是')):
+        accuracy = mean(load_trial(f'{kind}-56').train_accuracy)
+        assert f'{said} {accuracy:.1%}' in told
+    last = printed_by('experiments/degradation', 'kept').splitlines()[-1]
+    plain, residual = (float(cell.split()[0]) for cell in last.split('|')[2:4])
+    assert f'还能还原 {residual:.0%}，没有捷径的只有 {plain:.0%}' in told
+    gains = [
+        100 * (mean(load_trial(f'twenty-{more}').train_accuracy)
+               - mean(load_trial(f'twenty-{less}').train_accuracy))
+        for more, less in (('normalized', 'neither'), ('both', 'shortcut'))
+    ]  # fmt: skip
+    assert f'高 {gains[0]:.2f} 个百分点，有捷径时也高 {gains[1]:.2f} 个' in told
+
+
+def test_other_pages_quoted_by_densenet_and_googlenet() -> None:
+    told = prose_of('densenet')
+    gap, _ = told_gap('densenet-concatenate', 'densenet-add-parameters', 'test_accuracy')
+    assert f'测试准确率却只差 {gap} 个百分点' in told
+    (ratio,) = re.findall(
+        r'\| 参数（百万个）.*\| ([\d.]+) ± [\d.]+ \|',
+        printed_by('exercises/fewer_parameters', 'needed'),
+    )
+    assert f'ResNet-18 的参数是它的 {float(ratio):.1f} 倍' in told
+    gap, _ = told_gap('inception-bn', 'inception-original', 'test_accuracy')
+    assert f'高 {float(gap):.1f} 个百分点' in prose_of('googlenet')
+
+
+def told_gap(first: str, second: str, measure: str) -> tuple[str, str]:
+    """``first`` 减 ``second``：不带符号的差别与 95% 区间，百分点，照正文的写法。"""
+    found = in_points(*(load_trial(name).measure(measure) for name in (first, second)))
+    return f'{abs(found.mean):.2f}', found.text()
+
+
+def test_degradation_is_told_as_recorded() -> None:
+    told = prose_of('experiments/degradation')
+    gap, ends = told_gap('plain-20', 'plain-8', 'train_accuracy')
+    assert f'20 层比 8 层低 {gap} 个百分点，区间 {ends}' in told
+    gap, ends = told_gap('residual-56', 'residual-20', 'train_accuracy')
+    assert f'比 20 层还低 {gap} 个百分点，区间 {ends}' in told
+    deep, *others = (load_trial(f'plain-{n}').train_accuracy for n in (56, 20, 8))
+    assert '、'.join(f'{one:.0%}' for one in deep) in told
+    assert min(mean(one) for one in others) - mean(deep) > 0.3  # 「30 个百分点以上」
+    worst = min(min(one) for one in others)
+    assert '也比 8 层、20 层最差的一个低将近 20 个百分点' in told
+    assert 0.19 < worst - max(deep) < 0.2
+    errors = [
+        [f'{100 - 100 * mean(load_trial(f"{kind}-{n}").train_accuracy):.1f}%'
+         for n in (8, 20, 56)]
+        for kind in ('plain', 'residual')
+    ]  # fmt: skip
+    assert f'训练误差是 {"、".join(errors[0])}' in told
+    assert all(float(one.rstrip('%')) < 3 for one in errors[1])
+    shallow, deepest = min(load_trial('residual-56').train_accuracy), max(deep)
+    assert f'（{shallow:.1%}）也比普通网络最好的一个（{deepest:.1%}）高' in told
+    assert f'高 {100 * (shallow - deepest):.0f} 个百分点' in told
 
 
 def test_comparisons_told_in_words_are_those_of_the_records() -> None:
-    told = prose_of('experiments/degradation')
-    gap, ratio = gap_and_ratio('plain-56', 'plain-8', 'train_accuracy')
-    assert f'比 8 层低 {-gap:.0f} 个百分点，是散布的两倍多' in told and -3 < ratio < -2
-    gap, ratio = gap_and_ratio('plain-56', 'plain-20', 'train_accuracy')
-    assert f'比 20 层低 {-gap:.0f} 个百分点，却略小于散布的两倍' in told
-    assert -2 < ratio < -1.5
-    gap, ratio = gap_and_ratio('residual-56', 'residual-20', 'train_accuracy')
-    assert (
-        f'比 20 层还低 {-gap:.1f} 个百分点，是散布的四倍多' in told and -5 < ratio < -4
+    told = prose_of('experiments/add_or_concatenate')
+    for other in ('parameters', 'macs'):
+        gap, ends = told_gap('densenet-concatenate', f'densenet-add-{other}', 'test_accuracy')
+        assert f'差 {gap} 个' in told and ends.startswith('[−')
+    found = compare(
+        load_trial('densenet-concatenate'), load_trial('densenet-add-macs'), 'train_loss'
     )
-    assert '都相差不到散布的一半' in prose_of('experiments/add_or_concatenate')
-    for other, clear in (('parameters', False), ('macs', True)):
-        pair = 'densenet-concatenate', f'densenet-add-{other}'
-        assert abs(gap_and_ratio(*pair, 'test_accuracy')[1]) < 0.5
-        assert (gap_and_ratio(*pair, 'train_loss')[1] < -2) == clear
+    assert f'连结低 {-found.mean:.3f}，区间 {found.text(3)} 不含 0' in told and found.clear
     losses = [
-        gap_and_ratio(
-            f'alexnet-relu-{relu}', f'alexnet-sigmoid-{sigmoid}', 'train_loss'
+        compare(
+            load_trial(f'alexnet-relu-{relu}'),
+            load_trial(f'alexnet-sigmoid-{sigmoid}'),
+            'train_loss',
         )
         for relu, sigmoid in (('he', 'he'), ('xavier', 'xavier'), ('xavier', 'faster'))
     ]
-    assert max(ratio for _, ratio in losses) < -50  # 「散布的几十倍以上」
+    ends = sorted(-found.mean for found in losses)
+    for page in ('experiments/activation', 'alexnet'):
+        assert f'低 {ends[0]:.2f} 到 {ends[-1]:.2f}' in prose_of(page)
+    assert all(found.high < -1.8 for found in losses)  # 「离 0 都很远」
     (lower,) = re.findall(
         r'\| AlexNet \| NiN[^|]* \| ([\d.]+) \|',
         dict(printed_text('summary'))['differences'],
     )
     assert f'比 AlexNet 低 {float(lower):.1f} 个百分点，超出' in prose_of('nin')
+
+
+def test_exercises_told_in_words_are_those_of_the_records() -> None:
+    """练习 2、3、5 的讨论：差别与区间。"""
+    told = prose_of('exercises/nin_without_1x1')
+    for first, second in (('one', 'two'), ('linear', 'two'), ('linear', 'one')):
+        gap, ends = told_gap(f'nin-{first}', f'nin-{second}', 'test_accuracy')
+        assert re.search(rf'[高差] {gap} 个(百分点)?，区间 {re.escape(ends)}', told)
+    told = prose_of('exercises/inception_successors')
+    gap, ends = told_gap('inception-bn', 'inception-original', 'test_accuracy')
+    assert f'高 {gap} 个百分点，区间 {ends}' in told
+    steps = ('bn', 'factorized'), ('factorized', 'residual')
+    first, second = (
+        told_gap(f'inception-{a}', f'inception-{b}', 'test_accuracy')[0] for a, b in steps
+    )
+    assert f'各低 {first} 与 {second} 个，区间都含 0' in told
+    loss = compare(
+        load_trial('inception-factorized'), load_trial('inception-bn'), 'train_loss'
+    )
+    assert f'训练损失比上一步高 {loss.mean:.3f}，区间 {loss.text(3)}' in told
+    values, told = networks_of_exercise_5(), prose_of('exercises/fewer_parameters')
+    _, half, quarter, dense = ([100 * v for v in one] for one in values.values())
+    for other in (half, quarter):
+        found = interval(dense, other)
+        assert re.search(
+            rf'[高低] {abs(found.mean):.2f} 个(百分点)?，区间 {re.escape(found.text())}', told
+        )
 
 
 def test_what_was_seen_is_told_as_printed() -> None:
@@ -716,6 +905,10 @@ def test_what_was_seen_is_told_as_printed() -> None:
     )
     assert len(sizes) == 4 and all(expected == found for expected, found in sizes)
     assert '块 1 到块 3 的实测正好等于理论值' in prose_of('vgg')
+    (most,) = re.findall(
+        r'块 3 第 2 个卷积：.*九成的梯度在 (\d+) 个', printed_by('vgg', 'compare')
+    )
+    assert f'看到 {26**2} 个像素，九成的梯度在其中 {most} 个里' in prose_of('vgg')
     shares = [
         int(n) for n in re.findall(r'0 占 (\d+)%', printed_by('alexnet', 'compare'))
     ]
@@ -816,6 +1009,38 @@ def test_networks_with_very_small_maps_are_those_named() -> None:
     assert 'AlexNet 与 VGG 一层也没有' in page
 
 
+def faster(device: str, before: str, after: str) -> dict[str, float]:
+    """梯子上后一行比前一行快百分之几，各网络一个。"""
+    ladders = load_report(RESULTS / f'bench-cpu-{device}.json').comparisons
+    return {
+        name: 100 * (one.row(after).rate / one.row(before).rate - 1)
+        for name, one in ladders.items()
+    }
+
+
+def test_the_sources_of_speed_are_told_as_measured() -> None:
+    page = (CHAPTERS / 'performance.md').read_text(encoding='utf-8')
+    for device, said in (('bf16', '六个网络快到'), ('fp32', '没有的 CPU 上，快到')):
+        ladders = load_report(RESULTS / f'bench-cpu-{device}.json').comparisons
+        times = [one.speedup(one.engine) for one in ladders.values()]
+        assert f'{said} {min(times):.1f} 至 {max(times):.1f} 倍' in page
+    loading = faster('bf16', 'd2l', 'device')
+    ends = f'{min(loading.values()):.0f}% 到 {max(loading.values()):.0f}%'
+    assert f'比 d2l 快 {ends}，算得最快的 DenseNet 得益最大' in page
+    assert max(loading, key=loading.get) == 'densenet'
+    narrow = faster('bf16', 'layout', 'bf16')
+    half = [1 + one / 100 for one in narrow.values()]
+    assert sum(narrow[name] > loading[name] for name in narrow) == 4
+    assert f'上一行的 {min(half):.2f} 到 {max(half):.2f} 倍' in page
+    for device, before, said in (('bf16', 'bf16', '因此'), ('fp32', 'layout', '')):
+        gain = faster(device, before, 'small')['resnet18']
+        assert f'ResNet-18 {said}快 {gain:.0f}%'.replace('  ', ' ') in page
+    heap = faster('bf16', 'small', 'heap')
+    told = f'因此快 {heap.pop("alexnet"):.0f}% 与 {heap.pop("vgg11"):.0f}%'
+    assert told in page and max(map(abs, heap.values())) < 5
+    assert max(map(abs, faster('bf16', 'heap', 'fused').values())) < 5
+
+
 def test_minutes_told_in_words_are_those_recorded() -> None:
     """README 与「性能」正文里手写的完整训练的分钟数。"""
     histories = [load_history(name) for name, _, _ in NETWORKS.values()]
@@ -854,19 +1079,35 @@ def test_regularisation_is_told_as_recorded() -> None:
 
     assert f'低 {drop("short", "augmentation", "test_accuracy"):.2f} 个百分点' in told
     assert f'高 {-drop("small", "augmentation", "test_accuracy"):.2f} 个' in told
-    small = arms['small']
-    ends = interval(
-        [100 * one for one in small['neither'].measure('test_accuracy')],
-        [100 * one for one in small['augmentation'].measure('test_accuracy')],
-    )
-    assert ends.clear and f'区间 {ends.text()}' in told
-    for arm, words in (('augmentation', '增广使它从'), ('pooled', '去掉全连接隐藏层小'),
-                       ('dropout', '丢弃法小')):
-        gap = f'小 {drop("large", arm, "gap"):.2f} 个'
-        assert words in told and gap in told
+    def gained(budget: str, arm: str, measure: str) -> Interval:
+        pair = (arms[budget][name].measure(measure) for name in ('neither', arm))
+        return in_points(*pair)
+
+    for budget in ('small', 'large'):
+        ends = gained(budget, 'augmentation', 'test_accuracy')
+        assert ends.clear and f'高 {-ends.mean:.2f} 个' in told
+        assert f'区间 {ends.text()}' in told
+        for arm in ('dropout', 'pooled'):
+            assert not gained(budget, arm, 'gap').clear
+    gaps = {arm: gained('large', arm, 'gap') for arm in ARMS.split()[1:]}
+    together = gaps['both'].mean - gaps['augmentation'].mean
+    of_alexnet, of_nin, of_summary = map(prose_of, ('alexnet', 'nin', 'summary'))
+    for page in (told, of_alexnet):
+        assert f'小 {gaps["augmentation"].mean:.2f} 个百分点' in page
+        assert f'小 {gaps["dropout"].mean:.2f} 个' in page and f'再小 {together:.2f} 个' in page
+    for page in (told, of_nin, of_summary):
+        assert f'小 {gaps["pooled"].mean:.2f} 个百分点，区间 {gaps["pooled"].text()}' in page
     rows = (CHAPTERS / 'experiments.md').read_text(encoding='utf-8')
     assert f'800 张时差小 {drop("small", "augmentation", "gap"):.2f} 个百分点' in rows
-    for arm in ('dropout', 'pooled'):
-        assert f'10,000 张时差小 {drop("large", arm, "gap"):.2f} 个百分点' in rows
+    assert f'10,000 张时小 {gaps["augmentation"].mean:.2f} 个' in rows
+    assert f'再小 {together:.2f} 个百分点' in rows
+    assert f'差小 {gaps["pooled"].mean:.2f} 个百分点（10,000 张）' in rows
+    tests = [100 * mean(one.measure('test_accuracy')) for one in arms['small'].values()]
+    assert f'挤在 {min(tests):.1f}% 到 {max(tests):.1f}% 之间' in told
+    few = {arm: 100 * mean(one.measure('gap')) for arm, one in arms['small'].items()}
+    assert f'最靠右，是 {few["neither"]:.2f}%；' in told
+    assert f'最靠左，是 {few["both"]:.2f}%；' in told
+    assert list(few.values())[0] == max(few.values()) and min(few, key=few.get) == 'both'
+    assert max(few['neither'] - few[arm] for arm in ('dropout', 'pooled')) < 0.5
     slower = [mean(arms['short'][arm].measure('train_loss')) for arm in ('pooled', 'neither')]
     assert f'训练损失高 {slower[0] - slower[1]:.3f}' in prose_of('nin')

@@ -3,12 +3,14 @@
 图里的数在这里另行算出：用钩子走一遍真的网络，不经过画图的脚本。
 """
 
+import json
 import math
 import re
 import runpy
 import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
+from functools import cache
 from itertools import combinations, pairwise
 from math import log2
 from pathlib import Path
@@ -29,6 +31,7 @@ from deepcnn.data import load_dataset, prepare
 from deepcnn.models.alexnet import alexnet
 from deepcnn.models.densenet import DenseBlock, densenet
 from deepcnn.models.googlenet import Inception, googlenet
+from deepcnn.models.network import Network
 from deepcnn.models.nin import nin
 from deepcnn.models.resnet import ResidualBlock, resnet18
 from deepcnn.models.trained import load
@@ -45,6 +48,7 @@ EXPECTED = {
     'channel-mixing',
     'convolution',
     'degradation',
+    'dense-reading',
     'densenet',
     'densenet-network',
     'global-average-pooling',
@@ -593,6 +597,39 @@ def test_the_averages_are_the_scores_of_the_shipped_network() -> None:
             scores[data.class_names.index(name)].item(), abs=0.051
         )
         assert average == pytest.approx(sum(cells) / 9, abs=0.1)
+
+
+@cache
+def chapter_strengths(block: int) -> Tensor:
+    """由 DenseNet 一章自己的两个函数，算出一个稠密块的读取强度：（来源，读取者）。"""
+    space = {'torch': torch, 'Tensor': Tensor, 'Network': Network}
+    notebook = json.loads((ROOT / 'chapters' / 'densenet.ipynb').read_text('utf-8'))
+    for cell in notebook['cells']:
+        source = ''.join(cell['source'])
+        if cell['cell_type'] == 'code' and re.search(r'^def (strengths|reading)\(', source, re.M):
+            exec(source, space)
+    with torch.device('cpu'):
+        return space['reading'](load('densenet'), block)
+
+
+def test_the_strengths_drawn_are_those_of_the_chapter() -> None:
+    table = chapter_strengths(0)
+    expected = [f'{one:.1f}' for column in table.T for one in column if not one.isnan()]
+    assert len(expected) == 15
+    assert [line for line in labels('dense-reading') if '.' in line] == expected
+    assert f'（{table[3, 3]:.1f}）' in chapter_text('densenet')
+
+
+def test_the_heat_map_is_told_as_the_weights_are() -> None:
+    told, tables = chapter_text('densenet'), [chapter_strengths(n) for n in range(4)]
+    last = tables[3]
+    assert f'从 {last[0, 0]:.1f} 到 {last[0, 3]:.1f}' in told
+    for number in (0, 3):
+        recent = tables[number][3, 3]
+        assert f'块 {number + 1}（{tables[number][0, 3]:.1f} 比 {recent:.1f}）' in told
+    after = torch.cat([table[:, 4] for table in tables[:3]])
+    assert f'在 {after.min():.1f} 到 {after.max():.1f} 之间' in told
+    assert f'{last[4, 4]:.1f} 比 {last[:4, 4].min():.1f}' in told
 
 
 def chapter_text(name: str) -> str:

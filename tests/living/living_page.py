@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 from book_living.script_files import write_script
+from book_living.scripts import write_scripts
 from selenium.webdriver.chrome.webdriver import WebDriver
 from torch import Tensor
 
@@ -30,8 +31,10 @@ def data_folder(site: Path) -> Path:
 
 
 def copy_living(site: Path) -> Path:
-    """把活页的脚本抄进 ``site``，返回放数据的文件夹。"""
-    shutil.copytree(LIVING, site / '_static' / 'living')
+    """活页的脚本与样式照成品的样子放进 ``site``，返回放数据的文件夹。"""
+    folder = site / '_static' / 'living'
+    shutil.copytree(LIVING, folder)
+    write_scripts(LIVING, folder)
     return data_folder(site)
 
 

@@ -25,7 +25,8 @@ SCRIPTS = (
     'frame', 'sliding', 'stepper_controls', 'stacked', 'mixing', 'convolution',
 )  # fmt: skip
 PAGE = """<!doctype html><html lang="zh" data-content_root="./"><meta charset="utf-8">
-<title>步进器</title><link rel="stylesheet" href="_static/living/living.css"><main>
+<title>步进器</title><link rel="stylesheet" href="_static/living/living.css">
+<link rel="stylesheet" href="_static/living/convolution.css"><main>
 <living-convolution id="convolution-1" class="living" data-mode="{}">
 <div class="living__still"><figure><img alt="" width="9" height="9"><figcaption>图注</figcaption>
 </figure></div></living-convolution></main>"""
@@ -310,8 +311,39 @@ def test_a_link_brings_the_settings_back(chromium: WebDriver, site: Path) -> Non
     )
 
 
+@pytest.mark.parametrize('mode', ['window', 'stack', 'ones'])
+def test_a_link_brings_the_reader_to_the_same_place(
+    chromium: WebDriver, site: Path, mode: str
+) -> None:
+    """自己填的卷积核、走到第几步、选中的单元与像素都在网址里。"""
+    opened(chromium, site, mode)
+    if mode == 'window':
+        cell = chromium.find_element(By.CSS_SELECTOR, '.stepper__grid input')
+        cell.clear()
+        cell.send_keys('2.5', Keys.ENTER)
+        for _ in range(3):
+            press(chromium, '下一步')
+    maps = chromium.find_elements(By.CLASS_NAME, 'stepper__map--pickable')
+    maps[-1].send_keys(Keys.ARROW_UP)
+    if mode == 'stack':
+        press(chromium, '只看最上面')
+        press(chromium, '再往下一层')
+    here = "return document.querySelector('.living__panel').innerText"
+    drawn = "return [...document.querySelectorAll('rect')].map((one) => one.outerHTML)"
+    before = [chromium.execute_script(one) for one in (here, drawn)]
+    link = chromium.execute_script('return location.hash')
+    opened(chromium, site, mode)
+    assert chromium.execute_script(here) != before[0]
+    opened(chromium, site, mode, link)
+    assert [chromium.execute_script(one) for one in (here, drawn)] == before
+
+
 @pytest.mark.parametrize(
-    'hash_', ('?kernel=99&stride=x&image=-3', '?preset=没有&kind=1')
+    'hash_',
+    (
+        '?kernel=99&stride=x&image=-3', '?preset=没有&kind=1',
+        '?preset=自己填&weights=1+x', '?at=-5&done=999',
+    ),
 )
 def test_a_wrong_link_falls_back_to_the_usual(
     chromium: WebDriver, site: Path, hash_: str

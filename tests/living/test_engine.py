@@ -5,9 +5,6 @@
 
 import base64
 import json
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,23 +14,20 @@ from book_living.script_files import write_script
 from book_living.weight_scripts import write_weight_scripts
 from living_page import alike, copy_living, open_page, pixels, put_numbers, run_async
 from selenium.webdriver.chrome.webdriver import WebDriver
-from torch import Tensor, nn
+from small_networks import SIDES, hooks, small_weights
+from torch import nn
 
 from deepcnn.anatomy import capture, class_activation, export_page, occlusion_map
 from deepcnn.anatomy.program import page_program
 from deepcnn.data import load_dataset, prepare
 from deepcnn.models import Network, load
-from deepcnn.models.lineup import LINEUP
 from deepcnn.records.titles import NETWORKS
-from deepcnn.records.weight_facts import KEY, read_weights, weight_facts, write_weights
+from deepcnn.records.weight_facts import read_weights, write_weights
 from deepcnn.training.weight_codec import decode, encode
 
-SIDES = {'alexnet': 63, 'vgg11': 32, 'nin': 71, 'googlenet': 33, 'resnet18': 33}
-SIDES['densenet'] = 96  # 随书的
 IMAGES = {name: 10 if name == 'densenet' else 2 for name in SIDES}
-SCRIPTS = ('frame', 'kernel', 'engine', 'laboratory')
+SCRIPTS = ('frame', 'laboratory')
 CLOSE = 1e-3
-RANK = 16
 
 # 页面里的小工具：读回 float32，与期望相差多少（除以期望的均方根）。
 TOOLS = """
@@ -51,49 +45,6 @@ function largest(found, expected) {
 }
 const list = (values) => Uint8Array.from(values)
 """
-
-
-def small_network(name: str, generator: torch.Generator) -> nn.Module:
-    """一个没有训练的网络，归一化的统计也不是 0 与 1；要换成低秩的层不填。"""
-    with torch.device('meta'):
-        net = LINEUP[name].build(SIDES[name])
-    net.to_empty(device='cpu')
-    for layer in net.modules():
-        if isinstance(layer, nn.BatchNorm2d):
-            layer.weight.data.uniform_(0.5, 1.5, generator=generator)
-            layer.running_var.uniform_(0.5, 1.5, generator=generator)
-            layer.bias.data.normal_(0, 0.1, generator=generator)
-            layer.running_mean.normal_(0, 0.1, generator=generator)
-            layer.num_batches_tracked.zero_()
-        elif isinstance(layer, nn.Conv2d | nn.Linear):
-            if not is_large(layer):
-                fan = layer.weight[0].numel()
-                layer.weight.data.normal_(0, (2 / fan) ** 0.5, generator=generator)
-            if layer.bias is not None:
-                layer.bias.data.normal_(0, 0.1, generator=generator)
-    return net
-
-
-def is_large(layer: nn.Module) -> bool:
-    return isinstance(layer, nn.Linear) and layer.out_features == 4096
-
-
-def small_weights(name: str, generator: torch.Generator, folder: Path) -> None:
-    net = small_network(name, generator)
-    large = {f'{path}.weight': m for path, m in net.named_modules() if is_large(m)}
-    factors = {
-        path: (
-            torch.randn(layer.out_features, RANK, generator=generator) / RANK**0.5,
-            torch.randn(RANK, layer.in_features, generator=generator)
-            / layer.in_features**0.5,
-        )
-        for path, layer in large.items()
-    }
-    facts = weight_facts('densenet')
-    source = {**facts.source, 'image_size': SIDES[name]}
-    facts = replace(facts, network=name, source=source)
-    content = safetensors.torch.save(encode(net, factors), {KEY: facts.to_json()})
-    write_weights(name, content, folder)
 
 
 @pytest.fixture(scope='module')
@@ -326,32 +277,6 @@ def test_a_network_with_large_linear_layers_has_no_activation(lab: WebDriver) ->
     assert run_async(lab, ACTIVATION, 'vgg11', image, 4) is None
 
 
-@contextmanager
-def hooks(
-    net: nn.Module, erased: dict[str, list[int]], unread: dict[str, list[int]]
-) -> Iterator[None]:
-    """PyTorch 里做同样的手术：层的输出、层读到的输入，某些通道变成 0。"""
-    modules = dict(net.named_modules())
-
-    def without(X: Tensor, channels: list[int]) -> Tensor:
-        X = X.clone()
-        X[:, channels] = 0
-        return X
-
-    with ExitStack() as undo:
-        for name, channels in erased.items():
-            hook = modules[name].register_forward_hook(
-                lambda m, inputs, output, c=channels: without(output, c)
-            )
-            undo.callback(hook.remove)
-        for name, channels in unread.items():
-            hook = modules[name].register_forward_pre_hook(
-                lambda m, inputs, c=channels: (without(inputs[0], c),)
-            )
-            undo.callback(hook.remove)
-        yield
-
-
 SURGERY = """
 const [name, image, changes] = arguments
 const laboratory = Living.laboratory()
@@ -516,6 +441,7 @@ def test_six_networks_stand_side_by_side(
     weights: Path,
 ) -> None:
     open_page(chromium, site, ('frame', 'lab'), BODY)
+    chromium.set_script_timeout(120)  # 六个网络都要载入，机器可能正忙
     told, rows, status = run_async(chromium, TABLE)
     size = sum((weights / f'{name}.safetensors').stat().st_size for name in NETWORKS)
     assert told == f'全部载入（{size / 1e6:.1f} MB）'

@@ -117,9 +117,9 @@ def test_choosing_an_image_loads_the_small_network(
     wait(chromium, lambda: one(chromium, '.lab__maps').is_displayed())
     with torch.inference_mode(), capture(densenet, 'stem.0.0', 'stages.1.3') as maps:
         densenet(prepare(image, 96, load_dataset()))
-    note = one(chromium, '.lab__part .lab__note')
+    note = one(chromium, '[aria-label=特征图] .lab__note')
     assert alike(note.text.split('。')[0], described(maps['stem.0.0']))
-    Select(one(chromium, '.lab__part select')).select_by_visible_text('过渡层 1')
+    Select(one(chromium, '[aria-label=特征图] select')).select_by_visible_text('过渡层 1')
     shown = described(maps['stages.1.3'])
     wait(chromium, lambda: alike(note.text.split('。')[0], shown))
     assert chromium.execute_script('return location.hash') == (
@@ -265,7 +265,7 @@ def test_a_picture_becomes_what_the_networks_know(
     seen: int,
 ) -> None:
     """宽 60 高 30 的图里一个 20×10 的东西：顶到左右两边，上下居中。"""
-    open_page(chromium, site, ('frame', 'picture'))
+    open_page(chromium, site, ('frame', 'own'))
     given = (60, 30, backdrop, thing, [35, 15, 55, 25], invert)
     found, is_bright = chromium.execute_script(FIT, *given)
     expected = np.zeros((28, 28), int)
@@ -275,7 +275,7 @@ def test_a_picture_becomes_what_the_networks_know(
 
 
 def test_a_picture_of_nothing_is_black(chromium: WebDriver, site: Path) -> None:
-    open_page(chromium, site, ('frame', 'picture'))
+    open_page(chromium, site, ('frame', 'own'))
     given = (40, 30, WHITE, WHITE, [0, 0, 1, 1], None)
     found, _ = chromium.execute_script(FIT, *given)
     assert set(found) == {0}
@@ -341,7 +341,7 @@ def test_the_readers_network_stands_beside_the_six(
     wait(chromium, lambda: one(chromium, '.lab__maps').is_displayed())
     expected = occlusion_map(net, image, data, 28)
     button(chromium, '算 196 次').click()
-    line = chromium.find_elements(By.CSS_SELECTOR, '.lab__part [role=status]')[0]
+    line = chromium.find_elements(By.CSS_SELECTOR, '[aria-label=凭哪里认出] [role=status]')[0]
     low, high = (f'{100 * one:.1f}%' for one in expected.values.aminmax())
     assert high != low
     wait(chromium, lambda: '最低' in line.text)
@@ -413,17 +413,16 @@ def test_little_comes_before_a_click(chromium: WebDriver, site_url: str) -> None
     chromium.get(f'{site_url}/chapters/lab.html')
     wait(chromium, lambda: chromium.find_elements(By.CSS_SELECTOR, '.living--ready'))
     before = loaded(chromium)
-    scripts = {name: size for name, size in before.items() if name not in DATA}
-    assert len(scripts) > 5 and sum(scripts.values()) < 20_000
-    assert 'engine.js' not in before and before.keys() >= DATA
+    assert before.keys() == {'frame.js', 'lab.js', *DATA}
     button(chromium, '载入 DenseNet').click()
     status(chromium, 'DenseNet：')
-    after = {
-        name: loaded(chromium)[name] for name in loaded(chromium) if name not in before
-    }
-    assert 'weights-densenet-0.js' in after
-    engine = [size for name, size in after.items() if '-' not in name]
-    assert len(engine) == 3 and sum(engine) < 11_000
+    button(chromium, '自己画').click()
+    wait(chromium, lambda: one(chromium, '.lab__pad').is_displayed())
+    after = loaded(chromium)
+    weights = {'weights-densenet-0.js', 'weights-densenet-1.js', 'program-densenet.js'}
+    scripts = {'frame.js', 'lab.js', 'look.js', 'laboratory.js', 'own.js'}
+    assert after.keys() == {*scripts, *weights, *DATA}
+    assert sum(after[name] for name in scripts) < 25_000
 
 
 def test_data_before_a_click_is_below_a_megabyte() -> None:

@@ -30,6 +30,19 @@ customElements.define('living-echo', class extends Living.LivingElement {{
 </script></html>"""
 
 
+LATE = """<!doctype html><html lang="zh" data-content_root="./"><title>活页</title>
+<link rel="stylesheet" href="_static/living/living.css">
+<living-late id="late-1" class="living" data-scripts="word late" {attributes}>
+<div class="living__still">原来的图</div></living-late>
+<script src="_static/living/frame.js"></script></html>"""
+SCRIPTS = {
+    'word': "window.word = '卷积'",
+    'late': """customElements.define('living-late', class extends Living.LivingElement {
+      async build(panel) { panel.append(Living.make('button', {}, word)) }
+    })""",
+}
+
+
 def test_a_comment_becomes_an_element() -> None:
     text = '<!-- 活页：structure network=alexnet -->\n图'
     assert upgrade(text, {}) == '```{living} structure network=alexnet\n```\n\n图'
@@ -87,3 +100,43 @@ def test_a_failed_load_can_be_tried_again(chromium: WebDriver, site: Path) -> No
     chromium.find_element(By.CSS_SELECTOR, '.living__failure button').click()
     assert shown(chromium, '.living__panel') == '卷积核'
     assert not chromium.find_elements(By.CLASS_NAME, 'living__failure')
+
+
+# ---- 部件的脚本快要看到时才取 ---------------------------------------------------------
+
+
+def open_late(browser: WebDriver, site: Path, attributes: str, hash_: str = '') -> None:
+    page = site / 'page.html'
+    page.write_text(LATE.format(attributes=attributes), 'utf-8')
+    browser.get('about:blank')
+    browser.get(page.as_uri() + hash_)
+
+
+def write_scripts(site: Path) -> None:
+    for name, text in SCRIPTS.items():
+        (site / '_static' / 'living' / f'{name}.js').write_text(text, 'utf-8')
+
+
+def test_scripts_come_when_the_part_is_near(chromium: WebDriver, site: Path) -> None:
+    """取不到时图留着，可以再来；``says`` 的话跟着部件出现。"""
+    open_late(chromium, site, 'data-says="一句话。"')
+    assert '没有取到脚本 word' in shown(chromium, '.living__failure')
+    assert chromium.find_element(By.CLASS_NAME, 'living__still').is_displayed()
+    write_scripts(site)
+    chromium.find_element(By.CSS_SELECTOR, '.living__failure button').click()
+    assert shown(chromium, '.living__panel').split() == ['一句话。', '卷积']
+
+
+def test_a_part_can_wait_for_a_click(chromium: WebDriver, site: Path) -> None:
+    """按钮与那句话先在；点过之后焦点到部件里；网址指着它的不必点。"""
+    write_scripts(site)
+    open_late(chromium, site, 'data-says="一句话。" data-open="打开" data-still="keep"')
+    assert shown(chromium, '.living__offer') == '一句话。 打开'
+    assert not chromium.find_elements(By.CLASS_NAME, 'living__panel')
+    chromium.find_element(By.CSS_SELECTOR, '.living__offer button').send_keys('\n')
+    assert shown(chromium, '.living__panel').split() == ['一句话。', '卷积']
+    assert chromium.execute_script('return document.activeElement.textContent') == '卷积'
+    assert not chromium.find_elements(By.CLASS_NAME, 'living__offer')
+    assert chromium.find_element(By.CLASS_NAME, 'living__still').is_displayed()
+    open_late(chromium, site, 'data-open="打开"', '#late-1?side=9')
+    assert shown(chromium, '.living__panel') == '卷积'

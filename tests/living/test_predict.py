@@ -16,7 +16,9 @@ AXE = (ROOT / 'tests' / 'site' / 'axe-core' / 'axe.min.js').read_text(encoding='
 STILL = """<div class="living__still"><details><summary><span class="sd-summary-text">{}</span>
 </summary><div><p id="why">{}</p></div></details></div></living-predict>"""
 PAGE = f"""<!doctype html><html lang="zh" data-content_root="./"><title>先预测</title>
-<link rel="stylesheet" href="_static/living/living.css"><main><script>window.refuse = false</script>
+<link rel="stylesheet" href="_static/living/living.css">
+<link rel="stylesheet" href="_static/living/predict.css"><main>
+<script>window.refuse = false</script>
 <living-predict id="predict-1" class="living" data-key="share" data-answer="64.8" data-low="0"
 data-high="100" data-unit="%">{STILL.format('占百分之几？', '因为每一对都有权重。')}
 <living-predict id="predict-2" class="living" data-key="layer" data-answer="2"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from book_living import NEEDS
+from book_living.scripts import JOINED
 from selenium.webdriver.chrome.webdriver import WebDriver
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
@@ -20,7 +20,7 @@ from deepcnn.models.vgg import vgg
 ROOT = Path(__file__).resolve().parents[2]
 LIVING = ROOT / 'site' / 'assets' / 'living'
 AXE = (ROOT / 'tests' / 'site' / 'axe-core' / 'axe.min.js').read_text(encoding='utf-8')
-SCRIPTS = ('frame', *NEEDS['structure'], 'structure')
+SCRIPTS = ('frame', *JOINED['structure'])
 # 主题的颜色，两种模式各一套：与网站的一样分得清。
 PAGE = """<!doctype html><html lang="zh" data-content_root="./" data-theme="{theme}">
 <meta charset="utf-8"><meta name="viewport" content="width=device-width">
@@ -163,6 +163,9 @@ def test_the_keyboard_walks_opens_and_closes(page: Page) -> None:
     )
     page.press(Keys.HOME, Keys.ENTER)
     assert '7×7 卷积，步幅 2' in page.rows()[1]
+    rows = page.rows()
+    page.open('data-network="resnet" data-depth="resnet50"', page.hash)
+    assert page.rows() == rows  # 打开的段也在网址里
 
 
 def test_numbers_follow_what_is_changed(page: Page) -> None:

@@ -63,6 +63,8 @@ def test_what_is_given_is_taken_and_said() -> None:
         epochs=3,
         lr=0.5,
         flip=False,
+        crop=0.7,
+        jitter=0.1,
         seed=9,
         optimizer='sgd',
     )
@@ -75,13 +77,38 @@ def test_what_is_given_is_taken_and_said() -> None:
     )
     assert (recipe.flip, recipe.seeds, recipe.optimizer) == (False, (9,), 'sgd')
     assert found.channels == 1
+    assert (found.augmentation.crop, found.augmentation.jitter) == (0.7, 0.1)
     assert all('给定' in reason for reason in found.reasons.values())
     assert not any('给定' in reason for reason in chosen().reasons.values())
+    for name, value in (('crop', 0), ('crop', 1.1), ('jitter', -0.1), ('jitter', 1)):
+        with pytest.raises(ValueError, match=f'--{name}'):
+            chosen(**{name: value})
     for name in ('side', 'batch', 'epochs', 'lr'):
         with pytest.raises(ValueError, match='必须大于 0'):
             chosen(**{name: 0})
     with pytest.raises(ValueError, match='--batch'):
         chosen(images=5, batch=6)
+
+
+@pytest.mark.parametrize(
+    ('typical', 'given', 'expected', 'said'),
+    [
+        (256, {}, (0, 0.5, 0.2), '左右翻转；随机裁剪，至少占 50% 的面积（照片）；亮度'),
+        (256, {'channels': 1}, (0, 0.5, 0.0), '左右翻转；随机裁剪，至少占 50% 的面积（照片）'),
+        (64, {'crop': 1.0}, (4, 1.0, 0.2), '左右翻转；平移至多 4 像素（照片）；亮度'),
+        (63, {}, (4, 1.0, 0.2), '左右翻转；平移至多 4 像素（小图）；亮度'),
+        (63, {'shift': 9, 'jitter': 0.0}, (9, 1.0, 0.0), '左右翻转；平移至多 9 像素（给定）'),
+        (28, {'flip': False, 'shift': 0, 'jitter': 0.0}, (0, 1.0, 0.0), '没有'),
+    ],
+)  # fmt: skip
+def test_photographs_are_cropped_and_colours_change(
+    typical: int, given: dict, expected: tuple[float, ...], said: str
+) -> None:
+    found = chosen(typical=typical, **given)
+    own = found.augmentation
+    assert (found.recipe.shift, own.crop, own.jitter) == expected
+    assert found.reasons['增广'].startswith(said)
+    assert ('饱和度变化至多 20%（彩色）' in found.reasons['增广']) == (own.jitter > 0)
 
 
 def test_the_beginning_of_the_files_tells_side_and_colour(tmp_path: Path) -> None:

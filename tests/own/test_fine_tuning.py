@@ -230,3 +230,8 @@ def test_what_is_frozen_is_what_was_asked() -> None:
     ):
         with pytest.raises(ValueError, match='--freeze|--body-rate'):
             tuning_of(net, freeze, rate)
+
+
+def test_only_what_imagenet_taught_moves_slowly() -> None:
+    assert Origin('torchvision 的', {}, IMAGENET, by_order=True).body_rate == 0.1
+    assert Origin('自己的', {}, IMAGENET).body_rate == 1

@@ -11,12 +11,14 @@ import pytest
 import torch
 from small_data import load_digits_dataset
 from torch import Tensor, nn
+from two_processes import needs_fork
 
 from deepcnn.data.batches import plan_epoch
 from deepcnn.data.dataset import Dataset
 from deepcnn.own import sealed
+from deepcnn.own.augmentation import Augmentation
 from deepcnn.own.checkpoints import Checkpoints
-from deepcnn.own.feeding import feed_of, part_of
+from deepcnn.own.feeding import feed_of, part_of, rows_of
 from deepcnn.own.long_run import LongRun, Tuning, Watch
 from deepcnn.own.stopping import INTERRUPTED, PREEMPTED, Stopped
 from deepcnn.training import Recipe
@@ -80,6 +82,7 @@ def started(
         CPU,
         checkpoints=checkpoints,
         watch=watch,
+        augmentation=Augmentation(0.6, 0.2),
         **how,
     )
 
@@ -136,9 +139,6 @@ def in_a_child(work: Callable[[], object]) -> int:
         except BaseException:
             os._exit(1)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-
-
-needs_fork = pytest.mark.skipif(not hasattr(os, 'fork'), reason='Windows 没有 fork')
 
 
 @needs_fork
@@ -244,9 +244,10 @@ def test_frozen_layers_stay_and_the_body_is_slower(data: Dataset) -> None:
 
 def test_the_rows_of_every_process_make_the_whole_batch() -> None:
     plan = plan_epoch(19, 0, 0, True, 2, CPU, erasing=0.5)
-    whole = part_of(plan, 6, slice(0, 6), 0)
+    whole = part_of(plan, rows_of(19, 6, slice(0, 6), 0))
     assert torch.equal(whole.order, plan.order[:18])
-    left, right = (part_of(plan, 6, one, 1) for one in (slice(0, 3), slice(3, 6)))
+    halves = (rows_of(19, 6, one, 1) for one in (slice(0, 3), slice(3, 6)))
+    left, right = (part_of(plan, rows) for rows in halves)
     for name in ('order', 'mirrored', 'offset', 'boxes'):
         parts = [getattr(one, name).split(3) for one in (left, right)]
         joined = [torch.cat(pair) for pair in zip(*parts, strict=True)]

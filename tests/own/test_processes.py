@@ -1,30 +1,30 @@
 """两个进程（CPU，gloo）各一半小批量：损失曲线与一个进程的相同，一起停，接得上。"""
 
 import json
-import os
 import signal
-import socket
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+import torch.distributed as dist
 from small_data import load_digits_dataset
 from torch import nn
+from two_processes import in_two_processes, needs_fork
 
 from deepcnn.data.dataset import Dataset
 from deepcnn.own.checkpoints import Checkpoints
 from deepcnn.own.feeding import feed_of
 from deepcnn.own.long_run import LongRun, Watch
 from deepcnn.own.orders import Order, place_for
-from deepcnn.own.processes import Team, team_from_environment
+from deepcnn.own.processes import Team, store_of_this_start, team_from_environment
 from deepcnn.own.stopping import PREEMPTED, Stopped
 from deepcnn.records.store import write_json
 from deepcnn.training import Recipe
 
 CPU = torch.device('cpu')
 RECIPE = Recipe(32, 2, 2e-3, batch_size=8, shift=1, precision='fp32')
-pytestmark = pytest.mark.skipif(not hasattr(os, 'fork'), reason='Windows 没有 fork')
+pytestmark = needs_fork
 
 
 @pytest.fixture(scope='module', autouse=True)
@@ -64,28 +64,16 @@ def run_of(
 
 def together(work: Callable[[Team], object]) -> list[int]:
     """在两个分出的进程里各做一遍，返回各自的退出码。"""
-    with socket.socket() as free:
-        free.bind(('127.0.0.1', 0))
-        port = free.getsockname()[1]
-    children = []
-    for rank in range(2):
-        child = os.fork()
-        if child == 0:
-            os.environ.update(
-                RANK=str(rank), WORLD_SIZE='2', LOCAL_RANK=str(rank),
-                MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port),
-            )  # fmt: skip
-            code = 1
-            try:
-                with team_from_environment(on_cuda=False) as team:
-                    work(team)
-                code = 0
-            except Stopped as stopped:
-                code = stopped.code
-            finally:
-                os._exit(code)
-        children.append(child)
-    return [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+
+    def one(rank: int) -> int:
+        try:
+            with team_from_environment(on_cuda=False) as team:
+                work(team)
+        except Stopped as stopped:
+            return stopped.code
+        return 0
+
+    return in_two_processes(one)
 
 
 def told(folder: Path, long_run: LongRun) -> None:
@@ -180,3 +168,12 @@ def test_after_a_restart_it_resumes_unasked(tmp_path: Path) -> None:
         place_for(order, Team(0, 2))
     _, found = place_for(order, Team(0, 2, restarts=1))
     assert found.epochs == 3
+
+
+def test_a_restart_does_not_see_what_the_dead_wrote() -> None:
+    store = dist.HashStore()
+    store_of_this_start(store, 0).set('0', '死去的进程的地址')
+    again = store_of_this_start(store, 1)
+    assert not again.check(['0'])
+    again.set('0', '新的')
+    assert store_of_this_start(store, 1).get('0') == '新的'.encode()

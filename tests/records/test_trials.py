@@ -12,7 +12,6 @@ from deepcnn.records.trials import (
     intervals,
     load_trial,
     results_table,
-    verdicts,
 )
 
 
@@ -63,19 +62,20 @@ def test_unknown_measure_lists_the_legal_ones() -> None:
 def test_the_first_minus_the_second() -> None:
     better, worse = trial('好', 0.1), trial('坏')
     assert compare(better, worse, 'test_accuracy').mean == pytest.approx(0.1)
-    rows = verdicts([(better, worse), (worse, better)], 'test_accuracy').rows
-    assert rows == (
-        ('好 减 坏', '+10.00', '1.41', '分得出'), ('坏 减 好', '-10.00', '1.41', '分得出'),
-    )  # fmt: skip
+    assert compare(worse, better, 'test_accuracy').mean == pytest.approx(-0.1)
+    rows = intervals([(better, worse), (worse, better)], 'test_accuracy').rows
+    assert [row[:2] for row in rows] == [
+        ('好 减 坏', '**+10.00**'), ('坏 减 好', '**−10.00**'),
+    ]  # fmt: skip
 
 
 def test_accuracies_are_in_percentage_points_and_losses_are_not() -> None:
     pair = [(trial(), trial('乙'))]
     for name in ('running_accuracy', 'train_accuracy', 'test_accuracy', 'gap'):
-        assert verdicts(pair, name).headers[1] == '差别（百分点）'
-        assert verdicts(pair, name).rows[0][1] == '+0.00'
-    assert verdicts(pair, 'train_loss').headers[:2] == ('训练损失', '差别')
-    assert verdicts(pair, 'train_loss').rows[0][1:3] == ('+0.000', '0.000')
+        assert intervals(pair, name).headers[1] == '差别（百分点）'
+        assert intervals(pair, name).rows[0][1] == '+0.00'
+    assert intervals(pair, 'train_loss').headers[:2] == ('训练损失', '差别')
+    assert intervals(pair, 'train_loss').rows[0][1:] == ('+0.000', '[0.000, 0.000]')
 
 
 def test_table_of_results() -> None:
@@ -87,7 +87,7 @@ def test_table_of_results() -> None:
         ('甲', 1234, '2.000 ± 0.000', '92.00% ± 2.00%', '31.00% ± 1.00%'),
         ('乙', 1234, '2.000（1 个种子）', '90.00%（1 个种子）', '30.00%（1 个种子）'),
     )
-    assert verdicts([(trial(seeds=1), trial(seeds=1))], 'gap').rows[0][2] == '—'
+    assert intervals([(trial(seeds=1), trial(seeds=1))], 'gap').rows[0][2] == '—'
 
 
 def test_a_trial_comes_back_without_its_network(tmp_path: Path) -> None:

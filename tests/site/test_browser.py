@@ -47,6 +47,7 @@ Promise.resolve(ready).then(() => done());
 # 正文里同种的记号只留一个，其余并入上层；公式、复制按钮只留三个；链接、带编号的元素、
 # 表格全部留下（表格换了字会变宽）。查对比度的规则在留下的里面每种只看一个，要看得见、
 # 不止一个字（只有一个字的，axe 不作判断）；别的规则逐个看。
+# 各页共用同样的样式，所以前面的页看过的种类（known）不再看，这一页新看的交回去。
 # 换配色时按钮的颜色是渐变的，展开的代码是渐显的，查的时候要停在终点，所以也关掉动画。
 THIN_OUT = """
 const still = document.createElement('style');
@@ -77,10 +78,12 @@ for (const leaf of leaves.reverse()) {
 document.body.normalize();
 const hasText = (element) =>
   [...element.childNodes].some((node) => node.nodeType === Node.TEXT_NODE && isLong(node.data));
-const looked = new Set();
+const known = new Set(arguments[0]);
+const looked = new Set(known);
 for (const element of document.body.querySelectorAll('*'))
   if (hasText(element) && element.checkVisibility() && !isNew(element, looked))
     element.dataset.alike = '';
+return [...looked].filter((one) => !known.has(one));
 """
 
 ONE_OF_A_KIND = """
@@ -167,8 +170,9 @@ class Visit:
 
 
 def page_names() -> list[str]:
-    """每一页，以及一页搜索结果。"""
-    found = (path for path in SITE.rglob('*.html') if '_static' not in path.parts)
+    """每一页，以及一页搜索结果；幻灯片由 test_slides.py 看。"""
+    skipped = {'_static', 'slides'}
+    found = (path for path in SITE.rglob('*.html') if not skipped & {*path.parts})
     return [*sorted(path.relative_to(SITE).as_posix() for path in found), RESULTS]
 
 
@@ -212,7 +216,8 @@ def open_page(browser: WebDriver, url: str) -> None:
     browser.execute_async_script(TYPESET)
 
 
-def visit(browser: WebDriver, url: str, width: int) -> Visit:
+def visit(browser: WebDriver, url: str, width: int, known: set[str]) -> Visit:
+    """``known`` 是查过对比度的种类，这一页的加进去。"""
     set_width(browser, width)
     open_page(browser, url)
     if '?q=' in url:
@@ -222,7 +227,7 @@ def visit(browser: WebDriver, url: str, width: int) -> Visit:
     seen.look = browser.execute_script(LOOK)
     if width > 500:
         seen.text = browser.execute_script(INTERFACE_TEXT)
-    browser.execute_script(THIN_OUT)
+    known |= {*browser.execute_script(THIN_OUT, [*known])}
     browser.execute_script(AXE + ONE_OF_A_KIND)
     set_theme(browser, 'light')
     # 颜色与宽度无关，只在宽屏上看。
@@ -246,13 +251,20 @@ def patient(chromium: WebDriver) -> None:
 @pytest.fixture(scope='module')
 def served(chromium: WebDriver, site_url: str) -> dict[str, Visit]:
     """从本机服务器打开的每一页，1280 像素宽。"""
-    return {name: visit(chromium, f'{site_url}/{name}', 1280) for name in page_names()}
+    known: set[str] = set()
+    return {
+        name: visit(chromium, f'{site_url}/{name}', 1280, known)
+        for name in page_names()
+    }
 
 
 @pytest.fixture(scope='module')
 def from_disk(chromium: WebDriver, site_url: str) -> dict[str, Visit]:
     """从磁盘打开的每一页，375 像素宽。"""
-    return {name: visit(chromium, f'{SITE.as_uri()}/{name}', 375) for name in page_names()}
+    return {
+        name: visit(chromium, f'{SITE.as_uri()}/{name}', 375, set())
+        for name in page_names()
+    }
 
 
 @pytest.fixture

@@ -97,7 +97,7 @@ def resolve(page: Page, url: str) -> tuple[Path, str]:
     if path.startswith('/'):  # 从网站的根写起
         return (SITE / path.lstrip('/')).resolve(), unquote(parts.fragment)
     target = (page.path.parent / path).resolve() if path else page.path.resolve()
-    return target, unquote(parts.fragment)
+    return target, unquote(parts.fragment).partition('?')[0]  # 之后是活页的状态
 
 
 def toc_documents() -> list[str]:

@@ -17,7 +17,7 @@ from deepcnn.models.network import Network
 from deepcnn.plot.curves import curves_with_spread, dots_with_spread, lines_with_spread
 from deepcnn.records import runs, trials
 from deepcnn.records.runs import Run
-from deepcnn.records.trials import Trial, compare, load_trial, results_table, verdicts
+from deepcnn.records.trials import Trial, compare, intervals, load_trial, results_table
 from deepcnn.training import seeds
 from deepcnn.training.evaluation import evaluate
 from deepcnn.training.experiment import Variant, recipe_of, run_variants
@@ -214,24 +214,23 @@ def test_unknown_measure_and_missing_profile_name_the_legal_ones() -> None:
 # ---- 表 -----------------------------------------------------------------------
 
 
-def test_tables_show_means_spreads_and_verdicts() -> None:
+def test_tables_show_means_and_intervals() -> None:
     a = trial_with([0.9, 0.91, 0.92], [0.8, 0.8, 0.8], '甲')
     b = trial_with([0.5, 0.51, 0.52], [0.8, 0.81, 0.82], '乙')
     measures = ('train_loss', 'train_accuracy', 'gap')
     [row, _] = results_table([a, b], measures).rows
     assert row == ('甲', 330, '1.000 ± 0.000', '91.00% ± 1.00%', '11.00% ± 1.00%')
     assert compare(a, b, 'train_accuracy').mean == pytest.approx(0.4)
-    table = verdicts([(a, b)], 'train_accuracy')
-    assert table.headers == ('训练准确率', '差别（百分点）', '散布', '结论')
-    assert table.rows == (('甲 减 乙', '+40.00', '1.41', '分得出'),)
-    [row] = verdicts([(a, b)], 'test_accuracy').rows
-    assert row[-1] == '分不出'
-    assert verdicts([(a, b)], 'train_loss').rows[0][1:3] == ('+0.000', '0.000')
+    table = intervals([(a, b)], 'train_accuracy')
+    assert table.headers == ('训练准确率', '差别（百分点）', '95% 区间')
+    assert table.rows == (('甲 减 乙', '**+40.00**', '[37.73, 42.27]'),)
+    [row] = intervals([(a, b)], 'test_accuracy').rows
+    assert row[1:] == ('−1.00', '[−3.48, 1.48]')
 
 
 def test_one_seed_has_no_spread_in_the_tables() -> None:
     one = trial_with([0.9], [0.8])
-    assert verdicts([(one, one)], 'gap').rows[0][2:] == ('—', '只有 1 个种子，不下结论')
+    assert intervals([(one, one)], 'gap').rows[0][2] == '—'
     assert results_table([one], ('gap',)).rows[0][2] == '10.00%（1 个种子）'
 
 

@@ -75,7 +75,7 @@ def conv_lines(step: Step) -> tuple[str, ...]:
 def residual_panel(
     draw: Drawing, x: float, head: str, goal: str, steps: Steps, bypass: bool
 ) -> None:
-    """残差块图里的一列；``bypass`` 为假时不画跨层的线路。"""
+    """残差块图里的一列；``bypass`` 为假时不画捷径。"""
     w = 90
     draw.text(x + w / 2, 26, head, BODY, bold=True)
     source = draw.box('data', x, 48, w, 44, '输入 x', steps[0].size, size=SMALL)

@@ -23,7 +23,8 @@ from figures.branching_blocks import (  # noqa: E402
 )
 from figures.canvas import Drawing  # noqa: E402
 from figures.colour_pictures import identity_block, mixing, pooled_maps  # noqa: E402
-from figures.facts import class_maps, read_facts  # noqa: E402
+from figures.dense_reading import dense_reading  # noqa: E402
+from figures.facts import class_maps, read_facts, reading_strengths  # noqa: E402
 from figures.ideas import (  # noqa: E402
     degradation,
     global_average_pooling,
@@ -66,6 +67,7 @@ def drawings() -> list[Drawing]:
         mixing(*facts.mixing),
         identity_block(*facts.identity),
         pooled_maps(*class_maps()),
+        dense_reading(*reading_strengths()),
         timeline(facts.milestones),
         convolution(facts.patch),
         timeline_after(facts.later_milestones),

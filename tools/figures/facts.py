@@ -29,6 +29,7 @@ from deepcnn.models.trained import load
 from deepcnn.models.vgg import vgg, vgg_block
 from deepcnn.records.weight_facts import weight_facts
 from figures.colour_pictures import PICTURE, ClassMap, Picture, grey
+from figures.dense_reading import Strengths
 from figures.ideas import Chain, Link
 from figures.steps import Step, Steps
 from figures.timeline import IDEAS, LATER, Milestone
@@ -272,6 +273,26 @@ def class_maps() -> tuple[Picture, int, tuple[ClassMap, ...]]:
             ClassMap(name, tuple(map(tuple, values.tolist())), values.mean().item())
         )
     return grey(tuple(map(tuple, images[0, 0].tolist()))), size, tuple(found)
+
+
+@cache
+def reading_strengths() -> tuple[int, int, Strengths]:
+    """随书的 DenseNet 的第一个稠密块：输入的通道，增长率，各读取者读各来源的强度。
+
+    强度是权重绝对值的平均，以初始化时的期望为 1；那时权重服从 N(0, 2/m)，m 是一个输出
+    用到的权重个数，绝对值的期望是 2/√(πm)。
+    """
+    with torch.device('cpu'):  # 别处在 meta 设备上
+        net = load('densenet')
+    block, transition = net.stages[:2]
+    weights = [conv[2].weight for conv in block.convs] + [transition[2].weight]
+    entering, added = weights[0].shape[1], weights[0].shape[0]
+    columns = []
+    for number, weight in enumerate(weights):
+        at_start = 2 / (torch.pi * weight[0].numel()) ** 0.5
+        sources = weight.detach().abs().split([entering, *[added] * number], dim=1)
+        columns.append(tuple((one.mean() / at_start).item() for one in sources))
+    return entering, added, tuple(columns)
 
 
 def one_by_one_example() -> tuple[nn.Module, tuple[int, ...]]:

@@ -23,8 +23,8 @@ IDEAS = {
     'lin2013nin': ('NiN', '1×1 卷积、全局平均池化', 'conv1x1'),
     'simonyan2014vgg': ('VGG', '重复的块，全用 3×3 卷积', 'conv'),
     'szegedy2015googlenet': ('GoogLeNet', '并行的线路，在通道维上连结', 'concat'),
-    'he2016resnet': ('ResNet', '跨层的线路，相加', 'add'),
-    'huang2017densenet': ('DenseNet', '跨层的线路，在通道维上连结', 'concat'),
+    'he2016resnet': ('ResNet', '捷径，把输入加到输出上', 'add'),
+    'huang2017densenet': ('DenseNet', '稠密连接，在通道维上连结', 'concat'),
 }
 
 # 尾声一章接着往下画，从 DenseNet 起。

@@ -30,7 +30,7 @@ STYLES = ('_static/pygments.css', '_static/formulas.css')
 SCREEN_ONLY_TAGS = {'script', 'style', 'button', 'template', 'mjx-assistive-mml'}
 SCREEN_ONLY_CLASSES = {
     'headerlink', 'toctree-wrapper', 'prev-next-footer', 'backrefs',
-    'sd-summary-state-marker', 'sd-octicon', 'expanded',
+    'sd-summary-state-marker', 'sd-octicon', 'expanded', 'slides-link',
 }  # fmt: skip
 UNKNOWN = '000'
 UNPAINTED = 'body * { visibility: hidden }'  # 占地方，不画

@@ -23,10 +23,12 @@
       }
       this.pace = 'product'
       this.choose(this.presets()[state.preset] ? state.preset : '竖的边缘')
+      if (state.preset === OWN) this.fill(state.weights)
       this.at = null // 正在算第几个输出；null 是从正中开始，四角多半是空的背景
       this.done = 0 // 这个输出已经算了几个乘积
       this.layOut(panel)
       this.recompute()
+      if (state.at) this.goTo(whole(state.at, this.at, 0, 1e6), whole(state.done, 0, 0, this.taps))
       this.touched = true // 读者没有动过，就不改网址
     }
 
@@ -41,6 +43,14 @@
       if (learned) this.window.kernel = learned.side
       this.preset = name
       this.weights = this.presets()[name](this.window.kernel)
+    }
+
+    /* 网址里写着的卷积核；个数不对或不是数的不要。 */
+    fill(text = '') {
+      const weights = text.split(' ').map(Number)
+      if (weights.length !== this.window.kernel ** 2 || !weights.every(Number.isFinite)) return
+      this.preset = OWN
+      this.weights = weights
     }
 
     layOut(panel) {
@@ -160,9 +170,19 @@
       this.at ??= Math.floor(this.side / 2) * (this.side + 1)
       this.drawKernel()
       this.show()
-      if (!this.touched) return
+      this.keep()
+    }
+
+    /* 播放时不写，停下来再写。 */
+    keep() {
+      if (!this.touched || this.timer) return
       const { kernel, stride, padding, dilation } = this.window
-      this.host.remember({ kind: this.kind, image: this.image, preset: this.preset, kernel, stride, padding, dilation })
+      const middle = Math.floor(this.side / 2) * (this.side + 1)
+      this.host.remember({
+        kind: this.kind, image: this.image, preset: this.preset, kernel, stride, padding, dilation,
+        ...(this.preset === OWN && { weights: this.weights.join(' ') }),
+        ...((this.at !== middle || this.done) && { at: this.at, done: this.done }),
+      })
     }
 
     // ---- 走 ----
@@ -171,6 +191,7 @@
       this.at = Math.min(Math.max(at, 0), Math.max(0, this.values.length - 1))
       this.done = done
       this.show()
+      this.keep()
     }
 
     get finished() {
@@ -224,6 +245,7 @@
 
     stop() {
       clearInterval(this.timer)
+      if (this.timer) setTimeout(() => this.keep()) // 停下来才写网址
       this.timer = 0
       this.playing.textContent = '播放'
       this.sum.setAttribute('aria-live', 'polite')

@@ -420,16 +420,19 @@
       /* 算一张 0～255 的方图，返回类别得分（softmax 之前）。
        *
        * changes.erased：{张量: 'all' 或 [通道…]}，算完那个张量就把这些通道清零（捷径、线路、通道）。
-       * changes.unread：{张量: [通道…]}，写那个张量的算子读不到它输入里的这些通道，别的照读。 */
+       * changes.unread：{张量: [通道…]}，写那个张量的算子读不到它输入里的这些通道，别的照读。
+       * changes.cut：{张量: [第几个输入…]}，写那个张量的算子读不到这几个输入（捷径、线路、来源）。 */
       function run(pixels, changes = {}) {
         tensor(INPUT).data.set(prepare(pixels, program))
-        const { erased = {}, unread = {} } = changes
-        for (const name of [...Object.keys(erased), ...Object.keys(unread)]) tensor(name)
+        const { erased = {}, unread = {}, cut = {} } = changes
+        for (const name of [erased, unread, cut].flatMap(Object.keys)) tensor(name)
         for (const { step, inputs, output, run: compute } of steps) {
-          const putBack = unread[step.to] ? hide(inputs[0], unread[step.to]) : null
+          const { to } = step
+          const putBack = (cut[to] || []).map((i) => hide(inputs[i], 'all'))
+          if (unread[to]) putBack.unshift(hide(inputs[0], unread[to]))
           compute(plan, step, inputs, output)
-          if (putBack) putBack()
-          if (erased[step.to]) erase(output, erased[step.to])
+          putBack.forEach((put) => put())
+          if (erased[to]) erase(output, erased[to])
         }
         return tensor(program.output).data.slice()
       }
@@ -468,6 +471,8 @@
         }))
       }
 
+      const shapes = Object.fromEntries([...tensors].map(([name, { shape }]) => [name, shape]))
+
       /* 一个张量的副本；给 Worker 送回页面。 */
       const map = (name) => ({ shape: tensor(name).shape, data: tensor(name).data.slice() })
 
@@ -479,7 +484,7 @@
         return { shape, data: weight.slice(), stride, padding, biased: Boolean(bias) }
       }
 
-      return { program, bytes: plan.store.bytes, run, activation, occlude, map, kernels }
+      return { program, shapes, bytes: plan.store.bytes, run, activation, occlude, map, kernels }
     }
 
     function classWeights(matrices, label) {

@@ -1,4 +1,5 @@
-/* 活页的框架：部件何时开始、数据从哪里来、状态怎样写进网址。部件各在自己的文件里。
+/* 活页的框架：部件何时开始、数据从哪里来、状态怎样写进网址。部件各在自己的脚本里，快要看到时才
+ * 取（元素的 data-scripts 写着是哪几个）；写着 data-open 的要读者点过才取。
  *
  * 部件是 <living-名字> 的类，继承 LivingElement，写一个方法 build(panel, state)。元素快要
  * 进入视野时才调用它；成功之后原来的图（.living__still）让位给 panel，题注留着；标记里写了
@@ -95,27 +96,66 @@
     return target === id && query ? Object.fromEntries(new URLSearchParams(query)) : {}
   }
 
+  /* 快要看到 element 时做一次 start；网址指着它时页面滚过去，也就看到了。 */
+  function whenNear(element, start) {
+    const observer = new IntersectionObserver((entries) => {
+      if (!entries.some((entry) => entry.isIntersecting)) return
+      observer.disconnect()
+      start()
+    }, { rootMargin: NEAR })
+    observer.observe(element)
+    if (Object.keys(stateOf(element.id)).length) element.scrollIntoView()
+  }
+
+  function failure(error, again) {
+    const retry = make('button', { type: 'button', onclick: again }, '再试一次')
+    return make('p', { className: 'living__failure', role: 'alert' }, error.message, ' ', retry)
+  }
+
+  /* 取一个元素的脚本；取到了，它成为部件，自己开始。 */
+  async function awaken(element) {
+    element.querySelector('.living__failure')?.remove()
+    try {
+      await Promise.all(element.dataset.scripts.split(' ').map(script))
+    } catch (error) {
+      element.querySelector('.living__offer')?.remove()
+      element.append(failure(error, () => awaken(element)))
+    }
+  }
+
+  /* 写着 data-open 的，读者点过才取脚本；网址指着它的不必点。 */
+  function offer(element) {
+    const { open, says = '' } = element.dataset
+    if (!open || Object.keys(stateOf(element.id)).length) return awaken(element)
+    const button = make('button', { type: 'button', onclick: () => {
+      element.opened = true
+      button.replaceWith('正在载入……')
+      awaken(element)
+    } }, open)
+    element.append(make('p', { className: 'living__offer' }, says, ' ', button))
+  }
+
   class LivingElement extends HTMLElement {
     connectedCallback() {
-      if (this.observer) return
-      this.observer = new IntersectionObserver((entries) => {
-        if (entries.some((entry) => entry.isIntersecting)) this.start()
-      }, { rootMargin: NEAR })
-      this.observer.observe(this)
-      if (Object.keys(stateOf(this.id)).length) this.scrollIntoView()
+      if (this.connected) return
+      this.connected = true
+      whenNear(this, () => this.start())
     }
 
     async start() {
-      this.observer.disconnect()
       const panel = make('div', { className: 'living__panel' })
       this.querySelector('.living__failure')?.remove()
       try {
         await this.build(panel, stateOf(this.id))
       } catch (error) {
-        this.append(this.failure(error))
+        this.querySelector('.living__offer')?.remove()
+        this.append(failure(error, () => this.start()))
         return
       }
+      this.querySelector('.living__offer')?.remove()
+      if (this.dataset.says) panel.prepend(make('p', {}, this.dataset.says))
       this.show(panel)
+      if (this.opened) panel.querySelector('button, input, select')?.focus()
     }
 
     /* 原来的图让位给 panel；标记里写了 still=keep 的留着。要放在别处的部件改写这个方法。 */
@@ -130,11 +170,6 @@
       return image.closest('.figure-link') ?? image
     }
 
-    failure(error) {
-      const retry = make('button', { type: 'button', onclick: () => this.start() }, '再试一次')
-      return make('p', { className: 'living__failure', role: 'alert' }, error.message, ' ', retry)
-    }
-
     /* 把状态写进网址，读者可以把它发给别人；只有一个部件的状态留在网址里。 */
     remember(state) {
       history.replaceState(null, '', `#${this.id}?${new URLSearchParams(state)}`)
@@ -142,4 +177,11 @@
   }
 
   window.Living = { LivingElement, data, put, script, make, draw, address, thousands, stateOf }
+
+  document.querySelectorAll('.living[data-scripts]')
+    .forEach((element) => whenNear(element, () => offer(element)))
+  /* 同一页里指到另一个状态的链接：重新载入，照网址里写的做。 */
+  addEventListener('hashchange', () => {
+    if (location.hash.includes('?')) location.reload()
+  })
 })()

@@ -7,16 +7,14 @@
   const AT_ONCE = 3_000_000 // 不超过它的网络，读者一动手就取
   const LARGEST_FILE = 100_000_000
   const OWN = 'mine'
-  const PARTS = ['colors', 'picture', 'pad', 'lab_input', 'lab_scores', 'lab_maps', 'lab_heat']
-  const ENGINE = ['kernel', 'engine', 'laboratory']
+  const ENGINE = ['laboratory']
+  const LOOK = ['look'] // 手术、特征图与热图
 
   const megabytes = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`
 
   class Lab extends Living.LivingElement {
     async build(panel, state) {
-      const [listed, samples] = await Promise.all([
-        Living.data('weights'), Living.data('samples'), ...PARTS.map(Living.script),
-      ])
+      const [listed, samples] = await Promise.all([Living.data('weights'), Living.data('samples')])
       const only = this.dataset.network
       if (only && !listed[only]) throw new Error(`还没有 ${only} 的权重：这里先看图`)
       this.samples = samples
@@ -24,16 +22,21 @@
         .map(([name, entry]) => [name, { name, ...entry }]))
       this.chosen = this.networks.has(state.network) ? state.network
         : this.networks.has('densenet') ? 'densenet' : [...this.networks.keys()][0]
-      this.wanted = state.stage
+      this.wanted = state // 网址里写着的，等网络到了再照做
       this.parts = this.createParts(only)
-      this.input = Living.createInput(samples, (input, settled) => this.changed(input, settled), this.dataset.start)
+      const way = state.way || this.dataset.start
+      if (way === 'draw') await Living.script('own') // 画板一开始就要在
+      this.input = Living.createInput(samples, (input, settled) => this.changed(input, settled),
+        () => this.keep(), way)
       panel.classList.add('lab')
       panel.append(this.input.element, ...this.parts.shown)
       this.quiet = true // 一开始的那一张不算读者动手
       this.input.choose(Math.min(Number(state.image) || 0, this.input.count - 1))
       this.quiet = false
       const { title, bytes } = this.networks.get(this.chosen)
-      if (bytes <= AT_ONCE) this.says(`选一张图像或动笔，就载入 ${title}（${megabytes(bytes)}）。`)
+      if (bytes > AT_ONCE) return
+      if (state.stage) this.load(this.chosen) // 链接指着网络的一段：打开链接就是要看
+      else this.says(`选一张图像或动笔，就载入 ${title}（${megabytes(bytes)}）。`)
     }
 
     createParts(only) {
@@ -42,16 +45,28 @@
       const table = make('div', { className: 'lab__table', tabIndex: 0, role: 'region', 'aria-label': '各类的概率' })
       const choice = make('select', { onchange: () => this.choose(choice.value) })
       const choosing = make('div', { className: 'living__controls', hidden: true }, make('label', {}, '看哪个网络', choice))
-      const maps = Living.createMaps(() => this.runChosen(true), (layer) => this.kernels(layer))
-      const heat = Living.createHeat((call, given) => this.laboratory.call(call, given), () => this.now())
-      heat.whenAsked(() => this.runChosen())
-      maps.element.hidden = heat.element.hidden = true
       this.networks.forEach((network) => loaders.append(network.row = this.loader(network)))
       if (this.networks.size > 2) loaders.append(this.everything = this.allLoader())
       const own = only ? [] : [this.ownNetwork()]
-      const looking = this.dataset.show === 'scores' ? [] : [choosing, maps.element, heat.element]
-      return { status, loaders, table, choice, choosing, maps, heat, looking,
-        shown: [loaders, ...own, status, table, ...looking] }
+      const looking = make('div', { className: 'lab__looking', hidden: true })
+      return { status, loaders, table, choice, choosing, looking,
+        shown: [loaders, ...own, status, table, choosing, looking] }
+    }
+
+    get looks() {
+      return this.dataset.show !== 'scores'
+    }
+
+    /* 看网络里面的几样；脚本随引擎一起到。 */
+    createLook() {
+      const call = (name, given) => this.laboratory.call(name, given)
+      const again = () => this.runChosen(true)
+      const surgery = Living.createSurgery(again,
+        (images, changes) => call('answers', { name: this.chosen, images, changes }), this.samples)
+      const maps = Living.createMaps(again, () => this.keep(), (layer) => this.kernels(layer), surgery)
+      const heat = Living.createHeat(call, () => this.now(), again)
+      this.parts.looking.append(surgery.element, maps.element, heat.element)
+      return { surgery, maps, heat }
     }
 
     // ---- 载入 ----
@@ -71,10 +86,11 @@
       return make('button', { type: 'button', onclick: all }, `全部载入（${megabytes(bytes)}）`)
     }
 
-    /* 引擎与 Worker 到读者动手才载入。 */
+    /* 引擎、Worker 与看里面的几样，到读者动手才载入。 */
     async prepare() {
-      await Promise.all(ENGINE.map(Living.script))
+      await Promise.all([...ENGINE, ...(this.looks ? LOOK : [])].map(Living.script))
       this.laboratory = Living.laboratory()
+      if (this.looks) this.look ||= this.createLook()
     }
 
     async load(name) {
@@ -85,8 +101,8 @@
       network.row.replaceChildren(progress, ` 正在载入 ${network.title}……`)
       try {
         await this.prepare()
-        const { program } = await this.laboratory.load(name, (part, parts) => { progress.value = part / parts })
-        network.program = program
+        const opened = await this.laboratory.load(name, (part, parts) => { progress.value = part / parts })
+        Object.assign(network, opened)
         network.row.remove()
         if (!this.parts.loaders.querySelector('.lab__loader')) this.everything?.remove()
         this.arrived(name)
@@ -101,7 +117,7 @@
     arrived(name) {
       const network = this.networks.get(name)
       this.parts.choice.append(new Option(network.title, name))
-      this.parts.choosing.hidden = this.parts.choice.childElementCount < 2
+      this.parts.choosing.hidden = !this.looks || this.parts.choice.childElementCount < 2
       const chosen = this.networks.get(this.chosen)
       if (!chosen.program || name === OWN) this.chosen = name
       this.parts.choice.value = this.chosen
@@ -126,9 +142,9 @@
         throw new Error(`这个文件有 ${megabytes(file.size)}：网页里至多打开 ${megabytes(LARGEST_FILE)} 的网络`)
       }
       await this.prepare()
-      const { program } = await this.laboratory.open(OWN, await file.arrayBuffer())
+      const { program, shapes } = await this.laboratory.open(OWN, await file.arrayBuffer())
       this.parts.choice.querySelector(`[value=${OWN}]`)?.remove()
-      this.networks.set(OWN, { name: OWN, title: program.title, program })
+      this.networks.set(OWN, { name: OWN, title: program.title, program, shapes })
       this.arrived(OWN)
     }
 
@@ -158,10 +174,12 @@
     }
 
     keep() {
+      const { program } = this.networks.get(this.chosen)
+      const looked = program && this.look ? [this.look.surgery, this.look.maps, this.look.heat] : []
       const state = { network: this.chosen }
       if (this.current.number !== null) state.image = this.current.number
-      if (this.networks.get(this.chosen).program && this.parts.looking.length) state.stage = this.parts.maps.tap()
-      this.remember(state)
+      if (this.input.way() !== (this.dataset.start || 'choose')) state.way = this.input.way()
+      this.remember(Object.assign(state, ...looked.map((part) => part.written())))
     }
 
     /* 一张图像经过一个网络；画的时候来得快，只算最新的。 */
@@ -171,26 +189,32 @@
 
     async compute(name, settled) {
       const network = this.networks.get(name)
-      const { maps, heat, looking } = this.parts
-      const looked = name === this.chosen && looking.length > 0
-      if (looked) {
-        maps.useNetwork(network.program)
-        if (this.wanted) maps.choose(this.wanted)
-        this.wanted = null
-      }
+      const look = name === this.chosen && this.look
+      if (look) this.lookAt(network)
       const input = this.current
-      const result = await this.laboratory.ask(`${this.id}-${name}`, 'run', {
-        name, pixels: input.pixels, label: looked ? heat.target() : undefined,
-        maps: looked ? ['image', maps.tap()] : [],
-      })
+      const maps = look ? ['image', look.maps.tap()] : []
+      const given = { name, pixels: input.pixels, label: look ? look.heat.target() : undefined, maps,
+        changes: look ? look.surgery.changes() : network.changes }
+      network.changes = given.changes
+      const result = await this.laboratory.ask(`${this.id}-${name}`, 'run', given)
       if (!result) return // 已经有更新的
-      network.result = result
-      network.input = input
+      Object.assign(network, { result, input })
       this.drawScores(settled)
-      if (!looked || name !== this.chosen || !result.maps[maps.tap()]) return
-      maps.element.hidden = heat.element.hidden = false
-      await maps.show(result.maps)
-      heat.show()
+      if (!look || name !== this.chosen || !result.maps[look.maps.tap()]) return
+      this.parts.looking.hidden = false
+      look.surgery.show(result)
+      await look.maps.show(result.maps)
+      look.heat.show()
+    }
+
+    /* 几样都换到这个网络；网址里写着的照做一次。 */
+    lookAt(network) {
+      const { surgery, maps, heat } = this.look
+      surgery.useNetwork(network)
+      maps.useNetwork(network.program)
+      heat.useNetwork(network.program)
+      if (this.wanted) for (const part of [surgery, maps, heat]) part.restore(this.wanted)
+      this.wanted = null
     }
 
     drawScores(settled) {
@@ -209,7 +233,8 @@
 
     now() {
       const network = this.networks.get(this.chosen)
-      return { name: this.chosen, pixels: network.input.pixels, classes: network.program.classes, result: network.result }
+      return { name: this.chosen, pixels: network.input.pixels, classes: network.program.classes,
+        result: network.result, changes: network.changes }
     }
 
     async kernels(layer) {

@@ -6,9 +6,11 @@
   const SCALE = 8 // 画的时候一个像素画多大
   const ROWS = Math.ceil(SIDE / WINDOW.stride)
 
-  /* ask(调用, 参数)：请 Worker 算；now() 给出现在的 {name, pixels, classes, result}。 */
-  function createHeat(ask, now) {
+  /* ask(调用, 参数)：请 Worker 算；now() 给出现在的 {name, pixels, classes, result, changes}；
+   * asked()：读者换了一类，请再算一次。 */
+  function createHeat(ask, now, asked) {
     let turn = 0 // 换了图像，前一次没有算完的就作废
+    let listed = '' // 下拉框里是哪些类别
     const label = make('select', { onchange: () => asked() })
     const start = make('button', { type: 'button', onclick: occlude }, `盖住一块，算 ${ROWS * ROWS} 次`)
     const says = make('p', { className: 'lab__note living__numbers', role: 'status' })
@@ -21,15 +23,17 @@
     const element = make('section', { className: 'lab__part', 'aria-label': '凭哪里认出' },
       make('div', { className: 'living__controls' }, make('label', {}, '凭哪里认出', label), start), says, figures)
 
-    let asked = () => {}
+    /* 换了网络：类别不同才重列，读者选过的不动。 */
+    function useNetwork({ classes }) {
+      if (listed === classes.join()) return
+      listed = classes.join()
+      label.replaceChildren(new Option('它的回答', ''), ...classes.map((name, i) => new Option(name, i)))
+    }
 
-    /* 一个网络又算了一次；类别跟着它的回答，读者自己选过的不动。 */
+    /* 一个网络又算了一次。 */
     function show() {
       turn++
-      const { classes, result } = now()
-      if (label.childElementCount !== classes.length) {
-        label.replaceChildren(new Option('它的回答', ''), ...classes.map((name, i) => new Option(name, i)))
-      }
+      const { result } = now()
       says.textContent = ''
       coveredFigure.hidden = true
       activeFigure.hidden = !result.activation
@@ -45,13 +49,13 @@
 
     async function occlude() {
       const mine = ++turn
-      const { name, pixels, classes, result } = now()
+      const { name, pixels, classes, result, changes } = now()
       const [one, whole] = [target(), result.probabilities[target()]]
       const drops = new Float32Array(ROWS * ROWS).fill(NaN)
       coveredFigure.hidden = false
       for (let row = 0; row < ROWS; row++) {
         says.textContent = `正在算第 ${row + 1} 行，共 ${ROWS} 行……`
-        const [values] = await ask('occlude', { name, pixels, label: one, rows: [row], window: WINDOW })
+        const [values] = await ask('occlude', { name, pixels, label: one, rows: [row], window: WINDOW, changes })
         if (turn !== mine) return
         values.forEach((value, column) => { drops[row * ROWS + column] = whole - value })
         const most = Math.max(...Array.from(drops, (drop) => Math.abs(drop) || 0), 0.01)
@@ -62,7 +66,13 @@
         + `最低 ${Living.percent(whole - most)}，最高 ${Living.percent(whole - least)}。`
     }
 
-    return { element, show, target: () => (label.value === '' ? undefined : Number(label.value)), whenAsked: (call) => { asked = call } }
+    const restore = ({ label: chosen }) => {
+      label.value = chosen ?? ''
+      if (label.selectedIndex < 0) label.value = ''
+    }
+    const written = () => (label.value === '' ? {} : { label: label.value })
+
+    return { element, useNetwork, show, target: () => (label.value === '' ? undefined : Number(label.value)), restore, written }
   }
 
   /* 白底的浅灰图上盖一层颜色，绝对值越大越浓，与章里的图相同；还没有算的地方没有颜色。 */

@@ -3,14 +3,17 @@
   const { make } = Living
   const SIDE = 28
 
-  /* changed({pixels, label, number}, 定了没有)：label 是正确的类别，画的与照片没有。 */
-  function createInput(samples, changed, start) {
-    const images = Uint8Array.from(atob(samples.pixels), (letter) => letter.charCodeAt(0))
-    const imageAt = (index) => images.slice(index * SIDE * SIDE, (index + 1) * SIDE * SIDE)
+  /* changed({pixels, label, number}, 定了没有)：label 是正确的类别，画的与照片没有；turned()：换了
+   * 一种来处，请记进网址。 */
+  function createInput(samples, changed, turned, start) {
+    const imageAt = (index) => sampleImages(samples, index, index + 1)[0]
     const seen = make('canvas', { className: 'lab__seen', role: 'img', 'aria-label': '网络看到的 28×28 图像' })
     const caption = make('figcaption', {}, '')
+    const trouble = make('p', { className: 'living__failure', role: 'alert' })
+    let [now, shown, pad, photo] = ['', null, null, null] // 哪一种来处，现在的图像，画板，照片
 
     function give(pixels, label, number, settled, says) {
+      shown = pixels
       Living.paint(seen, pixels, SIDE, SIDE, [0, 255])
       caption.textContent = says
       changed({ pixels, label, number }, settled)
@@ -41,7 +44,7 @@
       thumbs.querySelectorAll('button').forEach((one, i) =>
         one.setAttribute('aria-pressed', String(i === index % samples.each)))
       const pixels = imageAt(index)
-      pad.show(pixels)
+      pad?.show(pixels)
       give(pixels, label, index, settled,
         `测试集第 ${samples.numbers[index]} 张：${samples.classes[label]}`)
     }
@@ -51,25 +54,31 @@
 
     // ---- 自己画 ----
 
-    const pad = Living.createPad((pixels, settled) => give(pixels, null, null, settled, '你画的'))
-    const drawing = make('div', {}, pad.canvas, pad.controls,
+    const drawing = make('div', {},
       make('p', { className: 'lab__note' }, '黑底上画亮的衣物，几乎顶到边。也可以先选一张，再来这里改几笔。'))
+
+    /* 画板与读照片的脚本，读者要自己的图像时才取。 */
+    async function usePad() {
+      trouble.textContent = ''
+      await Living.script('own')
+      if (pad) return
+      pad = Living.createPad((pixels, settled) => give(pixels, null, null, settled, '你画的'))
+      drawing.prepend(pad.canvas, pad.controls)
+      pad.show(shown)
+    }
 
     // ---- 照片或文件 ----
 
-    let photo = null
     const invert = make('input', { type: 'checkbox', onchange: () => fit(invert.checked) })
-    const trouble = make('p', { className: 'living__failure', role: 'alert' })
     const photographing = make('div', {},
       make('div', { className: 'living__controls' },
         fileButton('拍照或选图片……', 'image/*', readFile), make('label', {}, invert, '背景是亮的，要反转')),
-      trouble,
       make('p', { className: 'lab__note' },
         '照片只在这个浏览器里用，不发往任何地方。它先裁到物体，缩成 28×28，背景变黑。网络只见过这样的图像，所以照片里的东西它常常认错。'))
 
     async function readFile(file) {
-      trouble.textContent = ''
       try {
+        await usePad()
         photo = await Living.readPicture(file)
         fit()
       } catch (error) {
@@ -81,7 +90,7 @@
       if (!photo) return
       const { pixels, bright } = Living.fitPicture(photo.data, photo.width, photo.height, inverted)
       if (inverted === undefined) invert.checked = bright
-      pad.show(pixels)
+      pad?.show(pixels)
       give(pixels, null, null, true, '你的照片')
     }
 
@@ -89,9 +98,11 @@
 
     const ways = { choose: ['选一张', choosing], draw: ['自己画', drawing], photo: ['照片', photographing] }
     const tabs = Object.entries(ways).map(([way, [title]]) =>
-      make('button', { type: 'button', onclick: () => turn(way) }, title))
+      make('button', { type: 'button', onclick: () => { turn(way); turned() } }, title))
 
     function turn(way) {
+      now = way
+      if (way !== 'choose') usePad().catch((error) => { trouble.textContent = error.message })
       Object.entries(ways).forEach(([name, [, part]], i) => {
         part.hidden = name !== way
         tabs[i].setAttribute('aria-pressed', String(name === way))
@@ -102,9 +113,16 @@
     const element = make('div', { className: 'lab__input' },
       make('div', { className: 'living__controls', role: 'group', 'aria-label': '图像从哪里来' }, ...tabs),
       make('div', { className: 'lab__columns' },
-        make('div', { className: 'lab__ways' }, choosing, drawing, photographing),
+        make('div', { className: 'lab__ways' }, choosing, drawing, photographing, trouble),
         make('figure', { className: 'lab__figure' }, seen, caption)))
-    return { element, choose, count: samples.numbers.length }
+    return { element, choose, way: () => now, count: samples.numbers.length }
+  }
+
+  /* 第 from～to−1 张测试图像。 */
+  function sampleImages(samples, from, to) {
+    samples.bytes ||= Uint8Array.from(atob(samples.pixels), (letter) => letter.charCodeAt(0))
+    const each = SIDE * SIDE
+    return Array.from({ length: to - from }, (_, i) => samples.bytes.slice((from + i) * each, (from + i + 1) * each))
   }
 
   /* 选文件：系统的按钮跟着浏览器的语言，手机上也放不下，所以只露出自己的字。 */
@@ -117,5 +135,5 @@
     return make('label', { className: 'lab__button' }, text, input)
   }
 
-  Object.assign(Living, { createInput, fileButton })
+  Object.assign(Living, { createInput, fileButton, sampleImages })
 })()

@@ -4,11 +4,12 @@
   const FIRST = 32 // 先画这么多个通道
   const short = (value) => value.toFixed(2).replace('-', '−')
 
-  /* asked(阶段)：读者换了一段，请再算一次；kernelsOf(层) 给出卷积核。 */
-  function createMaps(asked, kernelsOf) {
+  /* asked()：读者换了一段，请再算一次；picked()：换了别的，请记进网址；kernelsOf(层) 给出卷积核；
+   * 清零一个通道是 surgery 的事。 */
+  function createMaps(asked, picked, kernelsOf, surgery) {
     let [program, map, image, channel, all, layer] = [null, null, null, null, false, null]
     const stage = make('select', { onchange: () => { channel = null; all = false; asked() } })
-    const shared = make('input', { type: 'checkbox', onchange: draw })
+    const shared = make('input', { type: 'checkbox', onchange: () => { draw(); picked() } })
     const says = make('p', { className: 'lab__note living__numbers' })
     const grid = make('div', { className: 'lab__maps', role: 'group', 'aria-label': '各通道的特征图' })
     const more = make('button', { type: 'button', onclick: () => { all = true; draw() } })
@@ -65,7 +66,7 @@
       while (grid.childElementCount > count) grid.lastChild.remove()
       while (grid.childElementCount < count) {
         const i = grid.childElementCount
-        grid.append(make('button', { type: 'button', className: 'lab__map', onclick: () => { channel = i; draw() } },
+        grid.append(make('button', { type: 'button', className: 'lab__map', onclick: () => { channel = i; draw(); picked() } },
           make('canvas', {})))
       }
     }
@@ -74,7 +75,15 @@
 
     let place = null // 读者在放大的图上选的 [行, 列]；没有选就是最大的一处
 
+    /* 重画之后键盘的焦点回到原处：新的结果随时会来。 */
     function drawDetail() {
+      const reachable = () => [...detail.querySelectorAll('[tabindex="0"], button')]
+      const focused = reachable().indexOf(document.activeElement)
+      fillDetail()
+      reachable()[focused]?.focus()
+    }
+
+    function fillDetail() {
       detail.replaceChildren()
       if (channel === null || channel >= map.shape[0]) return
       const [, height, width] = map.shape
@@ -88,7 +97,7 @@
       })
       const parts = [figure(large, `通道 ${channel}：第 ${at[0]} 行第 ${at[1]} 列是 ${short(values[at[0] * width + at[1]])}`)]
       if (layer) parts.push(...kernelFigures(at))
-      detail.append(...parts)
+      detail.append(...parts, zeroing(`${tap()}:${channel}`))
       Living.paint(large, values, height, width, Living.rangeOf(values), 'heat')
       large.getContext('2d').fillStyle = '#e8590c'
       large.getContext('2d').fillRect(at[1], at[0], 1, 1)
@@ -102,7 +111,15 @@
     function moveTo(next) {
       place = next
       drawDetail()
-      detail.querySelector('canvas').focus()
+      picked()
+    }
+
+    /* 清零这个通道：后面的层读到的都是 0。 */
+    function zeroing(mark) {
+      return make('button', { type: 'button', 'aria-pressed': String(surgery.has(mark)), onclick: () => {
+        surgery.toggle(mark)
+        drawDetail()
+      } }, '清零这个通道')
     }
 
     function pointed(event, canvas, height, width) {
@@ -141,7 +158,21 @@
       ]
     }
 
-    return { element, useNetwork, tap, show, choose: (name) => { if (program.taps.includes(name)) stage.value = name } }
+    function restore(state) {
+      if (program.taps.includes(state.stage)) stage.value = state.stage
+      shared.checked = state.shared === '1'
+      const at = (state.at || '').split('-').map(Number)
+      if (at.length === 2 && at.every(Number.isInteger)) place = at
+      if (Number.isInteger(Number(state.channel ?? NaN))) channel = Number(state.channel)
+      all = channel >= FIRST
+    }
+
+    const written = () => ({
+      stage: tap(), ...(channel !== null && { channel }),
+      ...(channel !== null && place && { at: place.join('-') }), ...(shared.checked && { shared: 1 }),
+    })
+
+    return { element, useNetwork, tap, show, restore, written }
   }
 
   /* 图像的一块；伸到外面的是填充的 0。 */

@@ -3,11 +3,12 @@
   const { make } = Living
   const percent = (probability) => `${(100 * probability).toFixed(1)}%`
 
-  /* networks 是 {title, classes, result}，result 是 Worker 算的；label 没有时是 null。 */
+  /* networks 是 {title, classes, result}，result 是 Worker 算的，做了手术的有 before；label 没有时
+   * 是 null。 */
   function scoreTable(networks, label) {
     const { classes } = networks[0]
     const head = make('tr', {}, make('th', { scope: 'col' }, '类别'),
-      ...networks.map(({ title }) => make('th', { scope: 'col' }, shortOf(title))))
+      ...networks.map((network) => make('th', { scope: 'col' }, shortOf(network))))
     const answers = make('tr', { className: 'lab__answers' }, make('th', { scope: 'row' }, '回答'),
       ...networks.map(({ result }) => make('td', {}, answerOf(classes, result, label))))
     const rows = classes.map((name, i) => make('tr', {},
@@ -29,12 +30,14 @@
     return cell
   }
 
-  const shortOf = (title) => title.replace(/（.*）/, '') // VGG-11（1/4 宽）：六列才放得下
+  /* VGG-11（1/4 宽）：去掉括号，六列才放得下。 */
+  const shortOf = ({ title, result }) => title.replace(/（.*）/, '') + operated(result)
+  const operated = ({ before }) => (before ? '（手术后）' : '')
 
   /* 一句话：给读屏，也在手机上先看到。几个网络时说谁答对，不知道答案时说谁答什么。 */
   function summary(networks, label) {
     if (networks.length < 3) return networks.map((network) => sentence(network, label)).join('；')
-    const names = (chosen) => chosen.map(({ title }) => shortOf(title)).join('、')
+    const names = (chosen) => chosen.map(shortOf).join('、')
     if (label !== null) {
       const right = networks.filter(({ result }) => result.answer === label)
       return `${networks.length} 个网络里 ${right.length} 个答对${right.length ? '：' : ''}${names(right)}`
@@ -47,7 +50,7 @@
   function sentence({ title, classes, result }, label) {
     const { answer, probabilities } = result
     const verdict = label === null ? '' : answer === label ? '，答对' : `，答错（是${classes[label]}）`
-    return `${title}：${classes[answer]}，${percent(probabilities[answer])}${verdict}`
+    return `${title}${operated(result)}：${classes[answer]}，${percent(probabilities[answer])}${verdict}`
   }
 
   Object.assign(Living, { scoreTable, summary, percent })

@@ -19,25 +19,35 @@
       return joined.buffer
     }
 
+    function answerTo(network, pixels, changes) {
+      const scores = network.run(pixels, changes)
+      const probabilities = engine.softmax(scores)
+      return { scores, probabilities, answer: probabilities.indexOf(Math.max(...probabilities)) }
+    }
+
     const calls = {
-      open({ name, texts, buffer, program }) {
-        const network = engine.open(buffer || join(texts.map(decode)), program)
+      open({ name, texts, buffer, program: operators }) {
+        const network = engine.open(buffer || join(texts.map(decode)), operators)
         networks.set(name, network)
-        return { program: network.program, bytes: network.bytes }
+        const { program, shapes, bytes } = network
+        return { program, shapes, bytes }
       },
+      /* changes 是手术，见 engine.js；做了手术时 before 是手术之前的回答。 */
       run({ name, pixels, changes, maps = [], label }) {
         const network = networks.get(name)
+        const before = changes && answerTo(network, pixels)
         const start = performance.now()
-        const scores = network.run(pixels, changes)
+        const found = answerTo(network, pixels, changes)
         const milliseconds = performance.now() - start
-        const probabilities = engine.softmax(scores)
-        const answer = probabilities.indexOf(Math.max(...probabilities))
+        const { answer } = found
         return {
-          scores, probabilities, answer, milliseconds,
+          ...found, before, milliseconds,
           maps: Object.fromEntries(maps.map((one) => [one, network.map(one)])),
           activation: network.activation(label === undefined ? answer : label),
         }
       },
+      answers: ({ name, images, changes }) =>
+        images.map((pixels) => answerTo(networks.get(name), pixels, changes).answer),
       occlude: ({ name, pixels, label, rows, window, changes }) =>
         networks.get(name).occlude(pixels, label, rows, window, changes),
       kernels: ({ name, layer }) => networks.get(name).kernels(layer),

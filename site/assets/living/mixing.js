@@ -11,7 +11,9 @@
       this.image = Number(state.image) in data.images ? Number(state.image) : 0
       this.weights = CHANNELS.map((_, channel) => within(state[`w${channel + 1}`], 2, [0.5, 1, -1][channel]))
       this.bias = within(state.b, 100, 0)
-      this.at = { row: 14, column: 14 }
+      const at = (state.at || '').split('-').map(Number)
+      const inside = (place) => Number.isInteger(place) && place >= 0 && place < data.side
+      this.at = at.length === 2 && at.every(inside) ? { row: at[0], column: at[1] } : { row: 14, column: 14 }
       const pick = {
         onpick: (row, column) => this.move(row, column), onkey: (event) => this.key(event.key),
       }
@@ -61,8 +63,13 @@
       this.output.paint(Array.from(this.mixed), side, signed(limitOf(this.mixed)))
       this.average.paint([Sliding.mean(this.mixed)], 1, signed(limitOf(this.mixed)))
       this.show()
+      this.keep()
+    }
+
+    keep() {
       const [w1, w2, w3] = this.weights
-      if (this.touched) this.host.remember({ image: this.image, w1, w2, w3, b: this.bias })
+      const at = `${this.at.row}-${this.at.column}`
+      if (this.touched) this.host.remember({ image: this.image, w1, w2, w3, b: this.bias, ...(at !== '14-14' && { at }) })
     }
 
     show() {
@@ -80,6 +87,7 @@
       const inside = (place) => Math.min(this.data.side - 1, Math.max(0, place))
       this.at = { row: inside(row), column: inside(column) }
       this.show()
+      this.keep()
     }
 
     key(key) {

@@ -32,7 +32,7 @@
         this.go(this.epochIn(state))
       }
       panel.append(button, failure)
-      if (state.epoch !== undefined) await load()
+      if (this.opened || state.epoch !== undefined) await load() // 读者已经点过，或从链接来
     }
 
     /* 放在图的位置；图要等影片取到才让位。 */

@@ -18,6 +18,9 @@
       this.told = make('p', { className: 'living__numbers stepper__sum', role: 'status' })
       panel.append(this.controls(), this.problem, this.maps, this.told, this.buttons())
       this.rebuild()
+      const at = (state.unit || '').split('-').map(Number)
+      if (at.length === 2 && at.every(Number.isInteger)) this.move(...at)
+      this.reveal(between(state.depth, 0, this.depth, this.depth))
       this.touched = true // 读者没有动过，就不改网址
     }
 
@@ -64,7 +67,16 @@
       this.depth = windows.length // 已经往下看了几层
       this.drawMaps()
       this.show()
-      if (this.touched) this.host.remember({ image: this.image, layers: this.layers, kernel: this.kernel, stride: this.stride })
+      this.keep()
+    }
+
+    keep() {
+      if (!this.touched) return
+      const { image, layers, kernel, stride, depth } = this
+      const unit = `${this.unit.row}-${this.unit.column}`
+      const middle = Math.floor(this.sides.at(-1) / 2)
+      this.host.remember({ image, layers, kernel, stride,
+        ...(unit !== `${middle}-${middle}` && { unit }), ...(depth < this.windows.length && { depth }) })
     }
 
     drawMaps() {
@@ -110,6 +122,7 @@
       const inside = (place) => Math.min(this.sides.at(-1) - 1, Math.max(0, place))
       this.unit = { row: inside(row), column: inside(column) }
       this.show()
+      this.keep()
     }
 
     key(key) {
@@ -122,6 +135,7 @@
       this.stop()
       this.depth = Math.min(depth, this.windows.length)
       this.show()
+      this.keep()
     }
 
     play() {

@@ -22,6 +22,7 @@
       this.original = measure(this.family, this.usual)
       this.furnish(panel)
       this.update()
+      if (state.open !== undefined) this.open = new Set(state.open.split(' '))
       new ResizeObserver(() => this.fit()).observe(this.figure)
     }
 
@@ -109,7 +110,9 @@
     save() {
       const changed = Object.entries(this.values).filter(([name, value]) =>
         value !== this.usual[name])
-      this.remember({ ...Object.fromEntries(changed), ...(this.picked && { at: this.picked }) })
+      const open = [...this.open].sort().join(' ')
+      this.remember({ ...Object.fromEntries(changed), ...(this.picked && { at: this.picked }),
+        ...(open !== this.usuallyOpen && { open }) })
     }
 
     warn(line) {
@@ -176,6 +179,7 @@
       all.render()
       const wanted = (path) => all.y <= TALLEST || this.picked.startsWith(`${path}.`)
       this.open = new Set(paths.filter(wanted))
+      this.usuallyOpen = [...this.open].sort().join(' ')
     }
 
     paint() {

@@ -2,7 +2,11 @@
 
 页面里写一行注释 ``<!-- 活页：名字 键=值 … -->``，它后面的一块（图、表、折叠、一个代码单元）
 就成为 ``<living-名字 data-键="值">`` 的内容。没有脚本、打印、印 PDF 时，看到的就是那一块。
-脚本在 site/assets/living/，一个部件一个文件；只有用到的页才载入它们。
+脚本在 site/assets/living/；只有用到的页才载入它们。
+
+一个部件要的数据（权重、影片）还没有时，元素不写出来，页面里只有那一块；数据来了，下一次构建就有。
+``says="……"`` 是部件自己的一句话，跟着部件出现，没有部件的地方（笔记本、打印）看不到；
+``open="……"`` 是一个按钮上的字，读者点了才载入部件。
 """
 
 import re
@@ -13,25 +17,16 @@ from typing import Any
 from docutils import nodes
 from docutils.parsers.rst import Directive
 from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
 from sphinx.writers.html5 import HTML5Translator
 
 from . import data_scripts
-from .weight_scripts import when_built
+from .scripts import JOINED, needed, write_scripts
+from .weight_scripts import write_weight_scripts
 
 logger = logging.getLogger(__name__)
 
-# 部件 -> 在 frame.js 与它自己的脚本之间还要先载入的脚本。
-NEEDS: dict[str, tuple[str, ...]] = {
-    'compared': ('chart', 'comparison_chart'),
-    'confusion': ('bytes', 'answers', 'image_cards'),
-    'convolution': ('sliding', 'stepper_controls', 'stacked', 'mixing'),
-    'disagree': ('bytes', 'answers', 'image_cards'),
-    'predict': ('guess',),
-    'replay': ('bytes', 'chart', 'film'),
-    'structure': ('layer_arithmetic', 'layer_words', 'structure_drawing'),
-    'train': ('bytes', 'chart', 'lenet_training', 'training_pictures'),
-}
 # 部件 -> 构建时写出的数据；少一份就只有原来的图。最后一份等读者点过才取，元素的
 # data-bytes 写明它有几个字节。
 USES: dict[str, tuple[str, ...]] = {
@@ -40,6 +35,7 @@ USES: dict[str, tuple[str, ...]] = {
     'confusion': ('answers', 'missed_images'),
     'disagree': ('answers', 'missed_images'),
     'replay': ('replay-{network}',),
+    'lab': ('weights-{network}',),  # 没有写 network 的（实验台）有什么用什么
 }
 ASSETS = Path(__file__).resolve().parents[2] / 'assets' / 'living'
 ELEMENT = re.compile(r'<living-([a-z]+)[ >]')
@@ -76,15 +72,33 @@ def wrap_following(app: Sphinx, doctree: nodes.document) -> None:
         living += following
 
 
+def data_of(name: str, options: dict[str, str]) -> list[str]:
+    """一个部件要的数据的名字。"""
+    return [
+        one.format(**options)
+        for one in USES.get(name, ())
+        if 'network' in options or '{network}' not in one
+    ]
+
+
+def in_words(size: int) -> str:
+    """多少个字节，与页面里 bytes.js 的 ``sizeOf`` 同样写法。"""
+    return f'{-(-size // 1024)} KB' if size < 2**20 / 10 else f'{size / 2**20:.1f} MB'
+
+
 def visit_living(translator: HTML5Translator, node: Living) -> None:
     written = translator.builder.app.living_bytes
-    used = [one.format(**node['options']) for one in USES.get(node['name'], ())]
+    used = data_of(node['name'], node['options'])
     node['alive'] = all(one in written for one in used)
     if not node['alive']:
         return
     data = {f'data-{key}': value for key, value in node['options'].items()}
     if used:
-        data['data-bytes'] = str(written[used[-1]])
+        size = written[used[-1]]
+        data['data-bytes'] = str(size)
+        if node['name'] == 'replay':  # 影片大，脚本也等读者点过才取
+            data['data-open'] = f'重放这次训练（取 {in_words(size)}）'
+    data['data-scripts'] = ' '.join(needed(node['name']))
     tag = translator.starttag(node, f'living-{node["name"]}', CLASS='living', **data)
     translator.body.append(tag)
     translator.body.append('<div class="living__still">')
@@ -102,16 +116,40 @@ def add_scripts(
     context: dict[str, Any],
     doctree: nodes.document | None,
 ) -> None:
-    """有部件的页才载入框架、部件与它们的样式。"""
+    """有部件的页才载入框架与各部件的样式；部件的脚本由框架载入，快要看到时才取。
+
+    样式与源码同名，一个部件用到哪几份源码，就载入哪几份样式；它们最后合成一个文件。
+    """
     names = dict.fromkeys(ELEMENT.findall(context.get('body', '')))
-    scripts = [script for name in names for script in (*NEEDS.get(name, ()), name)]
-    for script in dict.fromkeys(['frame', *scripts] if names else []):
-        app.add_js_file(f'living/{script}.js')
     if names:
+        app.add_js_file('living/frame.js')
         app.add_css_file('living/living.css')
-    for name in names:
+    sources = [one for name in names for script in needed(name) for one in JOINED[script]]
+    for name in dict.fromkeys(sources):
         if (ASSETS / f'{name}.css').exists():
             app.add_css_file(f'living/{name}.css')
+
+
+def write_data(app: Sphinx) -> None:
+    """写出全部数据；``app.living_bytes`` 记下写出的各有几个字节。"""
+    app.living_bytes = {}
+    if app.builder.format == 'html':
+        folder = Path(app.outdir) / '_static' / 'living' / 'data'
+        app.living_bytes = data_scripts.write_all(folder) | write_weight_scripts(folder)
+
+
+def changed_data(app: Sphinx, env: BuildEnvironment, *documents: set[str]) -> list[str]:
+    """数据多了或少了：各页重写，部件才跟着出现。"""
+    if app.builder.format != 'html':
+        return []
+    before = getattr(env, 'living_data', None)
+    env.living_data = sorted(app.living_bytes)
+    return [] if before in (None, env.living_data) else sorted(env.found_docs)
+
+
+def when_built(app: Sphinx, error: Exception | None) -> None:
+    if error is None and app.builder.format == 'html':
+        write_scripts(ASSETS, Path(app.outdir) / '_static' / 'living')
 
 
 def setup(app: Sphinx) -> dict[str, bool | int]:
@@ -119,6 +157,7 @@ def setup(app: Sphinx) -> dict[str, bool | int]:
     app.add_node(Living, html=(visit_living, depart_living))
     app.connect('doctree-read', wrap_following)
     app.connect('html-page-context', add_scripts)
+    app.connect('builder-inited', write_data)
+    app.connect('env-get-outdated', changed_data)
     app.connect('build-finished', when_built)
-    data_scripts.setup(app)
-    return {'parallel_read_safe': True, 'parallel_write_safe': True, 'env_version': 1}
+    return {'parallel_read_safe': True, 'parallel_write_safe': True, 'env_version': 2}

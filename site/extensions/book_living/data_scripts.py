@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from book_root import ROOT
-from sphinx.application import Sphinx
 from sphinx.util import logging
 
 from deepcnn.records.comparison import Record, load_records
@@ -171,19 +170,13 @@ def all_data() -> dict[str, Callable[[], Any]]:
     }
 
 
-def write_all(app: Sphinx) -> None:
-    """写出全部数据；``app.living_bytes`` 记下写出的各有几个字节。"""
-    app.living_bytes = {}
-    if app.builder.format != 'html':
-        return
-    folder = Path(app.outdir) / '_static' / 'living' / 'data'
+def write_all(folder: Path) -> dict[str, int]:
+    """写进 ``folder``；返回写出的各有几个字节。"""
+    written = {}
     answers.cache_clear()
     for name, make in all_data().items():
         try:
-            app.living_bytes[name] = write_script(folder, name, make())
+            written[name] = write_script(folder, name, make())
         except (ValueError, OSError) as error:  # 记录不齐，或不能放在一起
             logger.info('活页没有数据 %s：%s', name, error)
-
-
-def setup(app: Sphinx) -> None:
-    app.connect('builder-inited', write_all)
+    return written

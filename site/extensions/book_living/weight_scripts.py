@@ -8,7 +8,6 @@ import base64
 from pathlib import Path
 
 import book_root  # noqa: F401
-from sphinx.application import Sphinx
 
 from deepcnn.records.titles import TITLES
 from deepcnn.records.weight_facts import facts_in, read_weights, shipped
@@ -18,8 +17,11 @@ from .script_files import write_script
 PART = 768 * 1024  # 字节；是 3 的倍数，各份的 base64 连起来仍是整个文件的
 
 
-def write_weight_scripts(data: Path, folder: Path | None = None) -> None:
-    """把 ``folder``（默认随书的）里各个网络写进文件夹 ``data``。"""
+def write_weight_scripts(data: Path, folder: Path | None = None) -> dict[str, int]:
+    """把 ``folder``（默认随书的）里各个网络写进文件夹 ``data``。
+
+    返回 ``{'weights-<网络>': 权重文件的字节数}``。
+    """
     data.mkdir(parents=True, exist_ok=True)
     for old in data.glob('weights*.js'):
         old.unlink()
@@ -38,8 +40,4 @@ def write_weight_scripts(data: Path, folder: Path | None = None) -> None:
             'accuracy': facts.accuracy_after,
         }
     write_script(data, 'weights', listed)
-
-
-def when_built(app: Sphinx, error: Exception | None) -> None:
-    if error is None and app.builder.format == 'html':
-        write_weight_scripts(Path(app.outdir) / '_static' / 'living' / 'data')
+    return {f'weights-{name}': entry['bytes'] for name, entry in listed.items()}

@@ -6,6 +6,7 @@
 
 from docutils import nodes
 from sphinx.application import Sphinx
+from sphinx.transforms import SphinxTransform
 from sphinx.util.docutils import SphinxDirective
 
 COLLAPSED = 'jp-MarkdownHeadingCollapsed'
@@ -21,16 +22,21 @@ class DetourDirective(SphinxDirective):
         return [Detour()]
 
 
-def fold_detours(app: Sphinx, doctree: nodes.document) -> None:
+class FoldDetours(SphinxTransform):
     """记号之后、同一节里的内容收进记号；里面有小节时抛出 ValueError。"""
-    for mark in list(doctree.findall(Detour)):
-        section = mark.parent
-        folded = section.children[section.index(mark) + 1 :]
-        if any(isinstance(one, nodes.section) for one in folded):
-            raise ValueError(f'{app.env.docname}：旁支「{section[0].astext()}」里有小节')
-        for one in folded:
-            section.remove(one)
-        mark += folded
+
+    default_priority = 865  # 笔记本的各个单元已经就位，术语还没有链接
+
+    def apply(self) -> None:
+        for mark in list(self.document.findall(Detour)):
+            section = mark.parent
+            folded = section.children[section.index(mark) + 1 :]
+            if any(isinstance(one, nodes.section) for one in folded):
+                title = section[0].astext()
+                raise ValueError(f'{self.env.docname}：旁支「{title}」里有小节')
+            for one in folded:
+                section.remove(one)
+            mark += folded
 
 
 def visit_detour(translator: nodes.NodeVisitor, node: Detour) -> None:
@@ -46,4 +52,4 @@ def depart_detour(translator: nodes.NodeVisitor, node: Detour) -> None:
 def setup(app: Sphinx) -> None:
     app.add_node(Detour, html=(visit_detour, depart_detour))
     app.add_directive('detour', DetourDirective)
-    app.connect('doctree-read', fold_detours, priority=400)
+    app.add_transform(FoldDetours)

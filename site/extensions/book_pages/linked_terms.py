@@ -1,6 +1,6 @@
 """每页第一次出现的术语链接到术语表；页面里不写任何标记。
 
-先看正文的段落与列表，正文没有的才在提示框和折叠的解答里找；标题、表格、图题、代码、公式、
+正文的段落与列表在先，正文没有的才在提示框、折叠的解答和旁支里找；标题、表格、图题、代码、公式、
 输出、由记录排出的文字和别的链接里的字不算。
 """
 
@@ -11,6 +11,8 @@ from glossary_terms import GLOSSARY, all_terms, names_pattern
 from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.transforms import SphinxTransform
+
+from .folded_detours import Detour
 
 # 列出术语、文献或各章的页；别的页都要链接。
 WITHOUT_LINKS = {'index', 'chapters/glossary', 'chapters/references', 'chapters/about'}
@@ -37,7 +39,8 @@ def is_linkable(text: nodes.Text) -> bool:
 
 def is_aside(text: nodes.Text) -> bool:
     return any(
-        isinstance(node, nodes.Admonition) or node.get('design_component') == 'dropdown'
+        isinstance(node, nodes.Admonition | Detour)
+        or node.get('design_component') == 'dropdown'
         for node in around(text)
     )
 

@@ -8,6 +8,7 @@
 import json
 import re
 from functools import cache
+from html import escape
 from pathlib import Path
 
 from pybtex.database import Entry, parse_file
@@ -51,6 +52,10 @@ WARNINGS = {'勘误', '注意'}  # 别的标题是一般的说明
 NOTE = re.compile(r'^> \*\*([^*\n]+)\*\*\n>\n((?:>.*(?:\n|\Z))+)', re.M)
 OUTPUT_CAPTION = re.compile(rf'{FIGURE}{CAPTION}\Z')
 LINK = re.compile(r'(?<!!)\[([^][]*)\]\(([\w./-]*)#((?:sec|ex|fig|tab|eq)-[\w-]+)\)')
+# 指到活页拨好的状态：链接的标题写部件与状态；在别的查看器里，链接就到那一幅图。
+LIVING_LINK = re.compile(
+    r'\[([^][]*)\]\(([\w/-]+)\.ipynb#fig-[\w-]+ "([a-z]+-\d+(?:\?[\w=&.-]+)?)"\)'
+)
 NUMBERED = {'fig': f'图 {NUMBER}', 'tab': f'表 {NUMBER}', 'eq': rf'\({NUMBER}\)'}
 CITATION = re.compile(r'\[(\[[^][]+，\d{4}\]|[^][]+（\d{4}）)\]\((https?://[^)\s]+)\)')
 CITATIONS = re.compile(f'(?:{CITATION.pattern})+')
@@ -91,6 +96,11 @@ def reference(match: re.Match[str]) -> str:
     return f'{{ref}}`{text} <{label}>`' if text else f'{{ref}}`{label}`'
 
 
+def living_link(match: re.Match[str]) -> str:
+    text, page, state = match.groups()
+    return f'<a href="{page}.html#{escape(state)}">{text}</a>'
+
+
 def pointer(body: str) -> str:
     """勘误折起来时的一行：它的头一个分句，链接只留文字，公式之前就停。"""
     plain = re.sub(r'\[([^][]*)\]\([^)]*\)|[`*]', r'\1', body.lstrip('- '))
@@ -119,6 +129,7 @@ def upgrade(text: str, works: dict[str, str]) -> str:
 
     for plain, myst in BLOCKS:
         text = re.sub(plain, myst, text, flags=re.M)
+    text = LIVING_LINK.sub(living_link, text)
     text = NOTE.sub(note, text).rstrip('\n')
     parts = CODE.split(text)  # 文字，代码，它的围栏，文字……
     for i in range(0, len(parts), 3):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import book_root  # noqa: F401  然后才能导入 deepcnn
+from book_slides import slides_link
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
@@ -162,7 +163,8 @@ def page_note(app: Sphinx, document: str) -> str:
     if recording:
         root = app.builder.get_relative_uri(document, app.config.root_doc)
         parts.append(describe_recording(recording, f'{root}#sec-index-profiles'))
-    spans = ''.join(f'<span>{part}</span>' for part in parts)
+    first, *others = (f'<span>{part}</span>' for part in parts)
+    spans = first + slides_link(app, document) + ''.join(others)
     return f'<p class="reading-note" data-page="{escape(document)}">{spans}</p>'
 
 

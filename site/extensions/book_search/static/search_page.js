@@ -21,9 +21,8 @@
     for (const [start, end] of window.BookSearch.ranges(source, query)) {
       if (end <= at || start >= to) continue;
       const first = Math.max(start, at);
-      const last = Math.min(end, to);
-      parts.append(source.slice(at, first), element("mark", {}, source.slice(first, last)));
-      at = last;
+      parts.append(source.slice(at, first), element("mark", {}, source.slice(first, end)));
+      at = end; // 引文末尾的词不拦腰截断
     }
     parts.append(source.slice(at, to));
     return parts;

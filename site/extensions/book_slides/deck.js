@@ -1,0 +1,18 @@
+/* 宽的屏幕放映；窄的、没有脚本的与打印的，是普通的网页。按 S 看讲稿，按 ? 列出按键。 */
+if (matchMedia('screen and (min-width: 700px)').matches) {
+  const page = document.documentElement
+  page.classList.add('showing')
+  Reveal.initialize({
+    width: 1280,
+    height: 720,
+    margin: 0,
+    center: false,
+    display: 'flex',
+    hash: true,
+    slideNumber: 'c/t',
+    transition: 'none',
+  })
+  // reveal.js 自己的讲稿窗口从磁盘打开时与放映的窗口说不上话，所以写在同一页。
+  const notes = { keyCode: 83, key: 'S', description: '讲稿' }
+  Reveal.addKeyBinding(notes, () => page.classList.toggle('noted'))
+}
