@@ -47,7 +47,7 @@ WHITELIST = {
     'googlenet': NETWORK_CELLS,
     'resnet': NETWORK_CELLS,
     'densenet': NETWORK_CELLS | {'regress'},
-    'after_densenet': {'train', 'results', 'compare', 'dots'},
+    'after_densenet': {'train', 'profile', 'results', 'compare', 'dots'},
     'summary': {'data'},
     'exercises/tuning': {
         'data', 'profile', 'search', 'effect', 'finalists', 'results', 'winner',
