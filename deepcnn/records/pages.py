@@ -43,6 +43,9 @@ RECORDS = {
     'experiments/ladder': variants(
         'ladder', 'sigmoid relu vgg pooled inception normalized residual dense'
     ),
+    'after_densenet': variants(
+        'after', 'residual resnext se separable vit convnext'
+    ),
     'exercises/nin_without_1x1': variants('nin', 'two one linear'),
     'exercises/inception_successors': variants(
         'inception', 'original bn factorized residual'

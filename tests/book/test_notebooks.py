@@ -47,6 +47,7 @@ WHITELIST = {
     'googlenet': NETWORK_CELLS,
     'resnet': NETWORK_CELLS,
     'densenet': NETWORK_CELLS | {'regress'},
+    'after_densenet': {'train', 'profile', 'results', 'compare', 'dots'},
     'summary': {'data'},
     'exercises/tuning': {
         'data', 'profile', 'search', 'effect', 'finalists', 'results', 'winner',

@@ -456,6 +456,7 @@ class Page:
 
 
 FOUR_CELLS = ('neither', 'shortcut', 'normalized', 'both')  # 2 × 2：批量归一化，捷径
+SUCCESSORS = ('residual', 'resnext', 'se', 'separable', 'vit', 'convnext')
 
 PAGES = {
     'exercises/nin_without_1x1': Page(
@@ -482,6 +483,10 @@ PAGES = {
         ('densenet-concatenate', 'densenet-add-parameters', 'densenet-add-macs'),
         DEFAULT,
         {'compare': ('test_accuracy', '01 02'), 'loss': ('train_loss', '01 02')},
+    ),
+    'after_densenet': Page(
+        tuple(f'after-{name}' for name in SUCCESSORS), DEFAULT,
+        {'compare': ('test_accuracy', '10 20 30 40 50')},
     ),
     'experiments/batch_normalization': Page(
         tuple(f'twenty-{name}' for name in FOUR_CELLS), DEFAULT, {},
@@ -621,6 +626,30 @@ def test_ladder_is_told_as_recorded() -> None:
     assert 6 < second.parameters / top.parameters < 6.5
     gap = compare(trials['residual'], trials['normalized'], 'train_accuracy').mean
     assert f'训练准确率高 {100 * gap:.2f} 个百分点，测试准确率的区间含 0' in told
+
+
+def test_epilogue_is_told_as_recorded() -> None:
+    """尾声：五种块与残差块的差别、大小，以及最后一轮还变了多少。"""
+    trials = {name: load_trial(f'after-{name}') for name in SUCCESSORS}
+    residual = trials['residual']
+    told = prose_of('after_densenet')
+    found = {name: gap_between(trial, residual) for name, trial in trials.items()}
+    for name, words in {
+        'vit': 'ViT 低', 'convnext': 'ConvNeXt 低', 'resnext': 'ResNeXt 低',
+        'separable': '逐通道低',
+    }.items():  # fmt: skip
+        assert found[name].clear and found[name].mean < 0
+        assert f'{words} {-found[name].mean:.2f} 个' in told
+    se = found['se']
+    assert not se.clear and f'SE 高 {se.mean:.2f} 个百分点，区间 {se.text()} 含 0' in told
+    small = trials['resnext'].parameters
+    assert f'只有 {small:,} 个参数，是残差块的十二分之一' in told
+    assert round(residual.parameters / small) == 12
+    last = [
+        mean(run.test_accuracy[-1] - run.test_accuracy[-2] for run in one.history.runs)
+        for one in trials.values()
+    ]
+    assert '平均只变了不到 0.15 个百分点' in told and max(map(abs, last)) < 0.0015
 
 
 def networks_of_exercise_5() -> dict[str, list[float]]:
