@@ -18,12 +18,12 @@ PAGE = """<!doctype html><html lang="zh" data-content_root="./"><title>活页</t
 <link rel="stylesheet" href="_static/living/living.css">
 <div style="height: {above}px"></div>
 <living-echo id="echo-1" class="living" data-word="卷积">
-<div class="living__still">原来的图</div></living-echo>
+<div class="living__still"><a href="#x">原来的图</a></div></living-echo>
 <script src="_static/living/frame.js"></script><script>
 customElements.define('living-echo', class extends Living.LivingElement {{
   async build(panel, state) {{
     const value = await Living.data('words')
-    panel.append(this.dataset.word, value.after, state.side || '')
+    panel.append(this.dataset.word, value.after, state.side || '', Living.make('button'))
     this.remember({{ side: 96 }})
   }}
 }})
@@ -100,6 +100,21 @@ def test_a_failed_load_can_be_tried_again(chromium: WebDriver, site: Path) -> No
     chromium.find_element(By.CSS_SELECTOR, '.living__failure button').click()
     assert shown(chromium, '.living__panel') == '卷积核'
     assert not chromium.find_elements(By.CLASS_NAME, 'living__failure')
+
+
+def test_the_focus_does_not_vanish_with_the_figure(
+    chromium: WebDriver, site: Path
+) -> None:
+    """图让位时读者正停在图的链接上：焦点到部件的第一个控件，不回到页首。"""
+    open_page(chromium, site)
+    shown(chromium, '.living__failure')
+    write_data(site)
+    chromium.execute_script(
+        'document.querySelector(".living__still a").focus();'
+        'document.querySelector(".living__failure button").click()'
+    )
+    shown(chromium, '.living__panel')
+    assert chromium.execute_script('return document.activeElement.matches(".living__panel *")')
 
 
 # ---- 部件的脚本快要看到时才取 ---------------------------------------------------------

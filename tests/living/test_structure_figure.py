@@ -299,6 +299,20 @@ def test_every_network_fits(width: int, page: Page) -> None:
     assert page.browser.execute_script(scrolls) <= 0
 
 
+def test_the_focus_is_not_covered_by_the_detail(page: Page) -> None:
+    """从页首用 Tab 走下来：控件停在屏幕下沿的说明之上。"""
+    page.open('data-network="densenet"', '#structure-1?at=stages.0', width=375)
+    covered = page.browser.execute_script(
+        "document.querySelector('h1').style.marginTop = '2000px';"
+        "const detail = document.querySelector('.structure__detail');"
+        "return [...document.querySelectorAll('living-structure :is(select, input, button)')]"
+        '.filter((one) => { scrollTo(0, 0); one.focus();'
+        ' return one.getBoundingClientRect().bottom > detail.getBoundingClientRect().top })'
+        '.map((one) => one.outerHTML.slice(0, 40))'
+    )
+    assert covered == []
+
+
 @pytest.mark.parametrize(('theme', 'width'), [('light', 1280), ('dark', 375)])
 def test_axe_finds_nothing(theme: str, width: int, page: Page) -> None:
     page.open('data-network="resnet"', '#structure-1?at=stages.1.0', theme, width)

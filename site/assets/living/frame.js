@@ -164,7 +164,8 @@
       this.querySelector('.living__offer')?.remove()
       if (this.dataset.says) panel.prepend(make('p', {}, this.dataset.says))
       this.show(panel)
-      if (this.opened) panel.querySelector('button, input, select')?.focus()
+      const hidden = this.querySelector('.living__still :focus')?.checkVisibility() === false
+      if (this.opened || hidden) panel.querySelector('button, input, select')?.focus()
     }
 
     /* 原来的图让位给 panel；标记里写了 still=keep 的留着。要放在别处的部件改写这个方法。 */
