@@ -300,13 +300,14 @@ def test_every_network_fits(width: int, page: Page) -> None:
 
 
 def test_the_focus_is_not_covered_by_the_detail(page: Page) -> None:
-    """从页首用 Tab 走下来：控件停在屏幕下沿的说明之上。"""
+    """控件在屏幕下沿、说明的后面时，走到它就移上来。"""
     page.open('data-network="densenet"', '#structure-1?at=stages.0', width=375)
     covered = page.browser.execute_script(
         "document.querySelector('h1').style.marginTop = '2000px';"
         "const detail = document.querySelector('.structure__detail');"
         "return [...document.querySelectorAll('living-structure :is(select, input, button)')]"
-        '.filter((one) => { scrollTo(0, 0); one.focus();'
+        '.filter((one) => {'
+        ' scrollBy(0, one.getBoundingClientRect().bottom + 4 - innerHeight); one.focus();'
         ' return one.getBoundingClientRect().bottom > detail.getBoundingClientRect().top })'
         '.map((one) => one.outerHTML.slice(0, 40))'
     )
