@@ -18,7 +18,8 @@ from deepcnn.models.vgg import vgg, vgg11
 
 CHAPTERS = Path(__file__).resolve().parents[2] / 'chapters'
 PAGES = (
-    'introduction', 'toolbox', 'alexnet', 'vgg', 'nin', 'googlenet', 'resnet', 'densenet',
+    'introduction', 'toolbox', 'clinic', 'alexnet', 'vgg', 'nin', 'googlenet', 'resnet',
+    'densenet', 'summary', 'after_densenet', 'own_images',
 )  # fmt: skip
 
 
@@ -28,7 +29,8 @@ def text_of(page: str) -> str:
     cells = nbformat.read(CHAPTERS / f'{page}.ipynb', as_version=4).cells
     texts = [cell.source for cell in cells if cell.cell_type == 'markdown']
     whole = '\n\n'.join(texts)
-    return whole.split(f'<a id="sec-{page}-exercises"></a>', 1)[1]
+    label = {'after_densenet': 'after', 'own_images': 'own'}.get(page, page)
+    return whole.split(f'<a id="sec-{label}-exercises"></a>', 1)[1]
 
 
 def exercises(page: str) -> int:
@@ -130,6 +132,21 @@ def test_nin_1() -> None:
     told = answer('nin', 1)
     assert {f'{one:,}' for one in [*fewer, sum(fewer)]} <= numbers(told)
     assert f'{sum(fewer) / count_parameters(net):.0%}' in told
+
+
+def test_after_2() -> None:
+    """边长加倍：权重部分 4 倍，两两相看的部分 16 倍。"""
+    spots = 14**2
+    weights, pairs = spots * (4 * 256**2 + 2 * 256 * 1024), 2 * spots**2 * 256
+    told = answer('after_densenet', 2)
+    assert f'{weights:,}'.replace(',', '{,}') in told
+    assert f'{(4 * weights + 16 * pairs) / (weights + pairs):.1f} 倍' in told
+
+
+def test_after_3() -> None:
+    gate = nn.Sequential(nn.Conv2d(256, 64, 1), nn.Conv2d(64, 256, 1))
+    told = answer('after_densenet', 3)
+    assert f'{count_parameters(gate):,}'.replace(',', '{,}') in told
 
 
 def test_googlenet_3() -> None:

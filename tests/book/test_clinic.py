@@ -52,7 +52,12 @@ def test_the_symptom_is_told_as_printed(cell: str) -> None:
 def test_the_loss_that_flew_away_has_the_digits_told() -> None:
     losses = re.search(r'前六步的损失：(.*)\n', printed('rate'))[1].split('、')
     text = read_page(CHAPTERS / 'clinic.ipynb')
-    assert f'第六步的损失有 {len(str(int(float(losses[5]))))} 位数' in text
+    digits = len(str(int(float(losses[5]))))
+    healthy = re.search(r'→ (\S+)\n', printed('healthy'))[1]
+    assert f'第六步的损失有 {digits} 位数' in text
+    raw = nbformat.read(CHAPTERS / 'clinic.ipynb', as_version=4).cells
+    caption = f'冲过 $10^{{{digits - 1}}}$，0.05 的一条降到 {healthy}。'
+    assert any(caption in cell.source for cell in raw)
 
 
 def test_every_patient_is_ill_told_and_mended() -> None:

@@ -1,8 +1,10 @@
 """用语检查：每条规则都会命中，代码、公式、链接与文献不是文字，全书已经干净。"""
 
+import re
 from pathlib import Path
 
 import lint_terms
+import nbformat
 import prose
 import pytest
 from glossary_terms import all_terms
@@ -220,3 +222,19 @@ def test_the_glossary_is_consistent() -> None:
     passages = lint_terms.glossary_passages()
     assert len(passages) == len(all_terms())
     assert lint_terms.lint(passages) == []
+
+
+# 引文放在论断的末尾，不插在中间；书名后面的除外。
+INSIDE = re.compile(r'(?<!》)(?:\[\[[^\]]+\]\]\([^)\s]+\))+ ?[一-鿿A-Za-z]')
+
+
+def test_no_claim_is_broken_by_a_citation() -> None:
+    assert INSIDE.search('ResNet [[甲，2016]](https://a.b) 的残差块')
+    assert not INSIDE.search('《某书》[[甲，2016]](https://a.b) 的读者')
+    assert not INSIDE.search('残差块 [[甲，2016]](https://a.b)，见下')
+    for path in (ROOT / 'chapters').rglob('*.ipynb'):
+        for cell in nbformat.read(path, as_version=4).cells:
+            if cell.cell_type == 'markdown':
+                lines = cell.source.splitlines()
+                told = [one for one in lines if not one.startswith(('|', '<'))]
+                assert not INSIDE.search('\n'.join(told)), (path.name, cell.id)

@@ -16,7 +16,7 @@ PLANS = {
 
 def test_every_network_has_a_plan() -> None:
     networks = ['AlexNet', 'VGG', 'NiN', 'GoogLeNet', 'ResNet', 'DenseNet']
-    assert list(PLANS) == ['引言与工具箱', *networks]
+    assert list(PLANS) == ['引言与工具箱', *networks, '小结与尾声']
 
 
 @pytest.mark.parametrize('unit', PLANS)

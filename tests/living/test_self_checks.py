@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from functools import cache
 from itertools import combinations
-from math import sqrt
+from math import e, log, sqrt
 from pathlib import Path
 
 import nbformat
@@ -31,7 +31,8 @@ from deepcnn.models.vgg import CHANNELS, NUM_CONVS, vgg
 
 CHAPTERS = Path(__file__).resolve().parents[2] / 'chapters'
 PAGES = (
-    'introduction', 'toolbox', 'alexnet', 'vgg', 'nin', 'googlenet', 'resnet', 'densenet',
+    'introduction', 'toolbox', 'clinic', 'alexnet', 'vgg', 'nin', 'googlenet', 'resnet',
+    'densenet', 'summary', 'after_densenet',
 )  # fmt: skip
 QUESTION = re.compile(
     r'<!-- 活页：predict (.+) -->\n<details>\n<summary>自测 (\d+)：(.+)</summary>\n\n'
@@ -139,6 +140,12 @@ def worthwhile(inputs: int) -> bool:
     return narrow < plain
 
 
+def grouped(groups: int, channels: int = 128) -> int:
+    """3×3 分组卷积的权重个数，输入、输出的通道一样多，没有偏置。"""
+    layer = nn.Conv2d(channels, channels, 3, groups=groups, bias=False, device='meta')
+    return layer.weight.numel()
+
+
 def vgg_macs(width: int) -> int:
     """width 个通道、边长随之减半的 3×3 卷积层的乘加次数。"""
     return 9 * width**2 * (224 * 64 // width) ** 2
@@ -217,16 +224,31 @@ COMPUTED: dict[str, Callable[[], str]] = {
     'densenet-4': lambda: f'{count_parameters(transition_block(256, 128)):,} 个',
     'densenet-7': lambda: '输入 96 个通道' if worthwhile(96) > worthwhile(48) else '两种',
     'densenet-9': lambda: str(side(network(densenet), 160)),
+    'clinic-1': lambda: f'约 {log(100):.1f}',
+    'clinic-4': lambda: f'{-log(e / (e + 99)):.1f}',
+    'summary-2': lambda: 'VGG-11' if (
+        parameters(vgg, 'vgg11', image_size=96) < parameters(vgg, 'vgg11')
+    ) else '',
+    'summary-3': lambda: f'{len(list(combinations(range(6), 2))) * 0.05:g}',
+    'summary-8': lambda: f'{0.3 * sqrt(2 / 3):.2f} 个百分点',
+    'after-1': lambda: f'{grouped(8):,} 个',
+    'after-4': lambda: f'{100 * (grouped(512, 512) + 512**2) / grouped(1, 512):.1f}',
+    'after-5': lambda: '1×1 卷积' if 20 * grouped(256, 256) < 256**2 else '逐通道卷积',
+    'after-6': lambda: str(
+        nn.Conv2d(3, 1, 32, stride=32)(torch.zeros(1, 3, 224, 224)).numel()
+    ),
+    'after-7': lambda: f'{(2 * 2) ** 2} 倍',
 }  # fmt: skip
 
 
 @pytest.mark.parametrize('page', PAGES)
 def test_every_chapter_has_ten(page: str) -> None:
+    label = page.removesuffix('_densenet')  # 尾声的锚点与键只写 after
     asked = {
-        key: one for key, one in questions().items() if key.startswith(f'self-{page}-')
+        key: one for key, one in questions().items() if key.startswith(f'self-{label}-')
     }
     assert [number for _, number, _, _ in asked.values()] == list(range(1, 11))
-    assert list(asked) == [f'self-{page}-{number}' for number in range(1, 11)]
+    assert list(asked) == [f'self-{label}-{number}' for number in range(1, 11)]
 
 
 @pytest.mark.parametrize('key', COMPUTED)
@@ -285,6 +307,10 @@ def test_numbers_in_the_reasons() -> None:
     assert 480 * 48 * 25 == 576_000 and 480 * 16 + 16 * 48 * 25 == 26_880
     assert {'10,250', '501,770'} <= numbers_told('self-googlenet-7')
     assert min(inception_parameters(), key=inception_parameters().get) == '3a'
+    assert grouped(128) == 1_152 and grouped(1) == 147_456
+    large = nn.Conv2d(256, 256, 7, groups=256).weight.numel()
+    assert large == 12_544 and large / 539_136 < 0.03  # 后者是尾声断言过的全块参数
+    assert {'12,544', '539,136'} <= numbers_told('self-after-9')
     for key, kernel in (('alexnet-2', 1), ('alexnet-2', 5)):
         wrong = f'{conv(kernel, 256, 384):,}'
         assert wrong in questions()[f'self-{key}'][0]['choices']
