@@ -2,6 +2,7 @@
 
 from deepcnn.anatomy.channels import most_active
 from deepcnn.anatomy.class_activation import ClassActivation, class_activation
+from deepcnn.anatomy.examples import right_and_wrong
 from deepcnn.anatomy.excitation import Exciting, Responses, responses
 from deepcnn.anatomy.gradients import (
     layers_with_weights,
@@ -23,5 +24,6 @@ __all__ = [
     'capture', 'class_activation', 'count_parameters', 'export_page', 'layer_table',
     'layers_with_weights', 'most_active', 'neighbour_roughness', 'occlusion_map',
     'parameters_by_kind', 'peak_bytes', 'recomputing', 'replace_modules', 'responses',
-    'saved_bytes', 'set_dropout', 'share_below', 'sigmoid_slopes', 'weight_gradients',
+    'right_and_wrong', 'saved_bytes', 'set_dropout', 'share_below', 'sigmoid_slopes',
+    'weight_gradients',
 ]  # fmt: skip

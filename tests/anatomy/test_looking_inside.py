@@ -15,6 +15,7 @@ from deepcnn.anatomy import (
     neighbour_roughness,
     occlusion_map,
     responses,
+    right_and_wrong,
 )
 from deepcnn.anatomy.class_activation import ClassActivation
 from deepcnn.anatomy.occlusion import covered_images
@@ -168,6 +169,40 @@ def test_other_occlusions_are_refused(count: int, options: dict, message: str) -
     images = torch.zeros(count, 1, 8, 8, dtype=torch.uint8)
     with pytest.raises(ValueError, match=message):
         occlusion_map(one_pixel(0, 0), images, digits(), 8, **options)
+
+
+# ---- 一张答对的，一张答错的 ----------------------------------------------------------
+
+
+class Answers(nn.Module):
+    """不看图像，依次给出写好的得分。"""
+
+    def __init__(self, logits: Tensor) -> None:
+        super().__init__()
+        self.logits = nn.Parameter(logits)
+
+    def forward(self, X: Tensor) -> Tensor:
+        return self.logits[: len(X)]
+
+
+def answering(*truth: float) -> Answers:
+    """第 i 张图像：正确类别的概率是 ``truth[i]``，其余的概率都给另一类。"""
+    labels = digits().test.labels[: len(truth)]
+    chances = torch.full((len(truth), 10), 1e-9)
+    for row, label, chance in zip(chances, labels, truth, strict=True):
+        row[label], row[(label + 1) % 10] = chance, 1 - chance
+    return Answers(chances.log())
+
+
+def test_the_first_right_and_the_most_undecided_wrong_answer() -> None:
+    assert right_and_wrong(answering(0.1, 0.4, 0.6, 0.9, 0.3), digits(), 8, 5) == [2, 1]
+    assert right_and_wrong(answering(0.6, 0.4, 0.6, 0.45), digits(), 8, 4) == [0, 3]
+
+
+@pytest.mark.parametrize(('chance', 'message'), [(0.9, '全部答对'), (0.1, '全部答错')])
+def test_without_a_pair_the_caller_is_told(chance: float, message: str) -> None:
+    with pytest.raises(ValueError, match=f'前 3 张测试图像{message}.*请多看几张'):
+        right_and_wrong(answering(*[chance] * 3), digits(), 8, 3)
 
 
 # ---- 类激活图 -------------------------------------------------------------------

@@ -17,9 +17,11 @@ from percentage_points import in_points
 from scipy.stats import t
 from torch import nn
 
+from deepcnn.anatomy.channels import most_active
 from deepcnn.anatomy.configurations import cost_of
-from deepcnn.anatomy.layers import count_parameters, layer_table
+from deepcnn.anatomy.layers import capture, count_parameters, layer_table
 from deepcnn.anatomy.memory import saved_bytes
+from deepcnn.data.batches import prepare
 from deepcnn.data.fashion_mnist import load_dataset
 from deepcnn.models.alexnet import alexnet
 from deepcnn.models.densenet import densenet
@@ -27,6 +29,7 @@ from deepcnn.models.googlenet import googlenet
 from deepcnn.models.lineup import LINEUP
 from deepcnn.models.nin import nin
 from deepcnn.models.resnet import resnet18
+from deepcnn.models.trained import load
 from deepcnn.models.vgg import WIDTH, vgg11
 from deepcnn.records.attempts import effect, load_attempts
 from deepcnn.records.benchmark import FULL_TRAIN_SET, load_report
@@ -819,6 +822,35 @@ def test_residuals_are_told_as_printed() -> None:
         for more, less in (('normalized', 'neither'), ('both', 'shortcut'))
     ]  # fmt: skip
     assert f'高 {gains[0]:.2f} 个百分点，有捷径时也高 {gains[1]:.2f} 个' in told
+
+
+def test_what_is_seen_inside_is_told_as_printed() -> None:
+    """随书附带的 ResNet-18：卷积核的粗糙程度，遮挡前后的概率，类激活图的得分。"""
+    told = prose_of('resnet')
+    before, after = re.findall(r'：([\d.]+)', printed_by('resnet', 'roughness'))
+    assert f'训练之前是 {before}，与噪声一样；训练之后是 {after}。' in told
+    right, wrong = printed_by('resnet', 'occlusions').strip().splitlines()
+    whole, lowest, _ = re.findall(r' ([\d.]+)', right)
+    assert f'概率从 {whole} 降到 {lowest}；' in told
+    whole, lowest, highest = re.findall(r' ([\d.]+)', wrong)
+    assert f'套头衫的概率只有 {whole}。' in told
+    assert f'它降到 {lowest}；' in told and f'它反而升到 {highest}：' in told
+    _, answered, true = re.findall(r'[\d.]+', printed_by('resnet', 'activations'))
+    assert f'衬衫得 {answered} 分，套头衫得 {true} 分，相差不到 0.2' in told
+    assert 0 < float(answered) - float(true) < 0.2
+
+
+def test_channels_of_resnet_are_told_as_computed() -> None:
+    """哪些通道变化最大，以及模块 1 有几个与入口同号，照随书附带的权重再算一遍。"""
+    net, data = load('resnet18'), load_dataset()
+    with capture(net, 'stem', 'stages.0', 'stages.2') as maps, torch.no_grad():
+        net(prepare(data.test.images[:1], 96, data))
+    stem, first, third = (most_active(values) for values in maps.values())
+    told = prose_of('resnet')
+    shared = [channel for channel in first if channel in stem]
+    assert len(shared) == 5
+    assert f'同一个编号：{"、".join(f"#{channel}" for channel in shared)}。' in told
+    assert all(f'#{channel}' in told for channel in third[:4])
 
 
 def test_other_pages_quoted_by_densenet_and_googlenet() -> None:
