@@ -1,11 +1,17 @@
 """重画各章的图：只换图与它的文字说明，别的输出一个字也不改。"""
 
+from importlib import import_module
+
 import nbformat
 import pytest
 import redraw
 from nbformat import NotebookNode
 
+from deepcnn.records import load_history
+from deepcnn.records.pages import record_names
+
 SVG, PNG = 'image/svg+xml', 'image/png'
+NETWORKS = 'alexnet', 'vgg', 'nin', 'googlenet', 'resnet', 'densenet'
 
 
 def drawn(source: str, text: str, kind: str, value: str, *tags: str) -> NotebookNode:
@@ -61,6 +67,24 @@ def test_a_silent_piece_leaves_no_cell() -> None:
     client = Client()
     redraw.silently(client, 'history = 2')
     assert client.said == [('history = 2', 1)] and len(client.nb.cells) == 1
+
+
+@pytest.mark.parametrize('chapter', NETWORKS)
+def test_untrained_networks_are_drawn_at_the_recorded_side(chapter: str) -> None:
+    """quick 档执行到训练之前的那幅图时，配方是录制那一档的；画完换回来。"""
+    notebook = nbformat.read(redraw.CHAPTERS / f'{chapter}.ipynb', as_version=4)
+    (cell,) = (
+        c for c in notebook.cells if 'explore_feature_maps(untrained' in c.source
+    )
+    record = record_names(chapter)[0]
+    before, after = redraw.around(cell, False, record)
+    recipes = import_module(f'deepcnn.models.{chapter}').RECIPES
+    names = {'RECIPES': recipes, 'recipe': recipes['quick']}
+    exec(before, names)
+    assert names['recipe'].image_size == load_history(record).image_size
+    exec(after, names)
+    assert names['recipe'] is recipes['quick']
+    assert redraw.around(cell, True, record) is None
 
 
 def test_an_unknown_chapter_is_named(capsys: pytest.CaptureFixture) -> None:

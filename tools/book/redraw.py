@@ -1,8 +1,8 @@
 """换了画法之后，重画各章存下的图，不重新录制。
 
-先按 quick 档把笔记本执行一遍。第一次训练之前的图用这一遍画的；训练曲线改从 results/ 里的
-记录画，用的还是那个单元的代码；别的图来自训练好的网络，留着，只把图的文字说明（大小与
-坐标系的个数，逐格比较时要看）换成现在的。别的输出一个字也不改。
+先按 quick 档把笔记本执行一遍。第一次训练之前的图用这一遍画的，只是配方（边长）换成录制
+那一档的；训练曲线改从 results/ 里的记录画，用的还是那个单元的代码；别的图来自训练好的网络，
+留着，只把图的文字说明（大小与坐标系的个数，逐格比较时要看）换成现在的。别的输出一个字也不改。
 """
 
 import os
@@ -29,6 +29,11 @@ from deepcnn.records import load_history
 just_trained, history = history, load_history({name!r})
 """
 RESTORE = 'history = just_trained'
+AS_RECORDED = """
+from deepcnn.records import load_history
+of_quick, recipe = recipe, RECIPES[load_history({name!r}).profile]
+"""
+RESTORE_RECIPE = 'recipe = of_quick'
 
 
 def tags(cell: NotebookNode) -> set[str]:
@@ -43,8 +48,22 @@ def picture_of(cell: NotebookNode) -> NotebookNode | None:
     return None
 
 
+def around(cell: NotebookNode, trained: bool, record: str) -> tuple[str, str] | None:
+    """执行 ``cell`` 之前、之后各要悄悄执行的一段；不要时返回 None。
+
+    画训练曲线时，history 是存下的记录；画没有训练的网络时，recipe 是录制那一档的。
+    """
+    if cell.cell_type != 'code':
+        return None
+    if CURVES in cell.source:
+        return FROM_RECORD.format(name=record), RESTORE
+    if not trained and 'recipe.' in cell.source and picture_of(cell):
+        return AS_RECORDED.format(name=record), RESTORE_RECIPE
+    return None
+
+
 def executed(notebook: NotebookNode, folder: Path, record: str) -> list[NotebookNode]:
-    """在副本上执行，返回各单元；画训练曲线的单元运行时，history 是存下的记录。"""
+    """在副本上执行，返回各单元；有的图要借用存下的记录，见 ``around``。"""
     copy = nbformat.from_dict(notebook)
     client = NotebookClient(
         copy,
@@ -52,14 +71,16 @@ def executed(notebook: NotebookNode, folder: Path, record: str) -> list[Notebook
         kernel_name='python3',
         resources={'metadata': {'path': str(folder)}},
     )
+    trained = False
     with client.setup_kernel():
         for index, cell in enumerate(copy.cells):
-            around = CURVES in cell.source and cell.cell_type == 'code'
-            if around:
-                silently(client, FROM_RECORD.format(name=record))
+            trained = trained or 'train' in tags(cell)
+            pieces = around(cell, trained, record)
+            if pieces:
+                silently(client, pieces[0])
             client.execute_cell(cell, index)
-            if around:
-                silently(client, RESTORE)
+            if pieces:
+                silently(client, pieces[1])
     return copy.cells
 
 
