@@ -8,12 +8,13 @@ from deepcnn.records.trials import (
     Trial,
     compare,
     intervals,
+    last_epoch,
     load_trial,
     results_table,
 )
 
 __all__ = [
     'History', 'Run', 'Spread', 'Table', 'Trial', 'accuracy_grid', 'compare',
-    'effect', 'interval', 'intervals', 'load_history', 'load_trial',
+    'effect', 'interval', 'intervals', 'last_epoch', 'load_history', 'load_trial',
     'results_table', 'sampling_error', 'spread', 'values_of',
 ]  # fmt: skip

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import mean
 
 from deepcnn.records.runs import History
 from deepcnn.records.spreads import Interval, Spread, interval, spread
@@ -92,6 +93,24 @@ def intervals(pairs: Sequence[tuple[Trial, Trial]], measure: str) -> Table:
         gap = f'**{found.gap(digits)}**' if found.clear else found.gap(digits)
         rows.append((f'{first.label} 减 {second.label}', gap, found.text(digits)))
     return Table((MEASURES[measure], f'差别{unit}', '95% 区间'), tuple(rows))
+
+
+def last_epoch(trials: Sequence[Trial]) -> Table:
+    """每种做法一行：最后一轮里训练损失与测试准确率变了多少，各种子的平均；看曲线平不平。
+
+    准确率按百分点写。只有一轮的没有「变了多少」，抛出 ValueError。
+    """
+    rows = []
+    for trial in trials:
+        if trial.history.epochs < 2:
+            raise ValueError(f'{trial.label} 只训练了一轮，看不出曲线平不平')
+        runs = trial.history.runs
+        loss = mean(run.train_loss[-1] - run.train_loss[-2] for run in runs)
+        accuracy = mean(run.test_accuracy[-1] - run.test_accuracy[-2] for run in runs)
+        changes = f'{loss:+.3f}', f'{100 * accuracy:+.2f}'
+        rows.append((trial.label, *(one.replace('-', '−') for one in changes)))
+    headers = ('最后一轮的变化', '训练损失', '测试准确率（百分点）')
+    return Table(headers, tuple(rows))
 
 
 def results_table(

@@ -1,5 +1,6 @@
 """对照实验的记录：每个量取最后一轮，表里的数与单位，存与读。"""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from deepcnn.records.trials import (
     Trial,
     compare,
     intervals,
+    last_epoch,
     load_trial,
     results_table,
 )
@@ -88,6 +90,17 @@ def test_table_of_results() -> None:
         ('乙', 1234, '2.000（1 个种子）', '90.00%（1 个种子）', '30.00%（1 个种子）'),
     )
     assert intervals([(trial(seeds=1), trial(seeds=1))], 'gap').rows[0][2] == '—'
+
+
+def test_change_in_the_last_epoch() -> None:
+    """准确率从 0.80 到 0.60、0.61、0.62，平均降 19 个百分点；损失从 1 到 2。"""
+    table = last_epoch([trial()])
+    assert table.headers == ('最后一轮的变化', '训练损失', '测试准确率（百分点）')
+    assert table.rows == (('甲', '+1.000', '−19.00'),)
+    short = trial('乙')
+    once = replace(short, history=replace(short.history, epochs=1))
+    with pytest.raises(ValueError, match='乙 只训练了一轮'):
+        last_epoch([once])
 
 
 def test_a_trial_comes_back_without_its_network(tmp_path: Path) -> None:
