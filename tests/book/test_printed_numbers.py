@@ -42,6 +42,7 @@ from deepcnn.records.trials import (
     Trial,
     compare,
     intervals,
+    last_epoch,
     load_trial,
     results_table,
 )
@@ -530,6 +531,8 @@ def test_tables_of_an_experiment_are_recomputed(key: str) -> None:
         pairs = [(trials[int(a)], trials[int(b)]) for a, b in numbers.split()]
         table = intervals(pairs, measure)
         assert table._repr_markdown_() in printed_by(page, cell)
+    if any(name == 'flat' for name, _ in printed_text(page)):
+        assert printed_by(page, 'flat').strip() == last_epoch(trials)._repr_markdown_()
     named = printed_by(page, 'profile') + printed_by(page, 'compare')
     assert trials[0].history.provenance in named
 
