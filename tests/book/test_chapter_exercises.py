@@ -140,7 +140,7 @@ def test_after_2() -> None:
     weights, pairs = spots * (4 * 256**2 + 2 * 256 * 1024), 2 * spots**2 * 256
     told = answer('after_densenet', 2)
     assert f'{weights:,}'.replace(',', '{,}') in told
-    assert f'{(4 * weights + 16 * pairs) / (weights + pairs):.1f} 倍' in told
+    assert f'{(4 * weights + 16 * pairs) / (weights + pairs):.1f}$ 倍' in told
 
 
 def test_after_3() -> None:

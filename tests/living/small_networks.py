@@ -1,4 +1,4 @@
-"""测试用的：没有训练的六个网络写成随书权重的样子，边长取小；PyTorch 里同样的手术。"""
+"""测试用的权重：随书有的用随书的，没有的现造一份，边长取小；PyTorch 里同样的手术。"""
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -10,11 +10,17 @@ import torch
 from torch import Tensor, nn
 
 from deepcnn.models.lineup import LINEUP
-from deepcnn.records.weight_facts import KEY, weight_facts, write_weights
+from deepcnn.records.weight_facts import (
+    KEY,
+    read_weights,
+    shipped,
+    weight_facts,
+    write_weights,
+)
 from deepcnn.training.weight_codec import encode
 
 SIDES = {'alexnet': 63, 'vgg11': 32, 'nin': 71, 'googlenet': 33, 'resnet18': 33}
-SIDES['densenet'] = 96  # 随书的
+SIDES |= {name: weight_facts(name).image_size for name in shipped()}
 RANK = 16
 
 
@@ -59,6 +65,14 @@ def small_weights(name: str, generator: torch.Generator, folder: Path) -> None:
     facts = replace(facts, network=name, source=source)
     content = safetensors.torch.save(encode(net, factors), {KEY: facts.to_json()})
     write_weights(name, content, folder)
+
+
+def page_weights(name: str, generator: torch.Generator, folder: Path) -> None:
+    """随书有权重的，就是那一份；没有的现造。"""
+    if name in shipped():
+        write_weights(name, read_weights(name), folder)
+    else:
+        small_weights(name, generator, folder)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from book_living.script_files import write_script
 from book_living.weight_scripts import write_weight_scripts
 from living_page import alike, copy_living, open_page, pixels, put_numbers, run_async
 from selenium.webdriver.chrome.webdriver import WebDriver
-from small_networks import SIDES, hooks, small_weights
+from small_networks import SIDES, hooks, page_weights
 from torch import nn
 
 from deepcnn.anatomy import capture, class_activation, export_page, occlusion_map
@@ -22,10 +22,10 @@ from deepcnn.anatomy.program import page_program
 from deepcnn.data import load_dataset, prepare
 from deepcnn.models import Network, load
 from deepcnn.records.titles import NETWORKS
-from deepcnn.records.weight_facts import read_weights, write_weights
+from deepcnn.records.weight_facts import shipped
 from deepcnn.training.weight_codec import decode, encode
 
-IMAGES = {name: 10 if name == 'densenet' else 2 for name in SIDES}
+IMAGES = {name: 10 if name in shipped() else 2 for name in SIDES}
 SCRIPTS = ('frame', 'laboratory')
 CLOSE = 1e-3
 
@@ -49,15 +49,10 @@ const list = (values) => Uint8Array.from(values)
 
 @pytest.fixture(scope='module')
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """六个网络的权重：DenseNet 是随书的，别的现造。"""
     folder = tmp_path_factory.mktemp('weights')
     generator = torch.Generator().manual_seed(0)
     for name in NETWORKS:
-        if name == 'densenet':
-            content = read_weights(name)
-            write_weights(name, content, folder)
-        else:
-            small_weights(name, generator, folder)
+        page_weights(name, generator, folder)
     return folder
 
 

@@ -17,7 +17,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import Select, WebDriverWait
-from small_networks import SIDES, hooks, small_weights
+from small_networks import SIDES, hooks, page_weights
 from torch import Tensor
 
 from deepcnn.anatomy import capture
@@ -25,7 +25,6 @@ from deepcnn.anatomy.program import page_program
 from deepcnn.data import load_dataset, prepare
 from deepcnn.models import Network, load
 from deepcnn.records.titles import TITLES
-from deepcnn.records.weight_facts import read_weights, write_weights
 
 BODY = """<link rel="stylesheet" href="_static/living/lab.css">
 <living-lab id="lab-1" class="living" data-network="{name}">
@@ -37,9 +36,8 @@ EACH = 2  # 每类几张：共 20 张，比页面里的 100 张快
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp('weights')
     generator = torch.Generator().manual_seed(0)
-    write_weights('densenet', read_weights('densenet'), folder)
-    for name in ('resnet18', 'googlenet'):
-        small_weights(name, generator, folder)
+    for name in ('resnet18', 'googlenet', 'densenet'):
+        page_weights(name, generator, folder)
     return folder
 
 

@@ -169,5 +169,5 @@ def test_only_the_search_page_loads_it() -> None:
 def test_the_script_stays_small() -> None:
     if not SECTIONS.exists():
         pytest.fail('先运行 make book', pytrace=False)
-    pages = len(load_script(SECTIONS))  # 每页约 8 KB：书里添了章，它才变大
-    assert len(gzip.compress(SECTIONS.read_bytes())) < 8_500 * pages
+    pages = len(load_script(SECTIONS))  # 每页约 8.7 KB：书里添了章或自测，它才变大
+    assert len(gzip.compress(SECTIONS.read_bytes())) < 9_000 * pages
