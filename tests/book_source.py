@@ -10,6 +10,12 @@ from nbformat import NotebookNode
 ROOT = Path(__file__).resolve().parent.parent
 
 
+def notebook_paths() -> list[Path]:
+    """各章的笔记本；JupyterLab 自己留的副本不算。"""
+    found = sorted((ROOT / 'chapters').rglob('*.ipynb'))
+    return [path for path in found if '.ipynb_checkpoints' not in path.parts]
+
+
 def works() -> dict[str, str]:
     return cited_works(ROOT / 'references.bib')
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import nbformat
 import pytest
 import record
+from book_source import notebook_paths
 
 
 def notebook_with(source: str, **metadata: object) -> nbformat.NotebookNode:
@@ -49,7 +50,7 @@ def test_text_after_a_trained_cell_is_no_caption() -> None:
 def test_every_stored_provenance_is_in_its_caption() -> None:
     """make record 换掉旧的来历，靠的是图注以它结尾。"""
     found = 0
-    for path in record.CHAPTERS.rglob('*.ipynb'):
+    for path in notebook_paths():
         cells = nbformat.read(path, as_version=4).cells
         for cell, after in pairwise(cells):
             if provenance := cell.metadata.get('provenance'):

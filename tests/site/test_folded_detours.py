@@ -7,16 +7,17 @@ import nbformat
 import pytest
 from book_pages.folded_detours import COLLAPSED, Detour, FoldDetours
 from book_pages.reading_notes import Amount, measure
+from book_source import notebook_paths
 from bs4 import BeautifulSoup
 from docutils import nodes
 from docutils.utils import new_document
 from nbformat import NotebookNode
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = sorted(
-    path for path in (ROOT / 'chapters').rglob('*.ipynb')
+PAGES = [
+    path for path in notebook_paths()
     if COLLAPSED in path.read_text(encoding='utf-8')
-)  # fmt: skip
+]  # fmt: skip
 every_page = pytest.mark.parametrize('path', PAGES, ids=lambda path: path.stem)
 
 
