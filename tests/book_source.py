@@ -10,9 +10,9 @@ from nbformat import NotebookNode
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def notebook_paths() -> list[Path]:
-    """各章的笔记本；JupyterLab 自己留的副本不算。"""
-    found = sorted((ROOT / 'chapters').rglob('*.ipynb'))
+def chapter_files(suffix: str = '.ipynb') -> list[Path]:
+    """chapters/ 及其子文件夹里的文件；JupyterLab 自己留的副本不算。"""
+    found = sorted((ROOT / 'chapters').rglob(f'*{suffix}'))
     return [path for path in found if '.ipynb_checkpoints' not in path.parts]
 
 

@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from book_source import read_cells, read_page
+from book_source import chapter_files, read_cells, read_page
 
 CHAPTERS = Path(__file__).resolve().parents[2] / 'chapters'
 LABEL = re.compile(r'^\(([\w-]+)\)=\s*$')
@@ -47,11 +47,9 @@ def sections_of(cells: list[tuple[str, str]]) -> dict[str, Section]:
 
 @cache
 def all_sections() -> dict[str, Section]:
-    paths = [*CHAPTERS.rglob('*.ipynb'), *CHAPTERS.rglob('*.md')]
     found: dict[str, Section] = {}
-    for path in paths:
-        if '.ipynb_checkpoints' not in path.parts:
-            found |= sections_of(read_cells(path))
+    for path in (*chapter_files(), *chapter_files('.md')):
+        found |= sections_of(read_cells(path))
     return found
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import prose
 import pytest
 import yaml
-from book_source import notebook_paths, read_page
+from book_source import chapter_files, read_page
 from glossary_terms import GLOSSARY, Term, all_terms, read_glossary
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -74,7 +74,7 @@ def test_every_group_is_on_the_page() -> None:
 
 
 def test_every_entry_is_used_in_the_book() -> None:
-    paths = [*notebook_paths(), ROOT / 'chapters/exercises.md']
+    paths = [*chapter_files(), ROOT / 'chapters/exercises.md']
     text = '\n'.join(p.text for path in paths for p in prose.read(path, ROOT))
     assert [name for name in NAMES if name not in text] == []
 

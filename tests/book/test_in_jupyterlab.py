@@ -18,6 +18,7 @@ from urllib.request import urlopen
 
 import nbformat
 import pytest
+from book_source import chapter_files
 from selenium.webdriver.chrome.webdriver import WebDriver
 from selenium.webdriver.support.ui import WebDriverWait
 from test_plain_notebooks import RAW
@@ -27,8 +28,7 @@ CHAPTERS = ['resnet']
 if os.environ.get('EVERY_NOTEBOOK') == '1':
     CHAPTERS = sorted(
         path.relative_to(ROOT / 'chapters').with_suffix('').as_posix()
-        for path in (ROOT / 'chapters').rglob('*.ipynb')
-        if '.ipynb_checkpoints' not in path.parts
+        for path in chapter_files()
     )
 # 长的笔记本里，看不见的单元不在页面上：从头滚到尾，每个文字单元取它画出的文字与图。
 LOOK = """

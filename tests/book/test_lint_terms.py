@@ -7,7 +7,7 @@ import lint_terms
 import nbformat
 import prose
 import pytest
-from book_source import notebook_paths
+from book_source import chapter_files
 from glossary_terms import all_terms
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -233,7 +233,7 @@ def test_no_claim_is_broken_by_a_citation() -> None:
     assert INSIDE.search('ResNet [[甲，2016]](https://a.b) 的残差块')
     assert not INSIDE.search('《某书》[[甲，2016]](https://a.b) 的读者')
     assert not INSIDE.search('残差块 [[甲，2016]](https://a.b)，见下')
-    for path in notebook_paths():
+    for path in chapter_files():
         for cell in nbformat.read(path, as_version=4).cells:
             if cell.cell_type == 'markdown':
                 lines = cell.source.splitlines()

@@ -16,6 +16,7 @@ from statistics import median
 import nbformat
 import pytest
 import yaml
+from book_source import chapter_files
 from export_models import NETWORKS
 from markdown_it import MarkdownIt
 from mdit_py_plugins.dollarmath import dollarmath_plugin
@@ -107,12 +108,6 @@ PACKAGE_REGISTRY = re.compile(
 def chapter_name(path: Path) -> str:
     """相对 chapters/ 的路径，不带扩展名：``nin``、``exercises/memory``。"""
     return path.relative_to(CHAPTERS).with_suffix('').as_posix()
-
-
-def chapter_files(suffix: str) -> list[Path]:
-    """chapters/ 及其子文件夹里的文件；编辑器的备份文件夹不算。"""
-    found = CHAPTERS.rglob(f'*{suffix}')
-    return sorted(path for path in found if '.ipynb_checkpoints' not in path.parts)
 
 
 NOTEBOOKS = chapter_files('.ipynb')

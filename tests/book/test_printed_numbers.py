@@ -12,7 +12,7 @@ from statistics import mean, median, stdev, variance
 import nbformat
 import pytest
 import torch
-from book_source import notebook_paths
+from book_source import chapter_files
 from nbformat import NotebookNode
 from percentage_points import in_points
 from scipy.stats import t
@@ -429,7 +429,7 @@ def test_the_recipe_printed_is_the_one_recorded(
 
 def test_minutes_announced_are_those_recorded() -> None:
     """各页开头印出的用时，由今天的记录再算一遍。"""
-    pages = [page.relative_to(CHAPTERS) for page in notebook_paths()]
+    pages = [page.relative_to(CHAPTERS) for page in chapter_files()]
     texts = {
         page.with_suffix('').as_posix(): text
         for page in pages

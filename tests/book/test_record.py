@@ -6,7 +6,7 @@ from pathlib import Path
 import nbformat
 import pytest
 import record
-from book_source import notebook_paths
+from book_source import chapter_files
 
 
 def notebook_with(source: str, **metadata: object) -> nbformat.NotebookNode:
@@ -50,7 +50,7 @@ def test_text_after_a_trained_cell_is_no_caption() -> None:
 def test_every_stored_provenance_is_in_its_caption() -> None:
     """make record 换掉旧的来历，靠的是图注以它结尾。"""
     found = 0
-    for path in notebook_paths():
+    for path in chapter_files():
         cells = nbformat.read(path, as_version=4).cells
         for cell, after in pairwise(cells):
             if provenance := cell.metadata.get('provenance'):
@@ -99,8 +99,7 @@ def test_failing_chapter_is_named_and_not_overwritten(
 def test_every_notebook_can_be_recorded() -> None:
     names = {
         path.relative_to(record.CHAPTERS).with_suffix('').as_posix()
-        for path in record.CHAPTERS.rglob('*.ipynb')
-        if '.ipynb_checkpoints' not in path.parts
+        for path in chapter_files()
     }
     assert set(record.ORDER) == names
 

@@ -6,19 +6,14 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from book_source import read_page
+from book_source import chapter_files, read_page
 from pybtex.database import Entry, parse_file
 
 ROOT = Path(__file__).resolve().parents[2]
 SITE = ROOT / '_build' / 'html' / 'chapters'
 ENTRIES: dict[str, Entry] = dict(parse_file(str(ROOT / 'references.bib')).entries)
 CITATION = re.compile(r'\{footcite(?::\w+)?\}`([^`]+)`')
-PAGES = sorted(
-    path
-    for ending in ('.ipynb', '.md')
-    for path in (ROOT / 'chapters').rglob('*' + ending)
-    if '.ipynb_checkpoints' not in path.parts
-)
+PAGES = sorted([*chapter_files(), *chapter_files('.md')])
 every_entry = pytest.mark.parametrize('key', ENTRIES)
 
 

@@ -14,7 +14,7 @@ from statistics import mean
 import nbformat
 import pytest
 import torch
-from book_source import notebook_paths
+from book_source import chapter_files
 
 from deepcnn.anatomy.configurations import Cost, cost_of
 from deepcnn.anatomy.layers import LayerTable, count_parameters, layer_table
@@ -64,7 +64,7 @@ class Question:
 @cache
 def questions() -> dict[str, Question]:
     found = {}
-    for path in notebook_paths():
+    for path in chapter_files():
         page = path.relative_to(CHAPTERS).with_suffix('').as_posix()
         for text in page_text(page):
             if '活页：predict key=self-' in text:  # 自测，见 test_self_checks.py

@@ -9,7 +9,7 @@ import nbformat
 import numpy as np
 import pytest
 import torch
-from book_source import notebook_paths
+from book_source import chapter_files
 from matplotlib import font_manager
 from matplotlib import pyplot as plt
 from matplotlib.ft2font import FT2Font
@@ -36,7 +36,7 @@ def test_chinese_labels_have_glyphs() -> None:
 
 
 @pytest.mark.parametrize(
-    'page', notebook_paths(), ids=lambda path: path.stem
+    'page', chapter_files(), ids=lambda path: path.stem
 )
 def test_every_character_in_the_code_has_a_glyph(page: Path) -> None:
     """没有装中文字体的电脑上，图里的字也不能变成方框：随书字体里没有的，DejaVu 里要有。"""

@@ -7,7 +7,7 @@ import nbformat
 import pytest
 from book_pages.folded_detours import COLLAPSED, Detour, FoldDetours
 from book_pages.reading_notes import Amount, measure
-from book_source import notebook_paths
+from book_source import chapter_files
 from bs4 import BeautifulSoup
 from docutils import nodes
 from docutils.utils import new_document
@@ -15,7 +15,7 @@ from nbformat import NotebookNode
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [
-    path for path in notebook_paths()
+    path for path in chapter_files()
     if COLLAPSED in path.read_text(encoding='utf-8')
 ]  # fmt: skip
 every_page = pytest.mark.parametrize('path', PAGES, ids=lambda path: path.stem)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from book_pages.linked_terms import WITHOUT_LINKS
+from book_source import chapter_files
 from bs4 import BeautifulSoup, NavigableString
 from glossary_terms import Term, all_terms, names_pattern
 
@@ -14,9 +15,7 @@ SITE = ROOT / '_build' / 'html'
 ANCHORS = {term.term: term.anchor for term in all_terms()}
 PAGES = sorted(
     path.relative_to(ROOT).with_suffix('').as_posix()
-    for end in ('ipynb', 'md')
-    for path in (ROOT / 'chapters').rglob(f'*.{end}')
-    if '.ipynb_checkpoints' not in path.parts
+    for path in (*chapter_files(), *chapter_files('.md'))
 )
 LINKED = [name for name in PAGES if name not in WITHOUT_LINKS]
 # 术语不在这些里面链接；提示框与折叠的解答排在正文之后。

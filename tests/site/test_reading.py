@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 from book_pages import reading_notes, social_card
-from book_source import read_page
+from book_source import chapter_files, read_page
 from docutils import nodes
 from PIL import Image
 from selenium.webdriver.chrome.webdriver import WebDriver
@@ -21,11 +21,9 @@ from selenium.webdriver.support.ui import WebDriverWait
 ROOT = Path(__file__).resolve().parents[2]
 SITE = ROOT / '_build' / 'html'
 
-NOTEBOOKS = sorted(
-    path.relative_to(ROOT).with_suffix('').as_posix()
-    for path in (ROOT / 'chapters').rglob('*.ipynb')
-    if '.ipynb_checkpoints' not in path.parts
-)
+NOTEBOOKS = [
+    path.relative_to(ROOT).with_suffix('').as_posix() for path in chapter_files()
+]
 
 REFUSE_STORAGE = """
 for (const name of ['localStorage', 'sessionStorage'])

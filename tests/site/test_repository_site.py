@@ -13,13 +13,13 @@ import pytest
 import repository
 import yaml
 from book_pages import repository_buttons
+from book_source import chapter_files
 
 ROOT = Path(__file__).resolve().parents[2]
 SITE = ROOT / '_build' / 'html'
 CHAPTERS = sorted(
     path.relative_to(ROOT / 'chapters').with_suffix('').as_posix()
-    for path in (ROOT / 'chapters').rglob('*.ipynb')
-    if '.ipynb_checkpoints' not in path.parts
+    for path in chapter_files()
 )
 
 GITHUB = 'https://github.com/someone/deep-cnn'
