@@ -828,7 +828,7 @@ def test_residuals_are_told_as_printed() -> None:
     assert f'高 {gains[0]:.2f} 个百分点，有捷径时也高 {gains[1]:.2f} 个' in told
 
 
-@pytest.mark.parametrize('chapter', ('resnet', 'densenet'))
+@pytest.mark.parametrize('chapter', ('googlenet', 'resnet', 'densenet'))
 def test_what_is_seen_inside_is_told_as_printed(chapter: str) -> None:
     """随书附带的网络：卷积核的粗糙程度，遮挡前后的概率，类激活图的得分。"""
     told = prose_of(chapter)
@@ -859,6 +859,39 @@ def test_channels_of_resnet_are_told_as_computed() -> None:
     assert len(shared) == 5
     assert f'同一个编号：{"、".join(f"#{channel}" for channel in shared)}。' in told
     assert all(f'#{channel}' in told for channel in third[:4])
+
+
+LINES_OF_3A = {'1×1': 0, '3×3': 64, '5×5': 192, '池化': 224}  # 各从哪个通道开始
+
+
+def test_lines_of_googlenet_are_told_as_computed() -> None:
+    """3a 变化最大的通道各来自哪条线路；四条线路对各类的偏好，照随书附带的权重再算。"""
+    net, data = load('googlenet'), load_dataset()
+    shown = data.test.first(1000)
+    with capture(net, 'stages.1.0.0') as maps, torch.no_grad():
+        net(prepare(shown.images, 96, data))
+    (found,) = maps.values()
+    told = prose_of('googlenet')
+    ends = [*list(LINES_OF_3A.values())[1:], 256]
+    lines = dict(zip(LINES_OF_3A, zip(LINES_OF_3A.values(), ends, strict=True), strict=True))
+    for title, (start, end) in lines.items():
+        own = [one for one in most_active(found[:1]) if start <= one < end]
+        assert f'{"、".join(f"#{one}" for one in own)} 来自 {title}'.replace(' 池', '池') in told
+    spread = {}
+    for title, (start, end) in lines.items():
+        by_image = found[:, start:end].mean(dim=(1, 2, 3))
+        by_class = torch.stack([by_image[shown.labels == k].mean() for k in range(10)])
+        spread[title] = 100 * (by_class / by_image.mean() - 1)
+    outer, sandal, sneaker = (data.class_names.index(one) for one in ('外套', '凉鞋', '运动鞋'))
+    pooled = spread['池化']
+    assert (pooled.argmin(), pooled.argmax()) == (outer, sandal)
+    low, high = round(float(pooled[outer])), round(float(pooled[sandal]))
+    assert f'从外套的约 −{-low}% 到凉鞋的约 +{high}%' in told
+    assert spread['3×3'].abs().max() < 9 and '3×3 线路的变化最小，都在 ±9% 以内' in told
+    widths = {title: float(one.max() - one.min()) for title, one in spread.items()}
+    assert (min(widths, key=widths.get), max(widths, key=widths.get)) == ('3×3', '池化')
+    high, low = (round(float(spread[one][sneaker])) for one in ('池化', '5×5'))
+    assert f'池化线路高约 {high}%，5×5 线路低约 {-low}%' in told
 
 
 def test_other_pages_quoted_by_densenet_and_googlenet() -> None:

@@ -1,6 +1,6 @@
 """页面里的手术：捷径、线路、来源、通道各剪一处，得分、特征图与 20 张图像的回答都是 PyTorch 的。
 
-DenseNet 是随书的权重；ResNet-18 与 GoogLeNet 现造，形状与算子一样。
+权重是随书的；还没有录制的网络现造，形状与算子一样。
 """
 
 import base64
@@ -95,7 +95,7 @@ class Page:
 
     def load(self) -> None:
         self.find('.lab__loader button').click()
-        self.wait(lambda: self.find('.lab__looking').is_displayed())
+        self.wait(lambda: self.find('.lab__looking').is_displayed() and self.column)
 
     def button(self, text: str) -> WebElement:
         """结果来了就重画，所以一次找完。"""
@@ -182,6 +182,7 @@ def test_a_cut_changes_what_pytorch_says_it_changes(
     if reader:
         page.select('谁读不到', reader)
     page.button(part).send_keys(Keys.ENTER)
+    page.wait(lambda: page.lines[0])  # 结果来了就重画：画完再找下一个按钮
     page.find('.lab__map:nth-child(6)').send_keys(Keys.ENTER)
     page.button('清零这个通道').send_keys(Keys.SPACE)
     focused = 'return document.activeElement.textContent'
