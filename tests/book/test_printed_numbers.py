@@ -577,6 +577,18 @@ def test_four_cells_are_recomputed(cell: str, measure: str, told: range) -> None
         assert len(names) < 4 or f'区间 {ends}' in text or f'区间是 {ends}' in text
 
 
+def test_interaction_in_the_training_loss_is_told_as_recorded() -> None:
+    """按损失算，批量归一化与捷径的交互看不出：结论随衡量的办法而变。"""
+    values = {name: load_trial(f'twenty-{name}').measure('train_loss') for name in FOUR_CELLS}
+    alone = differences(values, 'normalized', 'neither')
+    beside = differences(values, 'both', 'shortcut')
+    gap, half = mean(alone) - mean(beside), half_of_welch(alone, beside)
+    ends = f'[{gap - half:.3f}, {gap + half:.3f}]'.replace('-', '−')
+    told = prose_of('experiments/batch_normalization')
+    assert f'交互是 {gap:.3f}，区间 {ends} 含 0'.replace('-', '−') in told
+    assert gap - half < 0 < gap + half
+
+
 def differences(values: dict[str, list[float]], more: str, less: str) -> list[float]:
     return [a - b for a, b in zip(values[more], values[less], strict=True)]
 
@@ -652,6 +664,8 @@ def test_epilogue_is_told_as_recorded() -> None:
     small = trials['resnext'].parameters
     assert f'只有 {small:,} 个参数，是残差块的十二分之一' in told
     assert round(residual.parameters / small) == 12
+    assert f'ViT 的网络有 {trials["vit"].parameters:,} 个参数' in told
+    assert trials['se'].parameters > residual.parameters > trials['vit'].parameters
     last = [
         mean(run.test_accuracy[-1] - run.test_accuracy[-2] for run in one.history.runs)
         for one in trials.values()
