@@ -69,7 +69,9 @@ WHITELIST = {
     'experiments/degradation': {
         'train', 'profile', 'results', 'compare', 'kept', 'times',
     },
-    'experiments/add_or_concatenate': {'train', 'profile', 'results', 'compare', 'loss'},
+    'experiments/add_or_concatenate': {
+        'train', 'profile', 'flat', 'results', 'compare', 'loss',
+    },
     'experiments/batch_normalization': {
         'train', 'profile', 'results', 'compare', 'accuracy',
     },

@@ -955,11 +955,12 @@ def test_comparisons_told_in_words_are_those_of_the_records() -> None:
     told = prose_of('experiments/add_or_concatenate')
     for other in ('parameters', 'macs'):
         gap, ends = told_gap('densenet-concatenate', f'densenet-add-{other}', 'test_accuracy')
-        assert f'差 {gap} 个' in told and ends.startswith('[−')
-    found = compare(
-        load_trial('densenet-concatenate'), load_trial('densenet-add-macs'), 'train_loss'
-    )
-    assert f'连结低 {-found.mean:.3f}，区间 {found.text(3)} 不含 0' in told and found.clear
+        assert f'差 {gap} 个百分点，区间 {ends}' in told and ends.startswith('[−')
+        found = compare(
+            *(load_trial(f'densenet-{one}') for one in ('concatenate', f'add-{other}')),
+            'train_loss',
+        )
+        assert f'连结低 {-found.mean:.3f}，区间 {found.text(3)} 不含 0' in told and found.clear
     losses = [
         compare(
             load_trial(f'alexnet-relu-{relu}'),
