@@ -22,7 +22,7 @@ ARMS = 'neither dropout augmentation both pooled'  # 丢弃法与图像增广的
 # 各页的训练结果存在 results/ 的哪些文件里；没有列出的，与页同名。
 RECORDS = {
     'toolbox': ('lenet',),
-    'vgg': ('vgg11',),
+    'vgg': ('full/vgg11',),
     'googlenet': ('full/googlenet',),
     'resnet': ('full/resnet18',),
     'densenet': ('full/densenet',),

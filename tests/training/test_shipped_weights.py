@@ -72,7 +72,7 @@ def test_a_full_recording_writes_the_weights_of_its_first_seed(
     assert facts.low_rank == ('head.1',)
     tried = list(facts.ranks_tried.items())
     assert [rank for rank, _ in tried] == list(RANKS[: len(tried)])
-    assert all(kept < 0.995 for _, kept in tried[:-1]) and len(tried) > 1
+    assert all(kept < 0.9975 for _, kept in tried[:-1]) and len(tried) > 1
     assert tried[-1] == (facts.rank, facts.kept_on_training)
     assert stored['head.1.weight.left'].shape == (1400, facts.rank)
 
@@ -87,7 +87,7 @@ def test_a_full_recording_writes_the_weights_of_its_first_seed(
     assert facts.first_after == tuple(after[:40].tolist())
     held_out = data.hold_out(200)
     kept = predict(net, held_out, plain) == predict(back, held_out, plain)
-    assert facts.kept_on_training == kept.double().mean().item() >= 0.995
+    assert facts.kept_on_training == kept.double().mean().item() >= 0.9975
 
     # 来历就是同一次写出的记录
     record = load_history('nin', recording.results / FULL)
