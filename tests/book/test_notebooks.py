@@ -60,7 +60,7 @@ WHITELIST = {
     'exercises/memory': {'time', 'cuda'},
     'experiments/activation': {
         'data', 'gradients', 'saturation', 'units', 'train', 'profile', 'results',
-        'compare', 'after', 'time',
+        'compare', 'after', 'time', 'flat',
     },
     'experiments/regularization': {
         'train', 'profile', 'results-short', 'accuracy-short', 'results', 'accuracy',

@@ -972,7 +972,19 @@ def test_comparisons_told_in_words_are_those_of_the_records() -> None:
     ends = sorted(-found.mean for found in losses)
     for page in ('experiments/activation', 'alexnet'):
         assert f'低 {ends[0]:.2f} 到 {ends[-1]:.2f}' in prose_of(page)
-    assert all(found.high < -1.8 for found in losses)  # 「离 0 都很远」
+    assert all(found.high < -0.15 for found in losses)  # 「离 0 都很远」
+    gains = [
+        compare(
+            load_trial(f'alexnet-relu-{relu}'),
+            load_trial(f'alexnet-sigmoid-{sigmoid}'),
+            'test_accuracy',
+        )
+        for relu, sigmoid in (('he', 'he'), ('xavier', 'xavier'), ('xavier', 'faster'))
+    ]
+    low, high = (100 * end(one.mean for one in gains) for end in (min, max))
+    told = prose_of('experiments/activation')
+    assert f'测试准确率高 {low:.2f} 到 {high:.2f} 个百分点，区间都不含 0' in told
+    assert all(one.clear and one.mean > 0 for one in gains)
     (lower,) = re.findall(
         r'\| AlexNet \| NiN[^|]* \| ([\d.]+) \|',
         dict(printed_text('summary'))['differences'],

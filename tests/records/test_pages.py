@@ -22,9 +22,9 @@ def test_seeds_and_variants_are_added_up() -> None:
     found = training_time('experiments/activation')
     names = RECORDS['experiments/activation']
     seconds = [run['seconds'] for name in names for run in read(name)['runs']]
-    assert len(seconds) == 15
+    assert len(seconds) == 25
     assert found.seconds == pytest.approx(sum(seconds))
-    assert (found.profile, found.precision) == ('laptop', 'fp32')
+    assert (found.profile, found.precision) == ('laptop', 'bf16')
     assert found.seconds_without_bf16 is None
 
 
