@@ -10,6 +10,7 @@ from deepcnn.anatomy.gradients import (
     sigmoid_slopes,
     weight_gradients,
 )
+from deepcnn.anatomy.kernel_change import pattern_correlation
 from deepcnn.anatomy.kinds import COLORS, parameters_by_kind
 from deepcnn.anatomy.layers import capture, count_parameters, layer_table
 from deepcnn.anatomy.memory import peak_bytes, saved_bytes
@@ -23,7 +24,7 @@ __all__ = [
     'COLORS', 'STRATEGIES', 'ClassActivation', 'Exciting', 'Occlusion', 'Responses',
     'capture', 'class_activation', 'count_parameters', 'export_page', 'layer_table',
     'layers_with_weights', 'most_active', 'neighbour_roughness', 'occlusion_map',
-    'parameters_by_kind', 'peak_bytes', 'recomputing', 'replace_modules', 'responses',
-    'right_and_wrong', 'saved_bytes', 'set_dropout', 'share_below', 'sigmoid_slopes',
-    'weight_gradients',
+    'parameters_by_kind', 'pattern_correlation', 'peak_bytes', 'recomputing',
+    'replace_modules', 'responses', 'right_and_wrong', 'saved_bytes', 'set_dropout',
+    'share_below', 'sigmoid_slopes', 'weight_gradients',
 ]  # fmt: skip

@@ -14,6 +14,7 @@ from deepcnn.anatomy import (
     most_active,
     neighbour_roughness,
     occlusion_map,
+    pattern_correlation,
     responses,
     right_and_wrong,
 )
@@ -304,3 +305,28 @@ def test_kernels_without_neighbours_or_pattern_are_refused(
 ) -> None:
     with pytest.raises(ValueError, match=re.escape(message)):
         neighbour_roughness(weight)
+
+
+def test_correlation_compares_patterns_not_brightness_or_size() -> None:
+    """减去平均再乘以正数，图样不变；正负互换得 -1；互不相干的噪声平均是 0。"""
+    noise = torch.randn(2000, 1, 3, 3, generator=generator())
+    other = torch.randn(2000, 1, 3, 3, generator=generator().manual_seed(1))
+    ones = torch.ones(2000)
+    assert torch.allclose(pattern_correlation(noise, noise / 15 + 3), ones, atol=1e-5)
+    assert torch.allclose(pattern_correlation(noise, 7 - noise), -ones, atol=1e-5)
+    assert pattern_correlation(noise, other).mean() == pytest.approx(0, abs=0.03)
+
+
+def test_correlation_by_hand() -> None:
+    """(1, -1, 1, -1) 与 (1, -1, 0, 0)：2 / √(4 × 2) = 1/√2；没有图样的核得 0。"""
+    first = torch.tensor([[1.0, -1], [1, -1]]).view(1, 1, 2, 2)
+    second = torch.tensor([[1.0, -1], [0, 0]]).view(1, 1, 2, 2)
+    assert pattern_correlation(first, second).item() == pytest.approx(0.5**0.5)
+    assert pattern_correlation(first, torch.ones(1, 1, 2, 2)).item() == 0
+
+
+@pytest.mark.parametrize('shape', [(4, 1, 3, 3), (3, 1, 1, 3), (3, 9)])
+def test_correlation_needs_two_alike_with_neighbours(shape: tuple[int, ...]) -> None:
+    before = torch.rand(3, *shape[1:])
+    with pytest.raises(ValueError, match=re.escape(f'与 {shape}')):
+        pattern_correlation(before, torch.rand(shape))

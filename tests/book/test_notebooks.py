@@ -60,7 +60,7 @@ WHITELIST = {
     'exercises/memory': {'time', 'cuda'},
     'experiments/activation': {
         'data', 'gradients', 'saturation', 'units', 'train', 'profile', 'results',
-        'compare', 'after', 'time', 'flat',
+        'compare', 'after', 'time', 'flat', 'test-intervals', 'speed',
     },
     'experiments/regularization': {
         'train', 'profile', 'results-short', 'accuracy-short', 'results', 'accuracy',

@@ -47,6 +47,7 @@ from deepcnn.records.trials import (
     load_trial,
     results_table,
 )
+from deepcnn.records.weight_facts import weight_facts
 from deepcnn.training.announcement import minutes
 from deepcnn.training.hardware import choose_profile
 
@@ -477,7 +478,7 @@ PAGES = {
         ('alexnet-relu-he', 'alexnet-relu-xavier', 'alexnet-sigmoid-he',
          'alexnet-sigmoid-xavier', 'alexnet-sigmoid-faster'),
         DEFAULT,
-        {'compare': ('train_loss', '02 13 14')},
+        {'compare': ('train_loss', '02 13 14'), 'test-intervals': ('test_accuracy', '02 13 14')},
     ),
     'experiments/degradation': Page(
         ('plain-8', 'plain-20', 'plain-56', 'residual-8', 'residual-20', 'residual-56'),
@@ -863,6 +864,17 @@ def test_what_is_seen_inside_is_told_as_printed(chapter: str) -> None:
         assert float(gap) - 0.1 <= float(answered) - float(kept) < float(gap)
 
 
+def test_kernels_of_vgg_are_told_as_printed() -> None:
+    """3×3 的核减去平均，剩下的还是初始的噪声；随书的权重压缩前后的准确率。"""
+    told, printed = prose_of('vgg'), printed_by('vgg', 'roughness')
+    (lowest,) = re.findall(r'相关系数从 ([\d.]+) 到', printed)
+    (shrunk,) = re.findall(r'缩到 1/(\d+)', printed)
+    assert f'相关系数最低的也有 {lowest}：' in told and f'缩到约 1/{shrunk}' in told
+    facts = weight_facts('vgg11')
+    changed = f'从 {facts.accuracy_before:.4f} 变成 {facts.accuracy_after:.4f}。'
+    assert f'测试准确率因此{changed}' in told
+
+
 def test_channels_of_resnet_are_told_as_computed() -> None:
     """哪些通道变化最大，以及模块 1 有几个与入口同号，照随书附带的权重再算一遍。"""
     net, data = load('resnet18'), load_dataset()
@@ -961,20 +973,25 @@ def test_comparisons_told_in_words_are_those_of_the_records() -> None:
             *(load_trial(f'densenet-{one}') for one in ('concatenate', f'add-{other}')),
             'train_loss',
         )
-        assert f'连结低 {-found.mean:.3f}，区间 {found.text(3)} 不含 0' in told and found.clear
+        assert f'时低 {-found.mean:.3f}，区间 {found.text(3)}' in told and found.clear
     pairs = [
         (load_trial(f'alexnet-relu-{relu}'), load_trial(f'alexnet-sigmoid-{sigmoid}'))
         for relu, sigmoid in (('he', 'he'), ('xavier', 'xavier'), ('xavier', 'faster'))
     ]
     losses = [compare(*pair, 'train_loss') for pair in pairs]
     ends = sorted(-found.mean for found in losses)
-    for page in ('experiments/activation', 'alexnet'):
-        assert f'低 {ends[0]:.2f} 到 {ends[-1]:.2f}' in prose_of(page)
+    assert f'低 {ends[0]:.2f} 到 {ends[-1]:.2f}' in prose_of('alexnet')
     assert all(found.high < -0.15 for found in losses)  # 「离 0 都很远」
     gains = [compare(*pair, 'test_accuracy') for pair in pairs]
-    low, high = (100 * end(one.mean for one in gains) for end in (min, max))
     told = prose_of('experiments/activation')
-    assert f'测试准确率高 {low:.2f} 到 {high:.2f} 个百分点，区间都不含 0' in told
+    low, gain = [-one.mean for one in losses], [100 * one.mean for one in gains]
+    assert f'训练损失低 {low[0]:.2f} 与 {low[1]:.2f}，' in told
+    assert f'测试准确率高 {gain[0]:.2f} 与 {gain[1]:.2f} 个百分点' in told
+    assert f'差别还有 {low[2]:.2f} 与 {gain[2]:.2f} 个百分点' in told
+    speeds = [trial.history.images_per_second for pair in pairs for trial in pair]
+    assert f'每秒 {min(speeds):,.0f} 到 {max(speeds):,.0f} 张之间' in told
+    assert max(speeds) < 1.1 * min(speeds)  # 「相差不到一成」
+    assert speeds.index(max(speeds)) in (3, 5)  # sigmoid
     assert all(one.clear and one.mean > 0 for one in gains)
     (lower,) = re.findall(
         r'\| AlexNet \| NiN[^|]* \| ([\d.]+) \|',

@@ -5,10 +5,13 @@
     <!-- 网站：tuning
     -->
     *（给别的查看器的一句说明。）*
+
+``:profile: full`` 列出那一档的（<网络>-full.json），多一栏第一层卷积核的粗糙度，不画图。
 """
 
 from book_root import ROOT
 from docutils import nodes
+from docutils.parsers.rst import directives
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
@@ -36,20 +39,26 @@ FIELDS = {
 }  # fmt: skip
 
 
-def table(groups: dict[str, list[Attempt]]) -> str:
+def table(groups: dict[str, list[Attempt]], profile: str = '') -> str:
     """一张表：各网络的尝试，列出有所不同的设置；同样预算里最好的一次用粗体。"""
     columns = [
         name for name in FIELDS if any(name in varied(t) for t in groups.values())
     ]
     head = ['网络', *(FIELDS[name] for name in columns), '预算', '验证准确率']
+    head += ['粗糙度'] if profile else []
     lines = [head, [':--'] + ['--:'] * (len(head) - 1)]
     for network, trials in groups.items():
         for group in by_budget(trials):
             winner = best(group)
             lines += [line(network, one, columns, one is winner) for one in group]
+            if profile:
+                for cells, one in zip(lines[-len(group) :], group, strict=True):
+                    cells.append(f'{one.roughness:.2f}')
     body = '\n'.join('| ' + ' | '.join(cells) + ' |' for cells in lines)
-    caption = '在 5,000 张验证图像上比较各种设置（种子 0，最后一轮）'
-    options = ':name: tab-performance-tuning\n:class: text-nowrap'
+    of = f'`{profile}` 档：' if profile else ''
+    caption = f'{of}在 5,000 张验证图像上比较各种设置（种子 0，最后一轮）'
+    name = 'tab-performance-tuning' + (f'-{profile}' if profile else '')
+    options = f':name: {name}\n:class: text-nowrap'
     return f':::{{table}} {caption}\n{options}\n\n{body}\n:::'
 
 
@@ -106,22 +115,27 @@ def shown(value: object) -> str:
     return f'{value:g}' if isinstance(value, float) else str(value)
 
 
-def all_trials() -> dict[str, list[Attempt]]:
-    """各网络的尝试；没有试过的不在其中。"""
-    groups = {name: load_attempts(FOLDER / f'{name}.json') for name in TITLES}
+def all_trials(profile: str = '') -> dict[str, list[Attempt]]:
+    """各网络在一档里的尝试；没有试过的不在其中。"""
+    end = f'-{profile}' if profile else ''
+    groups = {name: load_attempts(FOLDER / f'{name}{end}.json') for name in TITLES}
     return {name: trials for name, trials in groups.items() if trials}
 
 
 class Tuning(SphinxDirective):
     """把挑选超参数的记录排成一张表。"""
 
+    option_spec = {'profile': directives.unchanged_required}
+
     def run(self) -> list[nodes.Node]:
         for path in FOLDER.glob('*.json'):
             self.env.note_dependency(str(path))
-        groups = all_trials()
+        profile = self.options.get('profile', '')
+        groups = all_trials(profile)
         if not groups:
             return nested_markdown.parse(self, '（还没有试过。）')
-        return [chart(groups), *nested_markdown.parse(self, table(groups))]
+        drawn = [] if profile else [chart(groups)]
+        return [*drawn, *nested_markdown.parse(self, table(groups, profile))]
 
 
 def setup(app: Sphinx) -> None:
