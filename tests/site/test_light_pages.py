@@ -9,7 +9,7 @@ from book_light.early_scripts import lighten
 from book_light.one_stylesheet import Bundler
 from book_light.picture_sizes import png_size, size_pictures, svg_size
 from book_light.site_files import remove_unused
-from book_light.unused_rules import without_unused_components, without_unused_icons
+from book_light.unused_rules import Names, used_names, without_unused_rules
 from PIL import Image
 
 from deepcnn import plot
@@ -79,7 +79,7 @@ def test_stylesheets_become_one(static: Path) -> None:
         '<link rel="stylesheet" type="text/css" href="../_static/styles/main.css" />\n'
         '</head>'
     )
-    bundled = Bundler(static, {'fa-list'}).bundle(page, '../')
+    bundled = Bundler(static, Names(frozenset({'fa-list'}))).bundle(page, '../')
     (sheet,) = static.glob('book-*.css')
     assert bundled.count('stylesheet') == 1 and f'_static/{sheet.name}"' in bundled
     assert 'logo.svg' in bundled
@@ -89,24 +89,37 @@ def test_stylesheets_become_one(static: Path) -> None:
     assert '.fa-list' in css and '.fa-x' not in css
 
 
-def test_icon_rule_stays_if_any_of_its_names_is_used() -> None:
-    rule = '}.fa-x:before,.fa-y:before{content:"\\f00d"}'
-    assert without_unused_icons(rule, {'fa-y'}) == rule
-    assert without_unused_icons(rule, set()) == '}'
-
-
 @pytest.mark.parametrize(
     ('css', 'kept'),
     [
-        ('}.sd-card{a:1}.sd-row{b:2}', '}.sd-card{a:1}'),
-        ('}.sd-row,.sd-card>p{a:1}', '}.sd-card>p{a:1}'),
-        ('@media print{.sd-row{a:1}.sd-card .sd-row{b:2}}', '@media print{}'),
-        ('}.sd-row:not(a,b){a:1}p{c:3}', '}.sd-row:not(a,b){a:1}p{c:3}'),
-        (':root{--sd-row:1}', ':root{--sd-row:1}'),
+        ('.card{a:1}.row{b:2}', '.card{a:1}'),
+        ('.row,.card>p,#top .x{a:1}', '.card>p{a:1}'),
+        ('.fa-x:before,.card:before{content:"\\f00d"}', '.card:before{content:"\uf00d"}'),
+        ('@media print{.row{a:1}.card .row{b:2}}p{c:3}', 'p{c:3}'),
+        ('@supports (a:b){.card{a:1}.row{b:2}}', '@supports (a:b){.card{a:1}}'),
+        ('p:not(.row,.x)>.card{a:1}', 'p:not(.row,.x)>.card{a:1}'),
+        ('[class*=row] a{a:1}', '[class*=row] a{a:1}'),
+        ('.mark--right,.mark--{a:1}.marked{b:2}', '.mark--right,.mark--{a:1}'),
+        ('@font-face{src:url(a.woff2)}@keyframes x{to{a:1}}',
+         '@font-face{src:url(a.woff2)}@keyframes x{to{a:1}}'),
+        (':root{--row:1}/* 注释 */', ':root{--row:1}'),
+        (r'.w-1\/2,.\31 0{a:1}', r'.\31 0{a:1}'),
     ],
-)
-def test_only_the_components_of_the_book_keep_their_rules(css: str, kept: str) -> None:
-    assert without_unused_components(css, {'sd-card'}) == kept
+)  # fmt: skip
+def test_only_rules_of_names_in_use_stay(css: str, kept: str) -> None:
+    used = Names(frozenset({'card', '10'}), ('mark--',))
+    assert without_unused_rules(css, used) == kept
+
+
+def test_names_come_from_pages_and_scripts_but_not_from_data(tmp_path: Path) -> None:
+    (tmp_path / '_static/living/data').mkdir(parents=True)
+    page = '<p class="a b--c" id="top">d<script>add("e")</script><script src="f.js"></script>'
+    (tmp_path / 'index.html').write_text(page, 'utf-8')
+    (tmp_path / '_static/frame.js').write_text('x.className = `g-on mark--${kind}`', 'utf-8')
+    (tmp_path / '_static/living/data/w.js').write_text('"h"', 'utf-8')
+    used = used_names(tmp_path)
+    assert all(name in used for name in ('a', 'b--c', 'top', 'e', 'g-on', 'mark--right'))
+    assert not any(name in used for name in ('d', 'f', 'h', 'g', 'b'))
 
 
 def test_unused_files_go_and_empty_folders_with_them(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """把页首的十来个样式表合成一个，浏览器少等一个来回就能显示页面。
 
 样式表不到齐，浏览器什么也不画；主题的 theme.css 里还有 ``@import``，要等它到了才去取
-下一个。合成之后只有一个请求。没有用到的图标与部件的规则也一并去掉。
+下一个。合成之后只有一个请求。用不到的规则也一并去掉。
 """
 
 import hashlib
@@ -11,7 +11,7 @@ from pathlib import Path
 from posixpath import normpath
 from urllib.parse import urlsplit
 
-from .unused_rules import without_unused_components, without_unused_icons
+from .unused_rules import Names, without_unused_rules
 
 SHEET = re.compile(
     r'[ \t]*<link(?=[^>]*\brel="stylesheet")(?![^>]*\bmedia=)[^>]*\bhref="([^":]+)"[^>]*>\n?'
@@ -44,8 +44,9 @@ class Bundler:
     """把页面里的样式表换成合成的一个；同样的组合只写一次。"""
 
     static: Path
-    used: set[str]  # 页面与脚本里出现的图标与部件
+    used: Names  # 页面与脚本里出现过的
     written: dict[tuple[str, ...], str] = field(default_factory=dict)
+    sheets: dict[str, str] = field(default_factory=dict)  # 几种组合里共有的只挑一遍
 
     def bundle(self, page: str, to_root: str) -> str:
         """返回只引用一个样式表的网页；``to_root`` 是从这页到网站根目录的路径。"""
@@ -62,12 +63,16 @@ class Bundler:
         return head + separator + body
 
     def write(self, names: tuple[str, ...]) -> str:
-        css = '\n'.join(read_sheet(self.static, name) for name in names)
-        css = '@charset "utf-8";\n' + css.replace('@charset "utf-8";', '')
-        css = without_unused_icons(css, self.used)
-        css = without_unused_components(css, self.used)
+        css = '@charset "utf-8";\n' + '\n'.join(self.kept(name) for name in names)
         digest = hashlib.sha256(css.encode()).hexdigest()[:12]
         name = f'book-{digest}.css'
         (self.static / name).write_text(css, encoding='utf-8')
         self.written[names] = name
         return name
+
+    def kept(self, name: str) -> str:
+        """样式表 ``name`` 里用得到的规则。"""
+        if name not in self.sheets:
+            css = read_sheet(self.static, name).replace('@charset "utf-8";', '')
+            self.sheets[name] = without_unused_rules(css, self.used)
+        return self.sheets[name]
