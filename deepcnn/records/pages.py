@@ -23,6 +23,7 @@ ARMS = 'neither dropout augmentation both pooled'  # 丢弃法与图像增广的
 RECORDS = {
     'toolbox': ('lenet',),
     'vgg': ('full/vgg11',),
+    'nin': ('full/nin',),
     'googlenet': ('full/googlenet',),
     'resnet': ('full/resnet18',),
     'densenet': ('full/densenet',),

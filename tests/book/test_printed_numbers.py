@@ -314,10 +314,11 @@ def test_every_epoch_printed_is_recorded(chapter: str) -> None:
 
 @pytest.mark.parametrize(
     ('chapter', 'record', 'words'),
-    [(name, NETWORKS[name][0], '训练损失从 {} 降到 {}，测试准确率从 {:.1f}% 升到 {:.1f}%')
-     for name in ('alexnet', 'nin')]
-    + [('toolbox', 'lenet', '损失从 {} 降到 {}，测试准确率从 {:.3f} 升到 {:.3f}')],
-)  # fmt: skip
+    [
+        ('alexnet', 'alexnet', '训练损失从 {} 降到 {}，测试准确率从 {:.1f}% 升到 {:.1f}%'),
+        ('toolbox', 'lenet', '损失从 {} 降到 {}，测试准确率从 {:.3f} 升到 {:.3f}'),
+    ],
+)
 def test_first_and_last_epoch_are_told(chapter: str, record: str, words: str) -> None:
     """训练曲线之后的一句话：头一轮与末一轮的数。"""
     run = load_history(record).runs[0]
@@ -799,7 +800,7 @@ def test_what_was_erased_is_told_as_printed() -> None:
 
 def test_curves_are_told_as_recorded() -> None:
     """曲线之后的话：损失的两端，最后一轮的两种准确率。"""
-    for chapter in ('vgg', 'googlenet', 'resnet', 'densenet'):
+    for chapter in ('vgg', 'nin', 'googlenet', 'resnet', 'densenet'):
         (run,) = load_history(record_names(chapter)[0]).runs
         told = prose_of(chapter)
         assert f'训练损失从 {run.train_loss[0]:.3f} 降到 {run.train_loss[-1]:.3f}' in told
@@ -843,7 +844,7 @@ def test_residuals_are_told_as_printed() -> None:
     assert f'高 {gains[0]:.2f} 个百分点，有捷径时也高 {gains[1]:.2f} 个' in told
 
 
-@pytest.mark.parametrize('chapter', ('vgg', 'googlenet', 'resnet', 'densenet'))
+@pytest.mark.parametrize('chapter', ('vgg', 'nin', 'googlenet', 'resnet', 'densenet'))
 def test_what_is_seen_inside_is_told_as_printed(chapter: str) -> None:
     """随书附带的网络：卷积核的粗糙程度，遮挡前后的概率，类激活图的得分。"""
     told = prose_of(chapter)
@@ -998,6 +999,19 @@ def test_comparisons_told_in_words_are_those_of_the_records() -> None:
         dict(printed_text('summary'))['differences'],
     )
     assert f'比 AlexNet 低 {float(lower):.1f} 个百分点，超出' in prose_of('nin')
+
+
+def test_what_a_cell_of_nins_class_map_sees() -> None:
+    """类别图的一格看到多大一片，相邻两格相距多少：逐层数窗口与步幅。"""
+    seen = spacing = 1
+    for layer in nin().modules():
+        if isinstance(layer, nn.Conv2d | nn.MaxPool2d):
+            window, stride = (torch.tensor(n).max().item()
+                              for n in (layer.kernel_size, layer.stride))  # fmt: skip
+            seen, spacing = seen + (window - 1) * spacing, spacing * stride
+    told = prose_of('nin')
+    assert f'能看到输入上 ${seen}\\times {seen}$ 的范围' in told
+    assert f'相邻两格的中心在输入上相距 {spacing} 像素' in told
 
 
 def test_exercises_told_in_words_are_those_of_the_records() -> None:
