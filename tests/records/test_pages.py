@@ -43,6 +43,7 @@ def test_attempts_are_added_up_too() -> None:
 
 
 def write(folder: Path, name: str, content: object) -> None:
+    (folder / name).parent.mkdir(exist_ok=True)
     (folder / f'{name}.json').write_text(json.dumps(content), encoding='utf-8')
 
 
@@ -53,7 +54,8 @@ def test_without_bf16_the_measured_speed_is_used(tmp_path: Path) -> None:
         'image_size': 28, 'epochs': 3, 'train_images': 600,
         'runs': [{'seconds': 9}, {'seconds': 11}],
     }  # fmt: skip
-    write(tmp_path, 'nin', record)
+    (name,) = RECORDS['nin']
+    write(tmp_path, name, record)
     assert training_time('nin', tmp_path).seconds_without_bf16 is None
     row = {'name': 'fused', 'change': '', 'precision': 'fp32', 'batch_size': 10,
            'images': 100, 'epoch_seconds': [5.0], 'start_seconds': [0.0]}  # fmt: skip
@@ -65,7 +67,7 @@ def test_without_bf16_the_measured_speed_is_used(tmp_path: Path) -> None:
     write(tmp_path, 'bench-cpu-fp32', report | {'comparisons': {'nin': comparison}})
     found = training_time('nin', tmp_path)
     assert (found.seconds, found.seconds_without_bf16) == (20, 3 * 600 * 2 / 20)
-    write(tmp_path, 'nin', record | {'image_size': 56})  # 别的边长没有测过
+    write(tmp_path, name, record | {'image_size': 56})  # 别的边长没有测过
     assert training_time('nin', tmp_path).seconds_without_bf16 is None
 
 
