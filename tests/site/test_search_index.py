@@ -17,6 +17,7 @@ from book_search.plain_formula import plain_formula
 from book_search.terms import read_terms
 from docutils import nodes
 from docutils.core import publish_doctree
+from docutils.utils import new_document
 
 ROOT = Path(__file__).resolve().parents[2]
 SECTIONS = ROOT / '_build' / 'html' / '_static' / 'book_search_sections.js'
@@ -115,6 +116,21 @@ def test_a_label_missing_from_the_book_is_reported(sections: list[Section]) -> N
 def test_terms_have_one_section_each() -> None:
     names = [name for entries in read_terms().values() for e in entries for name in e]
     assert len(names) == len(set(names))
+
+
+def page_of(section: nodes.section) -> nodes.document:
+    page = new_document('a')
+    page += section
+    return page
+
+
+def test_the_list_of_works_of_a_chapter_is_left_out() -> None:
+    """书末的一页还在：它不在别的一节里面。"""
+    works = nodes.section('', nodes.title('', '参考文献'), ids=['sec-a-references'])
+    works['names'] = ['sec-a-references']
+    chapter = nodes.section('', nodes.title('', '甲'), works, ids=['a'])
+    assert [one.title for one in read_sections(page_of(chapter), {})] == ['甲']
+    assert [one.title for one in read_sections(page_of(works), {})] == ['参考文献']
 
 
 def test_outputs_of_code_are_left_out() -> None:

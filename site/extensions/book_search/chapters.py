@@ -119,7 +119,14 @@ def read_section(section: nodes.section, terms: Terms) -> Section:
 
 
 def read_sections(doctree: nodes.document, terms: Terms) -> list[Section]:
-    return [read_section(section, terms) for section in doctree.findall(nodes.section)]
+    sections = doctree.findall(nodes.section)
+    return [read_section(one, terms) for one in sections if not is_reference_list(one)]
+
+
+def is_reference_list(section: nodes.section) -> bool:
+    """章末的文献表：每一条在「参考文献」一页都有，不必搜到两次。"""
+    inside = isinstance(section.parent, nodes.section)
+    return inside and anchor_of(section).endswith('-references')
 
 
 def read_chapter(
