@@ -112,12 +112,13 @@ def test_only_rules_of_names_in_use_stay(css: str, kept: str) -> None:
 
 
 def test_names_come_from_pages_and_scripts_but_not_from_data(tmp_path: Path) -> None:
-    (tmp_path / '_static/living/data').mkdir(parents=True)
+    site = tmp_path / 'data'  # 书放在叫 data 的文件夹里也一样
+    (site / '_static/living/data').mkdir(parents=True)
     page = '<p class="a b--c" id="top">d<script>add("e")</script><script src="f.js"></script>'
-    (tmp_path / 'index.html').write_text(page, 'utf-8')
-    (tmp_path / '_static/frame.js').write_text('x.className = `g-on mark--${kind}`', 'utf-8')
-    (tmp_path / '_static/living/data/w.js').write_text('"h"', 'utf-8')
-    used = used_names(tmp_path)
+    (site / 'index.html').write_text(page, 'utf-8')
+    (site / '_static/frame.js').write_text('x.className = `g-on mark--${kind}`', 'utf-8')
+    (site / '_static/living/data/w.js').write_text('"h"', 'utf-8')
+    used = used_names(site)
     assert all(name in used for name in ('a', 'b--c', 'top', 'e', 'g-on', 'mark--right'))
     assert not any(name in used for name in ('d', 'f', 'h', 'g', 'b'))
 

@@ -45,7 +45,8 @@ def used_names(site: Path) -> Names:
 
 def site_scripts(static: Path) -> Iterator[Path]:
     """会造出元素的脚本；活页的数据不会。"""
-    return (path for path in static.rglob('*.js') if 'data' not in path.parts)
+    scripts = static.rglob('*.js')
+    return (path for path in scripts if 'data' not in path.relative_to(static).parts)
 
 
 def without_unused_rules(css: str, used: Names) -> str:
