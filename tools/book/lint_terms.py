@@ -154,7 +154,8 @@ def book_files() -> list[Path]:
     chapters = [
         p for end in ('.ipynb', '.md') for p in (ROOT / 'chapters').rglob('*' + end)
     ]
-    package = [p for p in (ROOT / 'deepcnn').rglob('*.py') if 'models' not in p.parts]
+    root = ROOT / 'deepcnn'
+    package = [p for p in root.rglob('*.py') if 'models' not in p.relative_to(root).parts]
     rest = [ROOT / name for name in ('index.md', 'README.md', 'CHANGELOG.md')]
     found = [*rest, *(ROOT / 'docs').glob('*.md'), *chapters, *package]
     return sorted(p for p in found if '.ipynb_checkpoints' not in p.parts)

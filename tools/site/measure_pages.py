@@ -126,7 +126,7 @@ def pages(wanted: list[str]) -> list[str]:
     found = [
         path.relative_to(SITE).as_posix()
         for path in sorted(SITE.rglob('*.html'))
-        if '_static' not in path.parts
+        if '_static' not in path.relative_to(SITE).parts
     ]
     return [page for page in found if not wanted or page in wanted]
 

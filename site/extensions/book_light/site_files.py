@@ -16,7 +16,8 @@ UNUSED = (
 
 def built_pages(site: Path) -> Iterator[Path]:
     """全部网页；_static 里的 .html 是主题的模板片段。"""
-    return (path for path in site.rglob('*.html') if '_static' not in path.parts)
+    pages = site.rglob('*.html')
+    return (path for path in pages if '_static' not in path.relative_to(site).parts)
 
 
 def remove_unused(static: Path) -> None:
