@@ -220,6 +220,16 @@ def test_a_cut_changes_what_pytorch_says_it_changes(
     page.wait(lambda: 'cut' not in page.hash() and page.lines == ['', ''])
 
 
+def test_the_answer_does_not_push_the_button_away(page: Page, site: Path) -> None:
+    """回答来的时候按钮挪开，按下去的那一下就落了空。"""
+    page.open(site, 'densenet')
+    page.load()
+    page.button('输入').click()
+    before = page.button('在 20 张图像上数一数').rect
+    page.wait(lambda: page.lines[0])
+    assert page.button('在 20 张图像上数一数').rect == before
+
+
 def test_counting_can_be_stopped(page: Page, site: Path) -> None:
     page.open(site, 'densenet')
     page.load()

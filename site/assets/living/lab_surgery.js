@@ -59,7 +59,7 @@
     const says = make('p', { className: 'lab__note living__numbers', role: 'status' })
     const start = make('button', { type: 'button', onclick: () => (counting ? stop() : count()) })
     const counted = make('p', { className: 'lab__note living__numbers', role: 'status' })
-    const element = make('section', { className: 'lab__part', 'aria-label': '手术' }, where, parts, hint, done, says, start, counted)
+    const element = make('section', { className: 'lab__part', 'aria-label': '手术' }, where, parts, hint, done, start, says, counted) // 话在按钮下面：话来了，按钮不挪
 
     function useNetwork(given) {
       if (network === given) return
