@@ -3,10 +3,12 @@
 页名是相对 chapters/ 的路径，不带扩展名：``nin``、``exercises/tuning``。
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from deepcnn.records.benchmark import Report, load_report
+from deepcnn.records.runs import FULL
 from deepcnn.records.store import read_json, results_folder
 from deepcnn.records.titles import NETWORKS
 
@@ -80,16 +82,28 @@ class TrainingTime:
     seconds_without_bf16: float | None
 
 
+def training_times(page: str) -> list[TrainingTime]:
+    """``page`` 录过的各档的用时，短的在前。
+
+    印出 ``full`` 档的章，``laptop`` 档也录过（小结读那一份）：读者多半要跑的是它。
+    """
+    names = record_names(page)
+    kinds = dict.fromkeys((tuple(one.removeprefix(f'{FULL}/') for one in names), names))
+    found = (_time_of(one, results_folder()) for one in kinds)
+    return [one for one in found if one]
+
+
 def training_time(page: str, folder: Path | None = None) -> TrainingTime | None:
-    """``page`` 录制时的用时；缺了一份记录（例如包里没有装）时返回 None。
+    """``page`` 印出的那次录制的用时；缺了一份记录（例如包里没有装）时返回 None。
 
     ``comparison/`` 里的由 make compare 录下，这一页只读它们，不算在内。
     """
-    folder = folder or results_folder()
+    return _time_of(record_names(page), folder or results_folder())
+
+
+def _time_of(names: Sequence[str], folder: Path) -> TrainingTime | None:
     paths = [
-        folder / f'{name}.json'
-        for name in record_names(page)
-        if not name.startswith('comparison/')
+        folder / f'{name}.json' for name in names if not name.startswith('comparison/')
     ]
     if not all(path.is_file() for path in paths):
         return None

@@ -1,8 +1,10 @@
 """笔记本开头的几行：在哪里训练，用哪一档，大约多久，数据在哪里。"""
 
+from collections.abc import Sequence
+
 import torch
 
-from deepcnn.records.pages import TrainingTime, training_time
+from deepcnn.records.pages import TrainingTime, training_times
 from deepcnn.training.hardware import (
     PROFILES,
     choose_device,
@@ -23,16 +25,23 @@ def announce_training(page: str) -> None:
     print(f'{describe_device(device)}，{profile} 档')
     print(f'换档位：设环境变量 DEEPCNN_PROFILE={legal}，再从头运行')
     print(
-        *(f'用时：{line}' for line in expected_time(training_time(page), device)),
+        *(f'用时：{line}' for line in expected_time(training_times(page), device)),
         sep='\n',
     )
     print('数据：随包附带，在 deepcnn/data/files/，不用下载')
 
 
-def expected_time(recorded: TrainingTime | None, device: torch.device) -> list[str]:
-    """录制时用了多久；CPU 没有 bf16 指令的话，估计多久；别的档位有没有录过。"""
-    if recorded is None:
+def expected_time(times: Sequence[TrainingTime], device: torch.device) -> list[str]:
+    """各档录制时用了多久；CPU 没有 bf16 指令的话，估计多久；别的档位没有录过。"""
+    if not times:
         return ['没有录过']
+    parts = [line for one in times for line in lines_of(one, device)]
+    known = {one.profile for one in times}
+    others = [one for one in PROFILES if one not in known]
+    return parts if '' in known else [*parts, f'{"、".join(others)} 档没有录过']
+
+
+def lines_of(recorded: TrainingTime, device: torch.device) -> list[str]:
     conditions = '，'.join(filter(None, (recorded.device, recorded.precision)))
     profile = f'{recorded.profile} 档' if recorded.profile else ''
     parts = [f'{profile}录制时用了 {minutes(recorded.seconds)}（{conditions}）']
@@ -42,9 +51,6 @@ def expected_time(recorded: TrainingTime | None, device: torch.device) -> list[s
         parts.append(
             f'{who}，照「性能」一章约 {minutes(recorded.seconds_without_bf16)}，测试另算'
         )
-    if recorded.profile:
-        others = [one for one in PROFILES if one != recorded.profile]
-        parts.append(f'{"、".join(others)} 档没有录过')
     return parts
 
 

@@ -35,7 +35,7 @@ from deepcnn.models.vgg import WIDTH, vgg11
 from deepcnn.records.attempts import effect, load_attempts
 from deepcnn.records.benchmark import FULL_TRAIN_SET, load_report
 from deepcnn.records.comparison import Record, load_records
-from deepcnn.records.pages import record_names, training_time
+from deepcnn.records.pages import record_names, training_times
 from deepcnn.records.runs import History, load_history
 from deepcnn.records.spreads import Interval, interval
 from deepcnn.records.store import RESULTS, read_json
@@ -440,7 +440,7 @@ def test_minutes_announced_are_those_recorded() -> None:
     }
     assert set(NETWORKS) < set(texts)
     for page, text in texts.items():
-        if recorded := training_time(page):
+        for recorded in training_times(page):
             assert f'录制时用了 {minutes(recorded.seconds)}（{recorded.device}' in text
             if slow := recorded.seconds_without_bf16:
                 assert f'约 {minutes(slow)}，测试另算' in text
