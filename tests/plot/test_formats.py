@@ -8,6 +8,8 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import matplotlib
+import nbformat
+import numpy as np
 import pytest
 import torch
 from book_source import chapter_files
@@ -51,12 +53,38 @@ def test_curves_are_stored_as_svg_without_a_font() -> None:
     data, metadata = bundle(curve())
     assert set(data) == {'image/svg+xml', 'image/png'}
     png = Image.open(BytesIO(b64decode(data['image/png'])))
-    assert png.size == (660, 440) and png.mode == 'P' and len(png.getcolors()) <= 32
+    assert png.size == (660, 440) and png.mode == 'P' and len(png.getcolors()) <= 64
     assert metadata['image/png'] == {'width': 330, 'height': 220}
     svg = data['image/svg+xml']
     assert 'width="216pt" height="144pt"' in svg
     assert '<text' not in svg and '<image' not in svg and '\n' not in svg
     assert ElementTree.fromstring(svg.encode()).get('viewBox') == '0 0 216 144'
+
+
+def colours_lost(output: dict) -> set[str]:
+    """SVG 里曲线与点的颜色，PNG 里没有相近的。"""
+    pixels = Image.open(BytesIO(b64decode(output['image/png']))).convert('RGB').getcolors(1 << 24)
+    seen = np.array([colour for _, colour in pixels])
+    used = set(re.findall('#[0-9a-f]{6}', output['image/svg+xml'])) & curve_colours()
+    return {one for one in used if np.abs(seen - to_rgb(one)).max(1).min() > 24}
+
+
+def curve_colours() -> set[str]:
+    plot.use_book_style()
+    return {one['color'].lower() for one in plt.rcParams['axes.prop_cycle']}
+
+
+def to_rgb(colour: str) -> np.ndarray:
+    return np.array([int(colour[at : at + 2], 16) for at in (1, 3, 5)])
+
+
+@pytest.mark.parametrize('path', chapter_files(), ids=lambda path: path.stem)
+def test_small_pngs_keep_the_colours_of_all_curves(path: Path) -> None:
+    """JupyterLab 先显示 PNG：六条曲线要是六种颜色，占地再小也不合并。"""
+    cells = nbformat.read(path, 4).cells
+    outputs = [o.get('data', {}) for cell in cells for o in cell.get('outputs', [])]
+    both = [one for one in outputs if 'image/svg+xml' in one]
+    assert [colours_lost(one) for one in both] == [set()] * len(both)
 
 
 def test_the_same_curve_is_stored_byte_for_byte() -> None:
