@@ -20,6 +20,15 @@
     }
   }
 
+  /* 「先预测」里猜过的，由 living/predict.js 记下。 */
+  function forgetPredictions() {
+    try {
+      localStorage.removeItem('deepcnn-predictions')
+    } catch (refused) {
+      // 浏览器不许存储：本来就没有记下。
+    }
+  }
+
   const root = new URL(document.documentElement.dataset.content_root, location.href).href
   const addressOf = (page) => `${root}${page}.html`
 
@@ -85,6 +94,7 @@
     clear.textContent = '清除进度'
     clear.addEventListener('click', () => {
       save({ read: {}, last: '' })
+      forgetPredictions()
       markSidebar(load())
       summarise(line)
     })

@@ -208,20 +208,25 @@ def test_the_summary_tells_its_tables_and_figures() -> None:
             count_parameters(NETWORKS[chapter][2](records[NETWORKS[chapter][0]].recipe['image_size']))
             for chapter in ('alexnet', 'densenet')
         ]
-    assert f'参数相差 {sizes[0] // sizes[1]} 倍' in told
-    ranked = sorted(values, key=lambda name: -mean(values[name]))
-    assert ranked[1] == 'densenet' and ranked[3] == 'alexnet'
+    assert f'AlexNet 是最少的 DenseNet 的 {sizes[0] // sizes[1]} 倍多' in told
     seconds = {name: mean(run.seconds for run in one.runs) for name, one in records.items()}
     assert min(seconds, key=seconds.get) == 'densenet'
     assert max(seconds, key=seconds.get) == 'resnet18'
-    for name in ('densenet', 'resnet18'):
+    for name in ('densenet', 'nin', 'resnet18'):
         assert f'（{seconds[name]:.0f} 秒）' in told
+    between = mean(values['densenet']) - mean(values['nin'])
+    assert f'误差棒相接，准确率却差 {between:.2f} 个百分点' in told
     rows = dict(printed_text('summary'))['differences'].splitlines()
     listed = [float(row.split(' | ')[2]) for row in rows if '～' in row]
     assert f'从 {max(listed)} 到 {min(listed)} 个百分点' in told
     alone = {title: int(row[0]) for title, row in summary_table('alone').items()}
     assert f'ResNet-18 独对的最多，{max(alone.values())} 张' in told
-    assert f'VGG-11 最少，{min(alone.values())} 张' in told
+    few = {title.split('（')[0] for title, count in alone.items() if count < 20}
+    assert few == {'AlexNet', 'VGG-11', 'GoogLeNet'}
+    votes = re.findall(r'一人一票：([\d.]+)%', dict(printed_text('summary'))['votes'])
+    assert len(votes) == 3 and all(round(float(one)) == 87 for one in votes)
+    assert f'最好的是 ResNet-18，平均 {mean(values["resnet18"]):.2f}%' in told
+    assert max(map(float, votes)) < min(values['resnet18'])
     assert max(alone, key=alone.get) == 'ResNet-18'
     assert min(alone, key=alone.get).startswith('VGG-11')
     agreed = dict(printed_text('summary'))['agreement']

@@ -332,8 +332,11 @@ def test_progress_is_kept_and_can_be_cleared(chromium: WebDriver, site: str) -> 
     marks = chromium.find_elements(By.CSS_SELECTOR, '.bd-links a:has(.read-mark)')
     [mark] = marks
     assert re.fullmatch(r'\d+\. 练习✓', mark.text)
+    chromium.execute_script('localStorage.setItem("deepcnn-predictions", "{}")')
     line.find_element(By.TAG_NAME, 'button').click()
     assert '已读' not in line.text
+    kept = chromium.execute_script('return localStorage.getItem("deepcnn-predictions")')
+    assert kept is None  # 猜过的也删掉
     assert not chromium.find_elements(By.CLASS_NAME, 'read-mark')
 
 
