@@ -411,7 +411,7 @@ COMMANDS = {
     'lint': Command(lint, '只检查代码风格与用语'),
     'record': Command(
         tool('tools/book/record.py'),
-        '用本机最好的档位重新训练各章，存下输出与 results/',
+        '重新训练各章，存下输出与 results/（档位见 DEEPCNN_PROFILE）',
         True,
     ),
     'compare': Command(

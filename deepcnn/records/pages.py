@@ -66,6 +66,12 @@ def record_names(page: str) -> tuple[str, ...]:
     return RECORDS.get(page, (page,))
 
 
+def recorded_in(page: str, profile: str) -> str:
+    """用 ``profile`` 录这一页，第一份训练结果存在哪里；``full`` 档的另放一处。"""
+    name = record_names(page)[0]
+    return name if profile == FULL else name.removeprefix(f'{FULL}/')
+
+
 @dataclass(frozen=True)
 class TrainingTime:
     """一页的训练在录制的机器上用了多久，几份记录的加在一起。

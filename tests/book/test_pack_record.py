@@ -16,6 +16,7 @@ FILES = (
     'results/exercises/tuning.json',
     'results/experiments/plain-8.json',
     'results/full/nin.json',
+    'results/replay/nin.safetensors',
     'results/tuning/nin-gpu.json',
     'weights/SHA256SUMS',
     'weights/nin.safetensors',

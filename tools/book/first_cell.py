@@ -9,7 +9,7 @@ if SOURCE and find_spec('deepcnn') is None:
     pip = [sys.executable, '-m', 'pip', 'install', '--quiet', '--timeout=60']
     subprocess.run([*pip, SOURCE])
 if missing := [name for name in ('deepcnn', 'torch') if find_spec(name) is None]:
-    todo = 'deepcnn 请连同 results 文件夹从本书仓库复制到笔记本旁边，torch 请按官网安装'
+    todo = 'deepcnn 请连同 results、weights 从本书仓库复制到笔记本旁边，torch 请按官网安装'
     error = ModuleNotFoundError(f'缺少 {"、".join(missing)}：{todo}，再从头运行')
     error._render_traceback_ = lambda: [str(error)]  # 笔记本里只显示这一行
     raise error

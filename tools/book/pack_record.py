@@ -26,6 +26,7 @@ PATTERNS = (
     'results/experiments/*.json',
     'results/exercises/*.json',
     'results/full/*.json',
+    'results/replay/*.safetensors',
     'results/tuning/*.json',
     'weights/*.safetensors',
     'weights/SHA256SUMS',

@@ -1,6 +1,6 @@
 """在本机最好的档位执行各章，存下输出与 results/<网络>.json；full 档还有 weights/。
 
-训练完的种子存在 .runs/；中断后重来，只重训没有完成的种子。执行失败的章不会被改写。
+每轮的断点存在 .runs/；中断后从上一轮接着做。执行失败的章不会被改写。
 笔记本打印的每一行（训练时每轮一行）同时写到标准错误，录制途中因此看得到进度。
 """
 
@@ -25,7 +25,7 @@ from expected_time import expected_line  # noqa: E402
 
 from deepcnn.explore.widgets import WIDGET_VIEW  # noqa: E402
 from deepcnn.records import load_history  # noqa: E402
-from deepcnn.records.pages import record_names  # noqa: E402
+from deepcnn.records.pages import recorded_in  # noqa: E402
 from deepcnn.records.store import write_bytes  # noqa: E402
 from deepcnn.training import choose_device, choose_profile  # noqa: E402
 
@@ -117,8 +117,8 @@ def record(chapter: str) -> None:
     tidy(notebook)
     if any(cell.metadata.get('trained') for cell in notebook.cells):
         # 一个实验有几份记录，设备与种子都相同，图注取第一份
-        network = record_names(chapter)[0]
-        write_provenance(notebook, load_history(network).provenance)
+        name = recorded_in(chapter, choose_profile())
+        write_provenance(notebook, load_history(name).provenance)
     store(notebook, path)
 
 
