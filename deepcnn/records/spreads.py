@@ -1,5 +1,6 @@
 """几个种子的平均与散布，以及两组结果的差别与它的区间。"""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import mean, stdev
@@ -68,5 +69,8 @@ def interval(first: Sequence[float], second: Sequence[float]) -> Interval:
         return Interval(gap, None, None)
     if a.sd == b.sd == 0:
         return Interval(gap, gap, gap)
-    found = ttest_ind(first, second, equal_var=False).confidence_interval(0.95)
+    with warnings.catch_warnings():
+        # 一边全相同（例如都学到 100%）时，scipy 警告精度；区间照样是对的。
+        warnings.simplefilter('ignore', RuntimeWarning)
+        found = ttest_ind(first, second, equal_var=False).confidence_interval(0.95)
     return Interval(gap, float(found.low), float(found.high))

@@ -67,7 +67,7 @@ WHITELIST = {
         'compare', 'results-large', 'accuracy-large', 'compare-large', 'speed',
     },
     'experiments/degradation': {
-        'train', 'profile', 'results', 'compare', 'kept', 'times',
+        'train', 'profile', 'flat', 'results', 'compare', 'kept', 'times',
     },
     'experiments/add_or_concatenate': {
         'train', 'profile', 'flat', 'results', 'compare', 'loss',

@@ -367,7 +367,7 @@ CHOICES: dict[str, Callable[[], str]] = {
         if round(share(cost('googlenet', image_size=224), cost('alexnet'), 'macs'), 1) == 1.4
         else '差不多'
     ),
-    'resnet-plain': lambda: '降低，到六成多' if 60 < accuracy('plain-56') < 70 else '差不多',
+    'resnet-plain': lambda: '降低，到八成以下' if 70 < accuracy('plain-56') < 80 else '差不多',
     'resnet-bottleneck': lambda: (
         '差不多，略少'
         if 0.9 < count_parameters(Bottleneck(256, 64)) / count_parameters(ResidualBlock(64, 64)) < 1
