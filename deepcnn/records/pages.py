@@ -24,6 +24,7 @@ ARMS = 'neither dropout augmentation both pooled'  # 丢弃法与图像增广的
 # 各页的训练结果存在 results/ 的哪些文件里；没有列出的，与页同名。
 RECORDS = {
     'toolbox': ('lenet',),
+    'alexnet': ('full/alexnet',),
     'vgg': ('full/vgg11',),
     'nin': ('full/nin',),
     'googlenet': ('full/googlenet',),

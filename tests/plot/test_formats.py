@@ -198,14 +198,9 @@ def test_explorations_fit_the_page_and_read_well_on_a_phone(
         assert fig.get_figwidth() <= WIDTH and smallest(fig) >= READABLE
 
 
-WAITING = {'alexnet'}  # 重新录制时一起画窄
-
-
 @pytest.mark.parametrize('path', chapter_files(), ids=lambda path: path.stem)
 def test_stored_figures_are_no_wider_than_the_page(path: Path) -> None:
     """笔记本自己画的图也一样：不宽过正文，写明的字不小于 10 磅。"""
-    if path.stem in WAITING:
-        pytest.skip('还没有重新录制')
     notebook = path.read_text(encoding='utf-8')
     widths = re.findall(r'<Figure size ([\d.]+)x', notebook)
     assert all(float(width) <= 110 * WIDTH for width in widths)
