@@ -13,8 +13,7 @@ from matplotlib.image import AxesImage
 from PIL import Image, ImageChops  # matplotlib 自己要用，总是装着
 
 DENSITY = 2  # 每个 CSS 像素几个点
-COLOURS = 64  # 曲线的 PNG 用几种颜色：字节少一大半，看不出差别
-PALETTE, NOTICEABLE = 256, 8  # 图像用几种颜色；差这么多级（满值 255）才看得出
+PALETTE, NOTICEABLE = 256, 8  # 用几种颜色；差这么多级（满值 255）才看得出
 # 同一幅图每次存得一模一样：编号由内容算出，不写日期与 matplotlib 的版本。
 REPEATABLE = {'svg.hashsalt': 'deepcnn', 'svg.fonttype': 'path'}
 NO_METADATA = dict.fromkeys(('Date', 'Creator', 'Format', 'Type'))
@@ -38,7 +37,7 @@ def as_svg(fig: Figure) -> str:
 def as_png(fig: Figure) -> bytes:
     """含图像的图：256 种颜色够用就用调色板，字节少一半多；照片不够用，原样。"""
     drawn = _drawn(fig)
-    few = _with_palette(drawn, PALETTE)
+    few = _with_palette(drawn)
     difference = ImageChops.difference(few.convert('RGB'), drawn)
     worst = max(high for _, high in difference.getextrema())
     return _encoded(fig, few if worst < NOTICEABLE else drawn)
@@ -46,13 +45,13 @@ def as_png(fig: Figure) -> bytes:
 
 def as_small_png(fig: Figure) -> bytes:
     """只有几种颜色的图，用调色板。"""
-    return _encoded(fig, _with_palette(_drawn(fig), COLOURS))
+    return _encoded(fig, _with_palette(_drawn(fig)))
 
 
-def _with_palette(image: Image.Image, colours: int) -> Image.Image:
-    """最坏的一点差得最少：占地少的细线与小点也不变色。"""
+def _with_palette(image: Image.Image) -> Image.Image:
+    """最坏的一点差得最少：占地少的细线与小点、浅色的带也不变色。"""
     coverage = Image.Quantize.MAXCOVERAGE
-    return image.quantize(colours, coverage, dither=Image.Dither.NONE)
+    return image.quantize(PALETTE, coverage, dither=Image.Dither.NONE)
 
 
 def _drawn(fig: Figure) -> Image.Image:

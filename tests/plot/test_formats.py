@@ -53,7 +53,7 @@ def test_curves_are_stored_as_svg_without_a_font() -> None:
     data, metadata = bundle(curve())
     assert set(data) == {'image/svg+xml', 'image/png'}
     png = Image.open(BytesIO(b64decode(data['image/png'])))
-    assert png.size == (660, 440) and png.mode == 'P' and len(png.getcolors()) <= 64
+    assert png.size == (660, 440) and png.mode == 'P' and len(png.getcolors()) <= 256
     assert metadata['image/png'] == {'width': 330, 'height': 220}
     svg = data['image/svg+xml']
     assert 'width="216pt" height="144pt"' in svg
@@ -62,11 +62,16 @@ def test_curves_are_stored_as_svg_without_a_font() -> None:
 
 
 def colours_lost(output: dict) -> set[str]:
-    """SVG 里曲线与点的颜色，PNG 里没有相近的。"""
+    """SVG 里曲线、点与浅色的带的颜色，PNG 里没有相近的。"""
     pixels = Image.open(BytesIO(b64decode(output['image/png']))).convert('RGB').getcolors(1 << 24)
     seen = np.array([colour for _, colour in pixels])
     used = set(re.findall('#[0-9a-f]{6}', output['image/svg+xml'])) & curve_colours()
-    return {one for one in used if np.abs(seen - to_rgb(one)).max(1).min() > 24}
+    shown = {one: (to_rgb(one), 24) for one in used}
+    bands = r'fill: (#[0-9a-f]{6}); fill-opacity: (0\.[12]\d*)'
+    for colour, share in re.findall(bands, output['image/svg+xml']):
+        mixed = 255 + float(share) * (to_rgb(colour) - 255)  # 盖在白底上
+        shown[f'{colour} × {share}'] = mixed, 16
+    return {name for name, (one, near) in shown.items() if np.abs(seen - one).max(1).min() > near}
 
 
 def curve_colours() -> set[str]:
