@@ -31,6 +31,9 @@ def book(tmp_path: Path) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(name, encoding='utf-8')
     (root / 'chapters' / 'references.md').write_text('不带走', encoding='utf-8')
+    backup = root / 'chapters/.ipynb_checkpoints/nin-checkpoint.ipynb'
+    backup.parent.mkdir()
+    backup.write_text('不带走', encoding='utf-8')
     return root
 
 

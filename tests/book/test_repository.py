@@ -21,7 +21,8 @@ GITEE = 'https://gitee.com/some_one/deep.cnn'
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     """只含要改写的文件、还没有网址的一份副本。"""
-    shutil.copytree(ROOT / 'chapters', tmp_path / 'chapters')
+    left_out = shutil.ignore_patterns('.ipynb_checkpoints')
+    shutil.copytree(ROOT / 'chapters', tmp_path / 'chapters', ignore=left_out)
     for name in FILES:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
@@ -49,6 +50,7 @@ def notebooks(root: Path) -> dict[str, nbformat.NotebookNode]:
     return {
         path.relative_to(root).as_posix(): nbformat.read(path, as_version=4)
         for path in (root / 'chapters').rglob('*.ipynb')
+        if path.parent.name != '.ipynb_checkpoints'
     }
 
 
@@ -64,6 +66,14 @@ def test_all_places_of_this_repository_agree() -> None:
     for name, notebook in notebooks(ROOT).items():
         found = [c for c in notebook.cells if c.metadata.get('name') == 'install']
         assert [cell.source for cell in found] == [first], name
+
+
+def test_copies_left_by_jupyterlab_do_not_count(copy: Path) -> None:
+    backup = copy / 'chapters/.ipynb_checkpoints/nin-checkpoint.ipynb'
+    backup.parent.mkdir()
+    backup.write_text('{}', encoding='utf-8')
+    assert set_url(copy, GITHUB) == 0
+    assert backup.read_text(encoding='utf-8') == '{}'
 
 
 def test_github_address_reaches_every_place(copy: Path) -> None:

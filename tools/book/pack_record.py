@@ -35,8 +35,9 @@ MANIFEST = '.runs/manifest.json'
 
 
 def record_files(root: Path) -> list[Path]:
-    """返回要带走的文件，次序固定。"""
-    return sorted(path for pattern in PATTERNS for path in root.glob(pattern))
+    """返回要带走的文件，次序固定；JupyterLab 自己留的副本不带。"""
+    found = (path for pattern in PATTERNS for path in root.glob(pattern))
+    return sorted(path for path in found if path.parent.name != '.ipynb_checkpoints')
 
 
 def manifest(root: Path, files: list[Path]) -> bytes:

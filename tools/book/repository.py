@@ -101,6 +101,8 @@ def rewritten(root: Path, url: str | None = None) -> dict[Path, str]:
         texts[name] = before + ('' if is_left_out else form.format(**words)) + after
     changed = {root / name: text for name, text in texts.items()}
     for notebook in sorted((root / 'chapters').rglob('*.ipynb')):
+        if notebook.parent.name == '.ipynb_checkpoints':  # JupyterLab 自己留的副本
+            continue
         changed[notebook] = with_first_cell(notebook, texts[FIRST_CELL].strip())
     return {p: t for p, t in changed.items() if p.read_text(encoding='utf-8') != t}
 
