@@ -937,6 +937,26 @@ def test_lines_of_googlenet_are_told_as_computed() -> None:
     assert f'池化线路高约 {high}%，5×5 线路低约 {-low}%' in told
 
 
+def test_untrained_lines_of_googlenet_lean_to_one_side() -> None:
+    """分工要与没有训练的网络比：那里四条线路对凉鞋、对运动鞋都低于自己的平均。"""
+    data = load_dataset()
+    shown = data.test.first(200)
+    X = prepare(shown.images, 96, data)
+    told = prose_of('googlenet')
+    assert '（种子 0、1、2），四条线路对凉鞋、对运动鞋都朝左' in told
+    for seed in (0, 1, 2):
+        torch.manual_seed(seed)
+        net = googlenet().eval()
+        with capture(net, 'stages.1.0.0') as maps, torch.no_grad():
+            net.stages[:2](net.stem(X))
+        (found,) = maps.values()
+        for start, end in pairwise([*LINES_OF_3A.values(), 256]):
+            by_image = found[:, start:end].mean(dim=(1, 2, 3))
+            for name in ('凉鞋', '运动鞋'):
+                own = by_image[shown.labels == data.class_names.index(name)]
+                assert own.mean() < by_image.mean(), (seed, start, name)
+
+
 def test_other_pages_quoted_by_densenet_and_googlenet() -> None:
     told = prose_of('densenet')
     gap, _ = told_gap('densenet-concatenate', 'densenet-add-parameters', 'test_accuracy')
