@@ -13,6 +13,11 @@ CHAPTERS = ROOT / 'chapters'
 ENTRY = re.compile(r'^ *- file: chapters/(\S+)$', re.MULTILINE)
 
 
+def is_backup(path: Path) -> bool:
+    """JupyterLab 自己留的副本，不是书里的。"""
+    return path.parent.name == '.ipynb_checkpoints'
+
+
 @cache
 def notebooks() -> tuple[str, ...]:
     """目录里的笔记本，照目录的次序；名字相对 chapters/，不带扩展名。"""

@@ -20,6 +20,7 @@ from pybtex.plugin import find_plugin
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / 'tools'), str(ROOT / 'site' / 'extensions')]
 
+from book_contents import is_backup  # noqa: E402
 from book_pages.plain_markdown import (  # noqa: E402
     CITATION,
     EQUATION,
@@ -81,10 +82,6 @@ class Book:
 def book_pages(root: Path = ROOT) -> list[Path]:
     found = [p for end in ('ipynb', 'md') for p in root.glob(f'chapters/**/*.{end}')]
     return [root / 'index.md', *sorted(p for p in found if not is_backup(p))]
-
-
-def is_backup(path: Path) -> bool:
-    return '.ipynb_checkpoints' in path.parts
 
 
 def markdown_of(path: Path) -> list[str]:

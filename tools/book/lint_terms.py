@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / 'tools'), str(ROOT / 'site' / 'extensions')]
 
 import prose  # noqa: E402
+from book_contents import is_backup  # noqa: E402
 from command_line import Command, run  # noqa: E402
 from glossary_terms import GLOSSARY, Term, all_terms, names_pattern  # noqa: E402
 from prose import Passage  # noqa: E402
@@ -158,7 +159,7 @@ def book_files() -> list[Path]:
     package = [p for p in root.rglob('*.py') if 'models' not in p.relative_to(root).parts]
     rest = [ROOT / name for name in ('index.md', 'README.md', 'CHANGELOG.md')]
     found = [*rest, *(ROOT / 'docs').glob('*.md'), *chapters, *package]
-    return sorted(p for p in found if '.ipynb_checkpoints' not in p.parts)
+    return sorted(p for p in found if not is_backup(p))
 
 
 def lint_file(path: Path) -> list[str]:

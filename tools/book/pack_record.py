@@ -16,6 +16,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / 'tools'))
 
+from book_contents import is_backup  # noqa: E402
 from command_line import Command, run  # noqa: E402
 
 DEFAULT = ROOT / '.runs' / 'record.tar.gz'
@@ -37,7 +38,7 @@ MANIFEST = '.runs/manifest.json'
 def record_files(root: Path) -> list[Path]:
     """返回要带走的文件，次序固定；JupyterLab 自己留的副本不带。"""
     found = (path for pattern in PATTERNS for path in root.glob(pattern))
-    return sorted(path for path in found if path.parent.name != '.ipynb_checkpoints')
+    return sorted(path for path in found if not is_backup(path))
 
 
 def manifest(root: Path, files: list[Path]) -> bytes:

@@ -14,6 +14,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / 'tools'))
 
+from book_contents import is_backup  # noqa: E402
 from command_line import Command, run  # noqa: E402
 
 CONFIG, FIRST_CELL = '_config.yml', 'tools/book/first_cell.py'
@@ -101,9 +102,8 @@ def rewritten(root: Path, url: str | None = None) -> dict[Path, str]:
         texts[name] = before + ('' if is_left_out else form.format(**words)) + after
     changed = {root / name: text for name, text in texts.items()}
     for notebook in sorted((root / 'chapters').rglob('*.ipynb')):
-        if notebook.parent.name == '.ipynb_checkpoints':  # JupyterLab 自己留的副本
-            continue
-        changed[notebook] = with_first_cell(notebook, texts[FIRST_CELL].strip())
+        if not is_backup(notebook):
+            changed[notebook] = with_first_cell(notebook, texts[FIRST_CELL].strip())
     return {p: t for p, t in changed.items() if p.read_text(encoding='utf-8') != t}
 
 
