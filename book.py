@@ -29,7 +29,7 @@ VARIABLES = {
     'PIP_ARGS="--index-url 地址"': '从就近的镜像安装',
     'TORCH_ARGS="--index-url 地址"': '单独指定 PyTorch 的来源，例如较小的 CPU 版',
     'CONSTRAINTS=': '不用 constraints.txt 里的确切版本',
-    'DEEPCNN_PROFILE=quick|laptop|full|gpu': '训练档位（record）',
+    'DEEPCNN_PROFILE=quick|laptop|full|gpu': '训练档位（record、notebook）',
     'JOBS=1': 'test 同时用几个进程（默认 2，平分处理器的核）',
     'FULL=1': '从头构建网站（book）',
     'ARGS="参数"': '交给工具的参数；不用 make 时直接写在命令后面',
@@ -424,7 +424,7 @@ COMMANDS = {
         '比较 d2l 的训练循环与本书的，写出 results/bench-设备.json',
         True,
     ),
-    'pack': Command(pack, '把录制好的笔记本与 results/ 打成一个压缩包', True),
+    'pack': Command(pack, '把录制好的笔记本、results/ 与 weights/ 打成一个压缩包', True),
     'models': Command(
         tool('tools/book/export_models.py', 'test'),
         '从各章的 export 单元生成 deepcnn/models/',
