@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import torch
 
-from deepcnn.records.pages import TrainingTime, training_times
+from deepcnn.records.pages import TrainingTime, record_names, training_times
+from deepcnn.records.runs import FULL
 from deepcnn.training.hardware import (
     PROFILES,
     choose_device,
@@ -21,23 +22,29 @@ def announce_training(page: str) -> None:
     或由它推算；没有录过的档位照实说没有。档位或设备不认识时抛出 ValueError。
     """
     device, profile = choose_device(), choose_profile()
-    legal = '|'.join(PROFILES)
+    profiles = profiles_of(page)
     print(f'{describe_device(device)}，{profile} 档')
-    print(f'换档位：设环境变量 DEEPCNN_PROFILE={legal}，再从头运行')
-    print(
-        *(f'用时：{line}' for line in expected_time(training_times(page), device)),
-        sep='\n',
-    )
+    print(f'换档位：设环境变量 DEEPCNN_PROFILE={"|".join(profiles)}，再从头运行')
+    times = expected_time(training_times(page), device, profiles)
+    print(*(f'用时：{line}' for line in times), sep='\n')
     print('数据：随包附带，在 deepcnn/data/files/，不用下载')
 
 
-def expected_time(times: Sequence[TrainingTime], device: torch.device) -> list[str]:
+def profiles_of(page: str) -> tuple[str, ...]:
+    """这一页的配方有哪几档：``full`` 只有六个网络的章才有，它们印的就是这一档。"""
+    shown_in_full = record_names(page)[0].startswith(f'{FULL}/')
+    return tuple(one for one in PROFILES if one != FULL or shown_in_full)
+
+
+def expected_time(
+    times: Sequence[TrainingTime], device: torch.device, profiles: Sequence[str]
+) -> list[str]:
     """各档录制时用了多久；CPU 没有 bf16 指令的话，估计多久；别的档位没有录过。"""
     if not times:
         return ['没有录过']
     parts = [line for one in times for line in lines_of(one, device)]
     known = {one.profile for one in times}
-    others = [one for one in PROFILES if one not in known]
+    others = [one for one in profiles if one not in known]
     return parts if '' in known else [*parts, f'{"、".join(others)} 档没有录过']
 
 

@@ -12,7 +12,7 @@ from statistics import mean, median, stdev, variance
 import nbformat
 import pytest
 import torch
-from book_source import chapter_files
+from book_source import chapter_files, read_page
 from nbformat import NotebookNode
 from percentage_points import in_points
 from scipy.stats import t
@@ -49,7 +49,7 @@ from deepcnn.records.trials import (
 )
 from deepcnn.records.weight_facts import weight_facts
 from deepcnn.training import make_optimizer, make_schedule
-from deepcnn.training.announcement import minutes
+from deepcnn.training.announcement import minutes, profiles_of
 from deepcnn.training.hardware import choose_profile
 
 CHAPTERS = Path(__file__).resolve().parents[2] / 'chapters'
@@ -445,6 +445,11 @@ def test_minutes_announced_are_those_recorded() -> None:
     }
     assert set(NETWORKS) < set(texts)
     for page, text in texts.items():
+        profiles = profiles_of(page)
+        assert f'DEEPCNN_PROFILE={"|".join(profiles)}，' in text
+        source = read_page(CHAPTERS / f'{page}.ipynb')
+        if found := re.search(r'^RECIPES = \{.*?^\}', source, re.M | re.S):
+            assert tuple(re.findall(r"^    '(\w+)': ", found[0], re.M)) == profiles
         for recorded in training_times(page):
             assert f'录制时用了 {minutes(recorded.seconds)}（{recorded.device}' in text
             if slow := recorded.seconds_without_bf16:
