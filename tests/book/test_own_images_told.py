@@ -52,9 +52,10 @@ def test_what_was_trained_is_told_as_recorded() -> None:
     assert f'损失从 {first[0]} 降到 {last[0]}' in prose()
     assert f'验证准确率从 {float(first[2]):.1%} 升到 {float(last[2]):.1%}' in prose()
     assert f'训练准确率是 {float(last[1]):.1%}，验证是 {float(last[2]):.1%}' in prose()
-    lowest = min(range(12), key=lambda number: float(lines[number][2]))
-    told = f'第 {lowest + 1} 轮的验证准确率掉到 {float(lines[lowest][2]):.1%}'
-    assert told in prose()
+    lowest = sorted(range(12), key=lambda number: float(lines[number][2]))[:2]
+    for number in lowest:
+        told = f'第 {number + 1} 轮的验证准确率掉到 {float(lines[number][2]):.1%}'
+        assert told in prose()
     assert max(int(one[3]) for one in lines) <= 1 and '这里至多 1%' in prose()
     assert re.search(
         rf'测试集的 1,000 张上是 {told_accuracy()}，与验证的 {accuracy}', prose()
@@ -149,7 +150,7 @@ def test_the_costs_are_told_as_recorded() -> None:
         and f'效率 {two / 2 / one:.0%}' in printed('processes')
     )
     decoding, large = record()['decoding'], sides['224']
-    told = f'一个核每秒解码 {decoding:.0f} 张，而它每秒只训练 {large:.0f} 张'
+    told = f'一个核每秒解码 {decoding:.0f} 张，训练 ResNet-18 却只有每秒 {large:.0f} 张'
     assert told in prose()
 
 
