@@ -1,8 +1,9 @@
 """章里的文字变成幻灯片上的：一段只留一句，整段给讲的人看。
 
 一个文字单元分成若干块：标题、图、表、公式、列表、段落、问题。没有另外说明时，段落与列表
-的每一项留第一句；单元的元数据 ``slideshow.keep`` 可以指定留哪几块、哪一句，例如
-``["0", "2.1"]`` 是第 0 块与第 2 块的第 1 句（都从 0 数，标题不算）。
+的每一项留第一句；单元的元数据 ``slideshow.keep`` 可以指定留哪几句、哪几块，写它们开头的几个
+字：``["残差块里", "有三种……"]`` 是「残差块里」起头的一句（或一项、一个公式），与「有三种」起头的
+一整段或一整个列表，照上面的规矩留。
 """
 
 import re
@@ -31,6 +32,7 @@ FORMULA = re.compile(
     r'(<mjx-container (?![^>]*display=)(?:(?!</mjx).)*</mjx-container>[，。；：、）！？]+)'
 )
 OPENING, CLOSING = '（「', '）」'
+WHOLE = '……'
 KINDS = {'|': 'table', '$$': 'formula', '> ': 'note', '- ': 'list'}
 
 
@@ -146,22 +148,37 @@ class Writer:
         return self.typeset(self.markdown.renderInline(plain(text)))
 
 
-def wanted(keep: list[str] | None, number: int) -> list[int] | None:
-    """第 ``number`` 块留哪几句；空的表示整块照规矩，None 表示不要这一块。"""
-    if keep is None:
+def parts_of(block: Block) -> list[str]:
+    """一块里可以单独留下的：段落的各句，列表的各项；别的块只能整个留。"""
+    if block.kind == 'paragraph':
+        return sentences(block.text)
+    if block.kind == 'list':
+        return [one.strip() for one in ITEM.split(block.text) if one.strip()]
+    if question := QUESTION.match(block.text):
+        return [question[2]]
+    if picture := PICTURE.search(block.text):
+        return [picture[2]]
+    return [block.text.lstrip('$\n')]
+
+
+def wanted(keep: list[str] | None, block: Block) -> list[int] | None:
+    """这一块留第几句；空的表示整块照规矩，None 表示不要这一块。"""
+    whole = [one.removesuffix(WHOLE) for one in keep or () if one.endswith(WHOLE)]
+    if keep is None or block.text.startswith(tuple(whole)):
         return []
-    found = [one.partition('.')[2] for one in keep if int(one.split('.')[0]) == number]
-    return [int(one) for one in found if one] if found else None
+    single = tuple(one for one in keep if not one.endswith(WHOLE))
+    found = [at for at, one in enumerate(parts_of(block)) if one.startswith(single)]
+    return found or None
 
 
 def short(block: Block, picked: list[int]) -> str:
     """段落、列表留下的句子，仍是 Markdown。"""
     if block.kind == 'list':
-        items = [one.strip() for one in ITEM.split(block.text) if one.strip()]
+        items = parts_of(block)
         chosen = [items[at] for at in picked] if picked else items
         return '\n'.join(f'- {opening(one)}' for one in chosen)
     if picked:
-        return ''.join(sentences(block.text)[at] for at in picked)
+        return ''.join(parts_of(block)[at] for at in picked)
     return opening(block.text)
 
 
@@ -179,16 +196,15 @@ def ask(writer: Writer, text: str) -> tuple[str, str]:
 
 def slides(writer: Writer, text: str, keep: list[str] | None) -> list[Slide]:
     """一个文字单元变成的各页；每道题、每个标题都另起一页。"""
-    found, number = [Slide(fresh=False)], -1
+    found = [Slide(fresh=False)]
     for block in blocks(text):
         if block.kind == 'heading':
             title = writer.line(block.text.lstrip('# '))
             found.append(Slide(title, block.anchor))
             continue
-        number += block.kind not in ('note', 'skipped')
-        picked = wanted(keep, number)
         if block.kind in ('note', 'skipped'):
             continue
+        picked = wanted(keep, block)
         alone = block.kind == 'question' and found[-1].said or found[-1].answer
         if picked is not None and alone:
             found.append(Slide())
