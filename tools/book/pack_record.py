@@ -1,8 +1,8 @@
 """把录制的结果打成一个压缩包，好从 GPU 机器带回来。
 
 包里有 chapters/ 的笔记本、results/ 的训练记录（连 results/comparison/、
-results/experiments/、results/exercises/、results/full/、results/replay/、results/tuning/）、weights/ 的权重
-和 manifest.json（各文件的 SHA-256）。
+results/experiments/、results/exercises/、results/full/、results/replay/、results/tuning/）、
+weights/ 的权重和 manifest.json（各文件的 SHA-256）。
 在仓库的根目录里解开就是放回原处：tar -xzf record.tar.gz。
 """
 
