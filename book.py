@@ -67,12 +67,18 @@ def setting(name: str, default: str = '') -> str:
 
 
 def words(text: str) -> list[str]:
-    """把一行参数分成几个，引号里的空格不算；Windows 上反斜线是路径的一部分。"""
+    """把一行参数分成几个，引号里的空格不算；引号没有配对时抛出 Refusal。
+
+    Windows 上反斜线是路径的一部分。
+    """
     lexer = shlex.shlex(text, posix=True, punctuation_chars=False)
     lexer.whitespace_split, lexer.commenters = True, ''
     if os.name == 'nt':
         lexer.escape = ''
-    return list(lexer)
+    try:
+        return list(lexer)
+    except ValueError:
+        raise Refusal(f'引号没有配对：{text}', 2) from None
 
 
 def execute(*command: object, **environment: str) -> None:
@@ -151,8 +157,9 @@ def prepare(group: str) -> Path:
         return python
     print(f'安装 {"、".join(lists)} 里的依赖 ……', flush=True)
     pip = [python, *ALONE, 'pip', '--disable-pip-version-check', 'install']
+    steps = pip_steps(group)
     try:
-        for step in pip_steps(group):
+        for step in steps:
             execute(*pip, *(['-c', constraints()] if constraints() else []), *step)
     except Refusal as failure:
         raise Refusal(

@@ -1,7 +1,7 @@
 """读者给的数：NumPy 的换成 Python 自己的，不合要求的马上用一行中文拒绝。"""
 
 from collections.abc import Iterable
-from math import isfinite
+from math import inf, isfinite
 from numbers import Real
 from operator import index
 
@@ -11,7 +11,7 @@ def whole_number(name: str, value: object, least: int | None = 0) -> int:
     ``name``。NumPy 与 PyTorch 的整数也算；真假、小数（3.0 也是）与字符串不算。
     """
     try:
-        found = None if _is_switch(value) else index(value)
+        found = None if is_switch(value) else index(value)
     except TypeError:
         found = None
     if found is None or (least is not None and found < least):
@@ -22,9 +22,18 @@ def whole_number(name: str, value: object, least: int | None = 0) -> int:
 
 def finite_number(name: str, value: object) -> float:
     """``value`` 换成 Python 的小数；不是有限的数时抛出 ValueError，写明 ``name``。"""
-    if _is_switch(value) or not isinstance(value, Real) or not isfinite(value):
+    number = isinstance(value, Real) and not is_switch(value)
+    if not number or not isfinite(as_float(value)):
         raise ValueError(f'{name} 要是有限的数，现在是 {value!r}')
     return float(value)
+
+
+def as_float(value: Real) -> float:
+    """``value`` 换成 Python 的小数；大过双精度的整数是无穷。"""
+    try:
+        return float(value)
+    except OverflowError:
+        return inf
 
 
 def finite_numbers(name: str, values: Iterable) -> tuple[float, ...]:
@@ -34,6 +43,6 @@ def finite_numbers(name: str, values: Iterable) -> tuple[float, ...]:
     return tuple(finite_number(name, one) for one in values)
 
 
-def _is_switch(value: object) -> bool:
+def is_switch(value: object) -> bool:
     """Python 与 NumPy 的真假：不当作 0 与 1。"""
     return type(value).__name__ in ('bool', 'bool_')

@@ -14,6 +14,6 @@ def is_watched() -> bool:
     """有没有人在看输出。
 
     自动执行（nbval、nbconvert、papermill）的前端不回答 ``input()``，JupyterLab、VS Code
-    与 Colab 的回答：内核记着这一点。不在内核里时，终端前算有人。
+    与 Colab 的回答：内核记着这一点。不在内核里时算有人。
     """
     return getattr(running_kernel(), '_allow_stdin', True)

@@ -4,6 +4,7 @@ from functools import cache
 from pathlib import Path
 
 import nbformat
+from book_contents import is_backup
 from book_pages.plain_markdown import cited_works, upgrade, upgrade_notebook
 from nbformat import NotebookNode
 
@@ -13,7 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 def chapter_files(suffix: str = '.ipynb') -> list[Path]:
     """chapters/ 及其子文件夹里的文件；JupyterLab 自己留的副本不算。"""
     found = sorted((ROOT / 'chapters').rglob(f'*{suffix}'))
-    return [path for path in found if '.ipynb_checkpoints' not in path.parts]
+    return [path for path in found if not is_backup(path)]
 
 
 def works() -> dict[str, str]:

@@ -18,13 +18,13 @@ from deepcnn.anatomy.occlusion import Occlusion, occlusion_map
 from deepcnn.anatomy.page_file import export_page
 from deepcnn.anatomy.recompute import STRATEGIES, recomputing
 from deepcnn.anatomy.roughness import neighbour_roughness
-from deepcnn.anatomy.surgery import replace_modules, set_dropout
+from deepcnn.anatomy.surgery import replace_modules
 
 __all__ = [
     'COLORS', 'STRATEGIES', 'ClassActivation', 'Exciting', 'Occlusion', 'Responses',
     'capture', 'class_activation', 'count_parameters', 'export_page', 'layer_table',
     'layers_with_weights', 'most_active', 'neighbour_roughness', 'occlusion_map',
     'parameters_by_kind', 'pattern_correlation', 'peak_bytes', 'recomputing',
-    'replace_modules', 'responses', 'right_and_wrong', 'saved_bytes', 'set_dropout',
+    'replace_modules', 'responses', 'right_and_wrong', 'saved_bytes',
     'share_below', 'sigmoid_slopes', 'weight_gradients',
 ]  # fmt: skip

@@ -18,13 +18,9 @@ from deepcnn.training.evaluation import evaluating
 POOLS = (nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d)
 
 
-def count_parameters(module: nn.Module, learnable_only: bool = False) -> int:
-    """返回参数的个数；``learnable_only`` 时不算冻结的（``requires_grad=False``）。"""
-    return sum(
-        parameter.numel()
-        for parameter in module.parameters()
-        if parameter.requires_grad or not learnable_only
-    )
+def count_parameters(module: nn.Module) -> int:
+    """返回参数的个数，冻结的（``requires_grad=False``）也算。"""
+    return sum(parameter.numel() for parameter in module.parameters())
 
 
 @dataclass(frozen=True)

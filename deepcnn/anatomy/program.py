@@ -301,11 +301,13 @@ def function_operator(node: fx.Node) -> Operator:
         raise NotInPage('网页的引擎只会把两个不同的张量相加')
     if kind == 'concat' and not on_channels(node):
         raise NotInPage('网页的引擎只会在通道维（dim=1）上连结，每个张量用一次')
+    if kind == 'concat' and len(node.all_input_nodes) == 1:
+        return {'do': 'same'}
     if kind == 'flatten' and node.args[1:] not in ((1,), (1, -1)):
         raise NotInPage('网页的引擎只会 flatten(1)：图像之内全部展平')
     return {'do': kind}
 
 
 def on_channels(node: fx.Node) -> bool:
-    dim = node.kwargs.get('dim', node.args[1] if len(node.args) > 1 else 0)
-    return dim == 1 and len(node.args[0]) == len(node.all_input_nodes)
+    given = dict(zip(('tensors', 'dim'), node.args, strict=False)) | node.kwargs
+    return given.get('dim') == 1 and len(given['tensors']) == len(node.all_input_nodes)

@@ -1,11 +1,8 @@
-"""在造好的网络上只改一处：换掉某一种层，或改变丢弃的概率。"""
+"""在造好的网络上只改一处：换掉某一种层。"""
 
 from collections.abc import Callable
 
 from torch import nn
-from torch.nn.modules.dropout import _DropoutNd
-
-from deepcnn.given_numbers import finite_number
 
 
 def replace_modules(
@@ -29,23 +26,6 @@ def replace_modules(
         if child not in replaced:
             replaced[child] = make().train(child.training)
         setattr(parent, name, replaced[child])
-    return net
-
-
-def set_dropout(net: nn.Module, rate: float) -> nn.Module:
-    """就地把每个丢弃层的概率改成 ``rate``，返回 ``net``；0 表示不丢弃。
-
-    训练或评价的模式不变。``rate`` 不在 0 ≤ rate < 1 里，或网络没有丢弃层时，抛出
-    ValueError。
-    """
-    rate = finite_number('rate（0 ≤ rate < 1）', rate)
-    if not 0 <= rate < 1:
-        raise ValueError(f'丢弃的概率要满足 0 ≤ rate < 1，现在是 {rate}')
-    layers = [module for module in net.modules() if isinstance(module, _DropoutNd)]
-    if not layers:
-        raise ValueError(f'网络里没有丢弃层：只有 {_kinds(net)}')
-    for layer in layers:
-        layer.p = rate
     return net
 
 

@@ -35,10 +35,9 @@ class Skipped:
 
 @dataclass(frozen=True)
 class Photographs:
-    """解码好的图像文件夹：``data`` 与循环要的相同，文件名按次序对应，给报告用。"""
+    """解码好的图像文件夹：``data`` 与循环要的相同，``test_files`` 是验证图像的文件名，给报告用。"""
 
     data: Dataset
-    train_files: tuple[str, ...]
     test_files: tuple[str, ...]
     skipped: tuple[Skipped, ...]
 
@@ -172,8 +171,7 @@ def _photographs(
     data = Dataset(
         shown(folder.root.resolve().name), train, test, folder.class_names, mean, std
     )
-    paths = [one.path for one in good]
-    return Photographs(data, tuple(paths[:middle]), tuple(paths[middle:]), bad)
+    return Photographs(data, tuple(one.path for one in good[middle:]), bad)
 
 
 def _require_every_class(

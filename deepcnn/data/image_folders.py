@@ -40,7 +40,7 @@ class ImageFolder:
     split: str
 
     def digest(self) -> str:
-        """各文件的位置、大小与类别的摘要；图像换过、移动过，它就不同。"""
+        """各文件的位置、大小、修改时间与类别的摘要；图像换过、移动过，它就不同。"""
         total = hashlib.sha256(repr(self.class_names).encode('utf-8', 'replace'))
         for part, files in (('train', self.train), ('test', self.test)):
             for one in files:
@@ -71,7 +71,7 @@ def find_images(root: Path | str, seed: int = 0) -> ImageFolder:
     if not root.is_dir():
         told = '不是文件夹' if root.exists() else '没有这个文件夹'
         raise DataError(f'{shown(root)}：{told}，请给出按类别分好的图像文件夹')
-    training, validation = (_named(root, names) for names in (TRAINING, VALIDATION))
+    training, validation = _split_of(root)
     classes = _classes(training or root)
     names = [name for name, _ in classes]
     train = _files(classes)
@@ -93,18 +93,31 @@ def find_images(root: Path | str, seed: int = 0) -> ImageFolder:
     return ImageFolder(root, tuple(names), tuple(train), tuple(test), split)
 
 
-def _named(root: Path, names: tuple[str, ...]) -> Path | None:
-    """``root`` 里叫这些名字之一的子文件夹，不分大小写，前面的优先。"""
-    found = {one.name.lower(): one for one in root.iterdir() if one.is_dir()}
+def _split_of(root: Path) -> tuple[Path | None, Path | None]:
+    """分好的训练集与验证集；叫 train 而没有子文件夹、旁边还有别的类别的，是一个类别。"""
+    places = _subfolders(root)
+    training, validation = (_named(places, names) for names in (TRAINING, VALIDATION))
+    others = set(places) - {training, validation}
+    is_class = training and others and not _subfolders(training)
+    return None if is_class else training, validation
+
+
+def _subfolders(folder: Path) -> list[Path]:
+    """看得见的子文件夹。"""
+    return [
+        one for one in folder.iterdir() if one.is_dir() and not one.name.startswith('.')
+    ]
+
+
+def _named(places: list[Path], names: tuple[str, ...]) -> Path | None:
+    """叫这些名字之一的，不分大小写，前面的优先。"""
+    found = {one.name.lower(): one for one in places}
     return next((found[name] for name in names if name in found), None)
 
 
 def _classes(folder: Path) -> list[tuple[str, list[str]]]:
     """各类别的名字与图像，按名字排；不足两类或有空的时抛出 DataError。"""
-    places = [one for one in folder.iterdir() if not one.name.startswith('.')]
-    found = sorted(
-        (shown(one.name), images_under(one)) for one in places if one.is_dir()
-    )
+    found = sorted((shown(one.name), images_under(one)) for one in _subfolders(folder))
     if not found:
         raise DataError(
             f'{shown(folder)} 里没有子文件夹：每个类别的图像要放在一个子文件夹里'

@@ -153,7 +153,7 @@ def _control(widgets: ModuleType, choice: Choice, value: object) -> object:
 def explore_window(**chosen: int) -> Exploration:
     """拖动输入边长、窗口、步幅、填充和层数，看输出边长与感受野。
 
-    各层相同；可以给的名字与范围见 ``deepcnn.windows.CHOICES``，不合法时抛出 ValueError。
+    各层相同；可以给的名字与范围见 ``deepcnn.anatomy.windows.CHOICES``，不合法时抛出 ValueError。
     """
 
     def draw(values: Values) -> tuple[Figure, str]:
@@ -171,7 +171,7 @@ def explore_window(**chosen: int) -> Exploration:
 def explore_configuration(network: str, **chosen: object) -> Exploration:
     """改变 ``network`` 的配置，看参数、乘加次数与训练一步的内存。
 
-    网络与各项见 ``deepcnn.configurations.CONFIGURABLE``；不合法时抛出 ValueError。
+    网络与各项见 ``deepcnn.anatomy.configurations.CONFIGURABLE``；不合法时抛出 ValueError。
     """
     choices = configurations.choices_of(network)
     usual = configurations.cost_of(network)

@@ -256,6 +256,8 @@ def export(line: list[str]) -> int:
     )
     options, teller = _parsed(command, line)
     target = Path(options['out'])
+    if target.suffix not in ('.onnx', '.safetensors'):
+        raise ValueError(f'--out 要以 .onnx 或 .safetensors 结尾，现在是 {target}')
     if target.suffix == '.safetensors':
         path = export_to_page(options['model'], target)
         teller.say(f'写好 {path}：在书的「实验台」一页里打开它')

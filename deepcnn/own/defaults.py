@@ -9,8 +9,8 @@ from statistics import median
 import torch
 
 from deepcnn.data.decoding import has_colour, shorter_side
-from deepcnn.models.lineup import entry
-from deepcnn.models.registry import BUILDERS, create
+from deepcnn.models.lineup import LINEUP, entry
+from deepcnn.models.registry import create
 from deepcnn.own.augmentation import Augmentation
 from deepcnn.training.recipe import Recipe
 
@@ -60,9 +60,8 @@ def look_at(paths: Sequence[str], seed: int = 0) -> tuple[int, bool]:
 
 def family_of(network: str) -> str:
     """``resnet50`` → ``resnet18``：各章训练过的那一个，学习率照它的。"""
-    families = ('alexnet', 'vgg11', 'nin', 'googlenet', 'resnet18', 'densenet')
     stem = network.rstrip('0123456789')
-    return next(one for one in families if one.rstrip('0123456789') == stem)
+    return next(one for one in LINEUP if one.rstrip('0123456789') == stem)
 
 
 @cache
@@ -86,10 +85,6 @@ def choose(
     ``images`` 是训练图像数，``typical_side`` 是它们较短一边的中位数，``tuned`` 是从别的
     权重出发。
     """
-    if network not in BUILDERS:
-        raise ValueError(
-            f'没有叫 {network!r} 的网络：请从 {"、".join(BUILDERS)} 中选一个'
-        )
     channels = _first(given.channels, 3 if colour else 1)
     side = _first(given.side, _side(network, typical_side, device))
     batch = _first(given.batch, _batch(images))

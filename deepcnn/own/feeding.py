@@ -3,7 +3,7 @@
 两种都按一轮的计划给出 uint8 的小批量；增广、缩放、归一化与各章相同，在设备上成批地做。
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from time import perf_counter
@@ -82,22 +82,22 @@ class FileImages:
         paths = [self.files[number].path for number in numbers]
         decoded = decode_many(paths, self.side, self.channels, self.threads)
         for which in rows:
-            images, taken = [], []
+            images: dict[int, Tensor] = {}  # 号码 → 读得了的图像
             for number in which.tolist():
                 image = next(decoded)
                 if isinstance(image, BadImage):
                     self._note(self.files[number].path, image)
                 else:
-                    images.append(image)
-                    taken.append(number)
+                    images[number] = image
             if not images:
                 raise DataError(
                     f'连着 {len(which)} 张图像都读不了，例如 {shown(self.files[number].path)}'
                 )
-            while len(images) < len(which):
-                images.append(images[-1])
-                taken.append(taken[-1])
-            yield torch.stack(images), self.labels[torch.tensor(taken)]
+            taken = filled(which.tolist(), images)
+            yield (
+                torch.stack([images[number] for number in taken]),
+                self.labels[torch.tensor(taken)],
+            )
 
     def skipped(self) -> list[str]:
         """读不了的图像，每张一行。"""
@@ -109,9 +109,15 @@ class FileImages:
             raise DataError(f'{shown(path)}：{bad}；请修好或删去它，或去掉 --strict')
 
 
+def filled(numbers: Sequence[int], good: Container[int]) -> list[int]:
+    """不在 ``good`` 里的号码换成前一个在的；前面没有时是第一个在的。别的号码位置不变。"""
+    last = next(number for number in numbers if number in good)
+    return [last := number if number in good else last for number in numbers]
+
+
 @dataclass(frozen=True)
 class Feed:
-    """一次训练用的图像与归一化；``train_files``、``test_files`` 给报告用，可以没有。"""
+    """一次训练用的图像与归一化；``test_files`` 给报告用，可以没有。"""
 
     standard: Standard
     class_names: tuple[str, ...]

@@ -18,7 +18,7 @@ from deepcnn.own.augmentation import Augmentation
 from deepcnn.own.checkpoints import Checkpoints
 from deepcnn.own.feeding import Feed, Images, Waited, part_of, rows_of, train_steps
 from deepcnn.own.processes import Team, joined
-from deepcnn.own.stopping import Stopped, StopSignals
+from deepcnn.own.stopping import PREEMPTED, Stopped, StopSignals
 from deepcnn.records.runs import Run
 from deepcnn.training.cpu_speedups import faster_small_maps, keep_freed_memory
 from deepcnn.training.evaluation import TEST_BATCH, evaluating
@@ -246,7 +246,7 @@ class LongRun:
         gather()
         self.save()
         if stop:
-            raise Stopped(signals.code or 75)
+            raise Stopped(signals.code or PREEMPTED)
 
     def _judge(self) -> None:
         """评价，记下这一轮，存断点。"""

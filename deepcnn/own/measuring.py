@@ -6,11 +6,13 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from math import inf
 from statistics import mean, median
 from time import perf_counter, process_time
 
 import torch
 
+from deepcnn.anatomy.layers import count_parameters
 from deepcnn.models.lineup import LINEUP
 from deepcnn.models.registry import BUILDERS, create
 from deepcnn.own.defaults import LARGEST_SIDE
@@ -53,12 +55,12 @@ class Measured:
 
 
 def setup_for(device: torch.device, **given: float | None) -> Setup:
-    """没有给的照平常的；不是正数时抛出 ValueError。"""
+    """没有给的照平常的；不是有限的正数时抛出 ValueError。"""
     usual = {'side': LARGEST_SIDE['cpu' if device.type == 'cpu' else 'other']}
     chosen = {name: value for name, value in given.items() if value is not None}
     for name, value in chosen.items():
-        if value <= 0:
-            raise ValueError(f'--{name} 要大于 0，现在是 {value}')
+        if not 0 < value < inf:
+            raise ValueError(f'--{name} 要大于 0、不是无穷，现在是 {value}')
     return Setup(**(usual | chosen))
 
 
@@ -98,10 +100,9 @@ def _measured(name: str, setup: Setup, device: torch.device, team: Team) -> Meas
         # 认图像时各做各的，不必互相等
         many = _seconds(lambda: net(X), setup.seconds / 4, device)
         one = _seconds(lambda: net(X[:1]), setup.seconds / 8, device)
-    count = sum(one.numel() for one in net.parameters())
     return Measured(
         name,
-        count,
+        count_parameters(net),
         setup.batch / step,
         setup.batch / many,
         1e3 * one,

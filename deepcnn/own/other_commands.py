@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from deepcnn.anatomy.layers import count_parameters
 from deepcnn.anatomy.page_file import export_page
 from deepcnn.data.decoding import BadImage, decode_many
 from deepcnn.data.fashion_mnist import load_dataset
@@ -90,7 +91,7 @@ def evaluate_on(
     target = RunFolder.new(Path(out), '', '') if out else None
     net.to(choose_device(device))
     if data == FASHION:
-        images, files, skipped = _fashion(facts), (), []
+        images, files, skipped = _fashion(facts, part), (), []
         rows = torch.arange(len(images)).split(CHUNK)
         scores = [probabilities(net, facts, one) for one, _ in images.batches(rows)]
     else:
@@ -108,16 +109,22 @@ def evaluate_on(
 
 
 def _seed_of(model: str | Path) -> int:
-    """训练时分出验证集用的种子；不知道时是 0。"""
-    folder = RunFolder(Path(model))
+    """训练时分出验证集用的种子，记在 ``model`` 的文件夹里；不知道时是 0。"""
+    path = Path(model)
+    folder = RunFolder(path if path.is_dir() else path.parent)
     return folder.settings()['recipe']['seeds'][0] if folder.has_settings() else 0
 
 
-def _fashion(facts: KeptFacts) -> TensorImages:
+def _fashion(facts: KeptFacts, part: str) -> TensorImages:
+    """``val`` 是它的测试集，训练时用来验证的就是它；没有两部分合在一起的。"""
+    if part not in ('val', 'train'):
+        raise ValueError(
+            f'--data fashion_mnist 的 --part 只能是 val、train，不能是 {part}'
+        )
     whole = load_dataset()
     if facts.class_names != whole.class_names or facts.in_channels != 1:
         raise ValueError('这个网络不是在 fashion_mnist 上训练的，类别对不上')
-    return TensorImages(whole.test)
+    return TensorImages(whole.test if part == 'val' else whole.train)
 
 
 def _files_for(facts: KeptFacts, data: str, part: str, seed: int) -> list[ImageFile]:
@@ -168,16 +175,14 @@ class ModelFacts:
     pretrained: bool
 
 
-def model_table(
-    wanted: Sequence[str] = (), channels: int = 3, classes: int = 1000
-) -> list[ModelFacts]:
-    """``wanted``（没有写时是全部）的大小，按 ``channels``、``classes`` 与 224 像素。"""
+def model_table(wanted: Sequence[str] = ()) -> list[ModelFacts]:
+    """``wanted``（没有写时是全部）的大小，按 3 个通道、1000 类与 224 像素。"""
     rows = []
     for name in wanted or names():
         with torch.device('meta'):
-            net = create(name, channels, classes)
-        count = sum(one.numel() for one in net.parameters())
-        rows.append(ModelFacts(name, count, net.smallest_input, name in PUBLISHED))
+            net = create(name, 3, 1000)
+        known = name in PUBLISHED
+        rows.append(ModelFacts(name, count_parameters(net), net.smallest_input, known))
     return rows
 
 

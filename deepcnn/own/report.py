@@ -22,6 +22,7 @@ from deepcnn.records.runs import Run
 from deepcnn.records.store import write_bytes
 
 WORST = 16
+LONGEST = 8  # 图里的类别名至多几个字
 MOST_NAMED = 30  # 类别再多，混淆矩阵里就写不下名字
 
 
@@ -57,11 +58,11 @@ class Judged:
             for label, name in enumerate(self.class_names)
         }
 
-    def worst(self, count: int = WORST) -> list[int]:
-        """错了的里面，给真的类别概率最小的几张，最差的在前。"""
+    def worst(self) -> list[int]:
+        """错了的里面，给真的类别概率最小的 ``WORST`` 张，最差的在前。"""
         own = self.scores.gather(1, self.labels[:, None])[:, 0]
         wrong = (self.answers != self.labels).nonzero()[:, 0]
-        return wrong[own[wrong].argsort(stable=True)][:count].tolist()
+        return wrong[own[wrong].argsort(stable=True)][:WORST].tolist()
 
 
 def write_table(path: Path, rows: Sequence[Sequence[object]]) -> Path:
@@ -183,7 +184,7 @@ def worst_figure(worst: Sequence[int], judged: Judged, feed: Feed) -> Figure:
     return show_images(images.cpu(), titles, '真的类别 → 预测')
 
 
-def _clipped(name: str, most: int = 8) -> str:
+def _clipped(name: str) -> str:
     """不当作公式，也不太长。"""
     name = name.replace('$', r'\$')
-    return name if len(name) <= most else f'{name[:most]}…'
+    return name if len(name) <= LONGEST else f'{name[:LONGEST]}…'

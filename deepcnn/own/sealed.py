@@ -53,7 +53,9 @@ def seal(path: Path, tensors: Mapping[str, Tensor], facts: object) -> Path:
     except SafetensorError as error:  # 磁盘满也是它，号码在文字里
         number = re.search(r'os error (\d+)', str(error))
         code = int(number[1]) if number else errno.EIO
-        raise OSError(code, os.strerror(code), str(path)) from error
+        # Windows 的号码是另一套：第四个参数把它换成 errno
+        windows = code if number else None
+        raise OSError(code, os.strerror(code), str(path), windows) from error
     finally:
         partial.unlink(missing_ok=True)
     return path

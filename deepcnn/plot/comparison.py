@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from itertools import cycle
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -27,7 +28,9 @@ def accuracy_scatter(
 ) -> Figure:
     """每个网络一点：横轴（对数）是 ``places``，纵轴是准确率；误差棒是 ±1 个标准差。"""
     fig, axes = plt.subplots(figsize=(WIDTH, 4.4), layout='constrained')
-    for (title, accuracy), marker in zip(accuracies.items(), MARKERS, strict=False):
+    for (title, accuracy), marker in zip(
+        accuracies.items(), cycle(MARKERS), strict=False
+    ):
         place = places[title]
         axes.errorbar(
             place.mean,
@@ -51,7 +54,7 @@ def accuracy_scatter(
 def mean_curves(records: dict[str, Record], provenance: str = '') -> Figure:
     """每轮之后的测试准确率：线是各种子的均值，色带是 ±1 个标准差。"""
     fig, axes = plt.subplots(figsize=(WIDTH, 4.6), layout='constrained')
-    for (title, record), marker in zip(records.items(), MARKERS, strict=False):
+    for (title, record), marker in zip(records.items(), cycle(MARKERS), strict=False):
         by_epoch = zip(*(run.test_accuracy for run in record.runs), strict=True)
         curve = [spread(values) for values in by_epoch]
         epochs = range(1, len(curve) + 1)
@@ -79,7 +82,7 @@ def paired_bars(
     titles = list(next(iter(series.values())))
     width = 0.8 / len(series)
     for index, ((label, spreads), hatch) in enumerate(
-        zip(series.items(), ['', '//', '..'], strict=False)
+        zip(series.items(), cycle(['', '//', '..']), strict=False)
     ):
         axes.bar(
             np.arange(len(titles)) + (index - (len(series) - 1) / 2) * width,

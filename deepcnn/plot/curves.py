@@ -1,6 +1,7 @@
 """训练曲线；多个种子时，平均值画线，样本标准差画成带或误差线。"""
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import cycle
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -73,7 +74,7 @@ def curves_with_spread(
     )  # fmt: skip
     for axes, name in zip(grid[:, 0], series, strict=True):
         title, values_of = SERIES[name]
-        for trial, marker in zip(trials, MARKERS, strict=False):
+        for trial, marker in zip(trials, cycle(MARKERS), strict=False):
             runs = [values_of(run) for run in trial.history.runs]
             _band(axes, np.array(runs), trial.label, marker)
         axes.set_ylabel(title)
@@ -109,7 +110,7 @@ def lines_with_spread(
     ``groups``：图例 → 由横坐标到各种子的值的字典。
     """
     fig, axes = plt.subplots(figsize=(WIDTH, 3.7), layout='constrained')
-    for (label, points), marker in zip(groups.items(), MARKERS, strict=False):
+    for (label, points), marker in zip(groups.items(), cycle(MARKERS), strict=False):
         x, found = list(points), [spread(values) for values in points.values()]
         bars = axes.errorbar(
             x, [s.mean for s in found], [s.sd or 0 for s in found], label=label,

@@ -9,12 +9,11 @@ from deepcnn.records.trials import (
     compare,
     intervals,
     last_epoch,
-    load_trial,
     results_table,
 )
 
 __all__ = [
     'History', 'Run', 'Spread', 'Table', 'Trial', 'accuracy_grid', 'compare',
-    'effect', 'interval', 'intervals', 'last_epoch', 'load_history', 'load_trial',
+    'effect', 'interval', 'intervals', 'last_epoch', 'load_history',
     'results_table', 'sampling_error', 'spread', 'values_of',
 ]  # fmt: skip

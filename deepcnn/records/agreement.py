@@ -22,7 +22,7 @@ def labels_for(records: Sequence[Record], data: object) -> Tensor:
         if one.dataset != data.name or one.test_images > len(data.test):
             raise ValueError(
                 f'{one.network} 的预测是对 {one.dataset} 的 {one.test_images:,} 张测试图像'
-                f'做的，现在的数据是 {data.name}：请先取得 {one.dataset}（见 README）'
+                f'做的，现在的数据是 {data.name}：请用 load_dataset() 的 {one.dataset}'
             )
     return data.test.labels[: records[0].test_images]
 

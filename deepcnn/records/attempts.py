@@ -83,13 +83,6 @@ def sampling_error(accuracy: float, images: int) -> float:
     return math.sqrt(accuracy * (1 - accuracy) / images)
 
 
-def standard_error(
-    attempt: Attempt, validation_images: int = VALIDATION_IMAGES
-) -> float:
-    """一次尝试的验证准确率的标准误差。"""
-    return sampling_error(attempt.accuracy, validation_images)
-
-
 def best(attempts: list[Attempt]) -> Attempt:
     """验证准确率最高的一次；一样高时取先试的。"""
     return max(attempts, key=lambda one: one.accuracy)

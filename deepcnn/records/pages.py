@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deepcnn.records.benchmark import Report, load_report
-from deepcnn.records.runs import FULL
+from deepcnn.records.comparison import FOLDER as COMPARISON
+from deepcnn.records.runs import FULL, any_profile
 from deepcnn.records.store import read_json, results_folder
 from deepcnn.records.titles import NETWORKS
 
-COMPARED = tuple(f'comparison/{network}' for network in NETWORKS)  # 六网对比
+COMPARED = tuple(f'{COMPARISON}/{network}' for network in NETWORKS)  # 六网对比
 
 
 def variants(network: str, names: str) -> tuple[str, ...]:
@@ -56,8 +57,8 @@ RECORDS = {
         'inception', 'original bn factorized residual'
     ),
     'exercises/fewer_parameters': (
-        'comparison/resnet18', 'comparison/densenet', 'experiments/resnet18-half',
-        'experiments/resnet18-narrow',
+        f'{COMPARISON}/resnet18', f'{COMPARISON}/densenet',
+        'experiments/resnet18-half', 'experiments/resnet18-narrow',
     ),
 }  # fmt: skip
 
@@ -68,9 +69,12 @@ def record_names(page: str) -> tuple[str, ...]:
 
 
 def recorded_in(page: str, profile: str) -> str:
-    """用 ``profile`` 录这一页，第一份训练结果存在哪里；``full`` 档的另放一处。"""
-    name = record_names(page)[0]
-    return name if profile == FULL else name.removeprefix(f'{FULL}/')
+    """用 ``profile`` 录这一页，第一份训练结果存在哪里；``full`` 档的另放一处。
+
+    实验与练习的（名字里有文件夹）不分档，见 ``Trial.save``。
+    """
+    name = any_profile(record_names(page)[0])
+    return f'{FULL}/{name}' if profile == FULL and '/' not in name else name
 
 
 @dataclass(frozen=True)
@@ -89,28 +93,23 @@ class TrainingTime:
     seconds_without_bf16: float | None
 
 
-def training_times(page: str) -> list[TrainingTime]:
-    """``page`` 录过的各档的用时，短的在前。
+def training_times(page: str, folder: Path | None = None) -> list[TrainingTime]:
+    """``page`` 录过的各档的用时，短的在前；缺了一份记录（例如包里没有装）的档不在其中。
 
     印出 ``full`` 档的章，``laptop`` 档也录过（小结读那一份）：读者多半要跑的是它。
     """
     names = record_names(page)
-    kinds = dict.fromkeys((tuple(one.removeprefix(f'{FULL}/') for one in names), names))
-    found = (_time_of(one, results_folder()) for one in kinds)
+    kinds = dict.fromkeys((tuple(map(any_profile, names)), names))
+    found = (_time_of(one, folder or results_folder()) for one in kinds)
     return [one for one in found if one]
 
 
-def training_time(page: str, folder: Path | None = None) -> TrainingTime | None:
-    """``page`` 印出的那次录制的用时；缺了一份记录（例如包里没有装）时返回 None。
-
-    ``comparison/`` 里的由 make compare 录下，这一页只读它们，不算在内。
-    """
-    return _time_of(record_names(page), folder or results_folder())
-
-
 def _time_of(names: Sequence[str], folder: Path) -> TrainingTime | None:
+    """``comparison/`` 里的由 make compare 录下，这一页只读它们，不算在内。"""
     paths = [
-        folder / f'{name}.json' for name in names if not name.startswith('comparison/')
+        folder / f'{name}.json'
+        for name in names
+        if not name.startswith(f'{COMPARISON}/')
     ]
     if not all(path.is_file() for path in paths):
         return None

@@ -10,6 +10,11 @@ from deepcnn.records.store import RESULTS, read_json, results_folder, write_json
 FULL = 'full'  # 这一档的记录在 results/full/ 里
 
 
+def any_profile(name: str) -> str:
+    """记录的名字去掉 ``full/``：不分哪一档。"""
+    return name.removeprefix(f'{FULL}/')
+
+
 def completed(recipe: dict) -> dict:
     """读回的配方补上后来添的字段，好与今天的 ``Recipe.to_dict()`` 逐项比较。
 

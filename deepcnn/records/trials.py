@@ -7,7 +7,7 @@ from statistics import mean
 
 from deepcnn.records.runs import History
 from deepcnn.records.spreads import Interval, Spread, interval, spread
-from deepcnn.records.store import RESULTS, read_json, write_json
+from deepcnn.records.store import RESULTS, write_json
 from deepcnn.records.table import Table
 
 FOLDER = 'experiments'  # 在 results/ 里
@@ -63,19 +63,6 @@ class Trial:
         return write_json(
             (folder or RESULTS / FOLDER) / f'{self.history.network}.json', record
         )
-
-
-def load_trial(name: str, folder: Path | None = None) -> Trial:
-    """读回一种做法的记录；没有这个文件时抛出 ValueError。"""
-    path = (folder or RESULTS / FOLDER) / f'{name}.json'
-    if not path.exists():
-        raise ValueError(
-            f'results/experiments/ 里没有 {name} 的记录：先用 make record 重录那一页'
-        )
-    record = read_json(path)
-    accuracy = tuple(record['clean_train_accuracy'])
-    history = History.from_dict(record)
-    return Trial(record['label'], history, accuracy, record['parameters'])
 
 
 def compare(first: Trial, second: Trial, measure: str) -> Interval:

@@ -45,7 +45,7 @@ def show_step(
 
 
 def report_epoch(run: Run, epoch: int, recipe: Recipe, data: Dataset) -> None:
-    """轮末的一行文字；每行都写数据集的名字，替代数据因此不会被误认。"""
+    """轮末的一行文字；每行都写数据集的名字。"""
     images = len(data.train) // recipe.batch_size * recipe.batch_size
     print(
         f'{data.name}  第 {epoch + 1}/{recipe.epochs} 轮  '

@@ -1,8 +1,10 @@
 """训练配方：一次训练要用到的全部设置。"""
 
 from dataclasses import asdict, dataclass, fields
-from math import inf, isfinite
+from math import isfinite
 from numbers import Integral, Real
+
+from deepcnn.given_numbers import as_float, is_switch
 
 OPTIMIZERS = ('adamw', 'sgd')
 SCHEDULES = ('onecycle', 'constant')
@@ -76,10 +78,10 @@ def checked(name: str, kind: object, value: object) -> object:
 def _number(name: str, value: object, whole: bool) -> int | float:
     """整数（``whole``）或有限的数，范围见 POSITIVE、NOT_NEGATIVE 与 AT_MOST_ONE。"""
     legal = '大于 0' if name in POSITIVE else '不小于 0'
-    if isinstance(value, bool) or not isinstance(value, Integral if whole else Real):
+    if is_switch(value) or not isinstance(value, Integral if whole else Real):
         kind = '整数' if whole else '有限数'
         raise ValueError(f'{name} 要是{legal} 的{kind}，现在是 {value!r}')
-    value = int(value) if whole else _as_float(value)
+    value = int(value) if whole else as_float(value)
     if not whole and not isfinite(value):
         raise ValueError(f'{name} 要是{legal} 的有限数，现在是 {value!r}')
     if name in POSITIVE and value <= 0:
@@ -91,23 +93,16 @@ def _number(name: str, value: object, whole: bool) -> int | float:
     return value
 
 
-def _as_float(value: Real) -> float:
-    try:
-        return float(value)
-    except OverflowError:  # 整数大过双精度
-        return inf
-
-
 def _switch(name: str, value: object) -> bool:
     """开关只认真假：字符串 'no' 也是「真」，不能当作开关。"""
-    if type(value).__name__ not in ('bool', 'bool_'):  # NumPy 的真假也算
+    if not is_switch(value):
         raise ValueError(f'{name} 是开关，要写 True 或 False，现在是 {value!r}')
     return bool(value)
 
 
 def _seeds(value: object) -> tuple[int, ...]:
     whole = isinstance(value, tuple | list) and all(
-        isinstance(one, Integral) and not isinstance(one, bool) for one in value
+        isinstance(one, Integral) and not is_switch(one) for one in value
     )
     if not whole:
         raise ValueError(f'seeds 要是整数的元组，例如 (0, 1, 2)，现在是 {value!r}')

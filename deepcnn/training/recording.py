@@ -32,11 +32,6 @@ def start_recording(recording: Recording | None = None) -> None:
     _current[:] = [recording or Recording()]
 
 
-def stop_recording() -> None:
-    """此后不再写文件。"""
-    _current.clear()
-
-
 def current_recording() -> Recording | None:
     """正在进行的录制；没有时返回 None。"""
     return _current[0] if _current else None

@@ -70,16 +70,14 @@ def train_seeds(
     recipe: Recipe,
     profile: str | None = None,
     device: torch.device | str | None = None,
-    recording: Recording | None = None,
 ) -> tuple[list[nn.Module], History]:
     """与 ``train`` 相同，但返回每个种子的网络，也不存下记录。
 
     按 Ctrl-C 时抛出 KeyboardInterrupt：缺了几轮的记录不能拿来比较。
     """
     device, profile = choose_device(device), choose_profile(profile)
-    recording = recording or current_recording()
     data = on_device(data.first(recipe.train_images, recipe.test_images), device)
-    pairs = list(trained_seeds(build, data, recipe, device, recording))
+    pairs = list(trained_seeds(build, data, recipe, device, current_recording()))
     nets, runs = map(list, zip(*pairs, strict=True))
     if not is_complete(runs, recipe):
         raise KeyboardInterrupt

@@ -96,11 +96,10 @@ def test_a_module_counts_its_own_work_without_its_children() -> None:
     assert '| 1.unused（Linear） | 没有用到 | 56 | 0 |' in repr(table)
 
 
-def test_frozen_parameters_are_counted_unless_only_the_learnable_are_asked() -> None:
+def test_frozen_parameters_are_counted() -> None:
     net = nn.Sequential(nn.Linear(3, 2), nn.Linear(2, 5))
     net[0].requires_grad_(False)
     assert count_parameters(net) == 8 + 15
-    assert count_parameters(net, learnable_only=True) == 15
 
 
 def test_the_table_shows_shapes_thousands_and_a_total() -> None:

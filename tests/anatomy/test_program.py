@@ -73,6 +73,8 @@ class Written(nn.Module):
         (lambda net, X: F.relu(net.conv(X)), ['conv', 'relu']),
         (lambda net, X: net.conv(X).relu().flatten(1), ['conv', 'relu', 'flatten']),
         (lambda net, X: torch.cat((X, net.conv(X)), 1), ['conv', 'concat']),
+        (lambda net, X: torch.cat(tensors=[X, net.conv(X)], dim=1), ['conv', 'concat']),
+        (lambda net, X: torch.cat([net.conv(X)], 1), ['conv', 'same']),
         (
             lambda net, X: torch.sigmoid(net.relu(net.conv(X))),
             ['conv', 'relu', 'sigmoid'],

@@ -8,7 +8,7 @@ from matplotlib import pyplot as plt
 from torch import nn
 
 from deepcnn.anatomy.gradients import share_below, sigmoid_slopes, weight_gradients
-from deepcnn.anatomy.surgery import replace_modules, set_dropout
+from deepcnn.anatomy.surgery import replace_modules
 from deepcnn.models.alexnet import alexnet
 from deepcnn.plot.gradients import gradient_histograms
 
@@ -47,38 +47,6 @@ def test_replacing_changes_the_kind_and_nothing_else() -> None:
 def test_replacing_an_absent_kind_lists_the_present_ones() -> None:
     with pytest.raises(ValueError, match='Conv2d.*ReLU'):
         replace_modules(small(), nn.Sigmoid, nn.ReLU)
-
-
-def test_dropout_rate_is_set_everywhere() -> None:
-    net = set_dropout(alexnet(image_size=63), 0)
-    assert [m.p for m in net.modules() if isinstance(m, nn.Dropout)] == [0, 0]
-
-
-@pytest.mark.parametrize('rate', [-0.1, 1, 1.5, float('nan')])
-def test_bad_dropout_rates_are_refused(rate: float) -> None:
-    with pytest.raises(ValueError, match='0 ≤ rate < 1'):
-        set_dropout(small(), rate)
-
-
-@pytest.mark.parametrize('training', [True, False])
-def test_setting_dropout_leaves_every_mode_as_it_was(training: bool) -> None:
-    """评价方式的网络不许因此丢弃起来；别种丢弃层与共用的一层也要改到。"""
-    shared = nn.Dropout(0.5, inplace=True)
-    net = nn.Sequential(nn.Dropout2d(0.3), shared, nn.ReLU(), shared, nn.AlphaDropout())
-    net.train(training)
-    net[0].train(not training)
-    modes = [module.training for module in net.modules()]
-    assert set_dropout(net, 0.9) is net
-    assert [module.training for module in net.modules()] == modes
-    assert [net[i].p for i in (0, 1, 3, 4)] == [0.9] * 4
-    assert net[1] is net[3] is shared and shared.inplace
-    X = torch.ones(2, 3, 4, 4)
-    assert torch.equal(set_dropout(net.eval(), 0.9)(X.clone()), X)
-
-
-def test_dropout_of_a_network_without_any_is_refused() -> None:
-    with pytest.raises(ValueError, match='没有丢弃层：只有 ReLU、Sequential'):
-        set_dropout(nn.Sequential(nn.ReLU()), 0.5)
 
 
 def test_a_shared_layer_is_replaced_wherever_it_stands() -> None:
@@ -150,8 +118,6 @@ def test_a_new_layer_has_the_mode_of_the_old_one(training: bool) -> None:
     net = small().train(training)
     replace_modules(net, nn.Dropout, lambda: nn.Dropout(0.2))
     assert net[3].p == 0.2 and net[3].training is training
-    set_dropout(net, 0.9)
-    assert net[3].training is training
     X = torch.randn(4, 1, 8, 8)
     assert torch.equal(net(X), net(X)) is not training
 
@@ -184,11 +150,3 @@ def test_a_layer_in_two_places_is_replaced_in_both_by_one() -> None:
         nn.Sigmoid, nn.Linear, nn.Sigmoid, nn.Sigmoid,
     ]  # fmt: skip
     assert net[0] is net[2] is not net[3]
-
-
-def test_every_kind_of_dropout_is_set_and_a_network_without_is_refused() -> None:
-    net = nn.Sequential(nn.Conv2d(1, 4, 3), nn.Dropout2d(0.2), nn.Dropout(0.5))
-    set_dropout(net, 0.25)
-    assert [layer.p for layer in net[1:]] == [0.25, 0.25]
-    with pytest.raises(ValueError, match='没有丢弃层：只有 ReLU、Sequential'):
-        set_dropout(nn.Sequential(nn.ReLU()), 0.5)

@@ -244,6 +244,17 @@ def test_arguments_are_split_as_on_the_system(
     assert book.words(text) == parts
 
 
+def test_an_unpaired_quote_is_told_in_one_line(
+    ran: list, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, command in (('ARGS', 'record'), ('PIP_ARGS', 'lint')):
+        with monkeypatch.context() as patch:
+            patch.setenv(name, "'nin")
+            assert book.main([command]) == 2
+        *_, told = capsys.readouterr().err.splitlines()
+        assert told == "引号没有配对：'nin"
+
+
 # ---- 构建与测试 -----------------------------------------------------------------
 
 

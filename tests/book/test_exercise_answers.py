@@ -9,6 +9,7 @@ import torch
 from book_source import read_page
 from percentage_points import in_points
 from torch import Tensor
+from trial_records import load_trial
 
 from deepcnn.anatomy.layers import count_parameters, layer_table
 from deepcnn.anatomy.memory import peak_bytes, saved_bytes
@@ -25,7 +26,7 @@ from deepcnn.records.comparison import load_records
 from deepcnn.records.runs import load_history
 from deepcnn.records.spreads import interval, spread
 from deepcnn.records.store import RESULTS
-from deepcnn.records.trials import compare, load_trial
+from deepcnn.records.trials import compare
 from deepcnn.training.grid_search import VALIDATION_IMAGES
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -17,6 +17,7 @@ from nbformat import NotebookNode
 from percentage_points import in_points
 from scipy.stats import t
 from torch import nn
+from trial_records import load_trial
 
 from deepcnn.anatomy.channels import most_active
 from deepcnn.anatomy.configurations import cost_of
@@ -44,7 +45,6 @@ from deepcnn.records.trials import (
     compare,
     intervals,
     last_epoch,
-    load_trial,
     results_table,
 )
 from deepcnn.records.weight_facts import weight_facts

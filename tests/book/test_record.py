@@ -1,5 +1,6 @@
 """tools/book/record.py：图注的来历、元数据的清理、出错时不改写文件。"""
 
+import os
 from itertools import pairwise
 from pathlib import Path
 
@@ -94,6 +95,21 @@ def test_failing_chapter_is_named_and_not_overwritten(
     assert record.main(['nin']) == 1
     assert 'nin 执行失败' in capsys.readouterr().err
     assert path.read_bytes() == before
+
+
+def test_the_kernel_keeps_the_path_given_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """没有网络的机器上（OFFLINE=1），.offline/site 里的包也要找得到。"""
+    environment = {'PYTHONPATH': '别处'}
+    monkeypatch.setattr(record.os, 'environ', environment)
+    for _ in range(2):
+        record.prepare_kernels('quick')
+    root, *before = environment.pop('PYTHONPATH').split(os.pathsep)
+    assert root == str(record.ROOT) and before[-1] == '别处'
+    record.prepare_kernels('full')
+    assert environment['PYTHONPATH'] == str(record.ROOT)
+    assert environment['DEEPCNN_PROFILE'] == 'full'
 
 
 def test_every_notebook_can_be_recorded() -> None:

@@ -9,6 +9,7 @@ import nbformat
 import pytest
 import repository
 import yaml
+from book_contents import is_backup
 from repository import FIRST_CELL, PLACES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -50,7 +51,7 @@ def notebooks(root: Path) -> dict[str, nbformat.NotebookNode]:
     return {
         path.relative_to(root).as_posix(): nbformat.read(path, as_version=4)
         for path in (root / 'chapters').rglob('*.ipynb')
-        if path.parent.name != '.ipynb_checkpoints'
+        if not is_backup(path)
     }
 
 

@@ -23,7 +23,8 @@ def test_the_copy_holds_what_the_files_hold(tmp_path: Path) -> None:
     first = decoded(root, tmp_path / 'c', tell=lambda done, total: told.append(done))
     data = first.data
     assert told == list(range(1, 16)) and data.name == '花'
-    for part, files in ((data.train, first.train_files), (data.test, first.test_files)):
+    trained = [one.path for one in find_images(root).train]
+    for part, files in ((data.train, trained), (data.test, first.test_files)):
         expected = torch.stack([read_image(path, 8, 3) for path in files])
         assert torch.equal(part.images, expected)
         names = [data.class_names[label] for label in part.labels.tolist()]
@@ -83,7 +84,8 @@ def test_bad_images_are_skipped_named_or_refused(tmp_path: Path) -> None:
         [bad] = found.skipped
         assert bad.path.endswith('2.jpg') and bad.reason
         assert len(found.data.train) + len(found.data.test) == 17
-        assert bad.path not in found.train_files + found.test_files
+        assert bad.path not in found.test_files
+        assert len(found.test_files) == len(found.data.test)
         with pytest.raises(DataError, match=r'2\.jpg：.*--strict'):
             decoded(root, place, strict=True)
     for path in (root / '红花').iterdir():

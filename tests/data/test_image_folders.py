@@ -50,6 +50,20 @@ def test_a_given_split_is_kept(tmp_path: Path, held: str) -> None:
         assert found.class_names[one.label] == Path(one.path).parent.name
 
 
+def test_a_class_may_be_called_train(tmp_path: Path) -> None:
+    """别的类别旁边、直接放着图像的 train 是火车；只与 val 并列的还是没有分好类。"""
+    root = make_photos(tmp_path / '车', per_class=5)
+    (root / '红花').rename(root / 'train')
+    (root / 'train' / '.隐藏').mkdir()
+    found = find_images(root)
+    assert set(found.class_names) == {'train', '绿叶', '蓝天'}
+    assert len(found.train) + len(found.test) == 15
+    (root / '绿叶').rename(root / 'val')
+    (root / '蓝天').rename(tmp_path / '别处')
+    with pytest.raises(DataError, match='train 里没有子文件夹'):
+        find_images(root)
+
+
 def test_only_images_count_and_hidden_files_do_not(tmp_path: Path) -> None:
     make_photos(tmp_path / 'a', per_class=2)
     inner = tmp_path / 'a' / '红花' / '里层 文件夹'

@@ -1,6 +1,8 @@
 """实验台：读者选、画、传一张图像，看到的数与 PyTorch 算的相同；失败了说得清，可以再来。"""
 
+import base64
 import gzip
+import io
 import json
 from pathlib import Path
 
@@ -9,7 +11,7 @@ import pytest
 import safetensors.torch
 import torch
 from book_living.weight_scripts import write_weight_scripts
-from living.draw_still import PAGES, answers, told_in
+from living.draw_still import ANSWERS, PAGES, PICTURE, PREFIX, answers
 from living.write_samples import SCRIPT, samples
 from living_page import ROOT, alike, copy_living, data_folder, open_page, run_async
 from PIL import Image
@@ -458,6 +460,12 @@ def test_data_before_a_click_is_below_a_megabyte() -> None:
 def test_the_committed_samples_are_those_of_the_test_set() -> None:
     """不同的话，运行 python tools/living/write_samples.py。"""
     assert SCRIPT.read_text(encoding='utf-8') == samples(load_dataset())
+
+
+def told_in(page: str) -> list[str]:
+    """一页里嵌着的图画的是哪些文字。"""
+    source = PICTURE.search(page)[2].removeprefix(PREFIX)
+    return Image.open(io.BytesIO(base64.b64decode(source))).text[ANSWERS].splitlines()
 
 
 def test_the_still_figure_shows_what_the_network_says() -> None:

@@ -15,6 +15,7 @@ import nbformat
 import pytest
 import torch
 from book_source import chapter_files
+from trial_records import load_trial
 
 from deepcnn.anatomy.configurations import Cost, cost_of
 from deepcnn.anatomy.layers import LayerTable, count_parameters, layer_table
@@ -36,7 +37,7 @@ from deepcnn.models.resnet import Bottleneck, ResidualBlock, resnet
 from deepcnn.models.vgg import NUM_CONVS, vgg
 from deepcnn.records.spreads import Interval, interval
 from deepcnn.records.store import RESULTS, read_json
-from deepcnn.records.trials import compare, load_trial
+from deepcnn.records.trials import compare
 
 CHAPTERS = Path(__file__).resolve().parents[2] / 'chapters'
 NETWORKS = ('alexnet', 'vgg', 'nin', 'googlenet', 'resnet', 'densenet')

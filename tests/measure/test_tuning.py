@@ -10,12 +10,13 @@ from small_data import load_digits_dataset
 
 from deepcnn.models.lineup import LINEUP, entry
 from deepcnn.records.attempts import (
+    VALIDATION_IMAGES,
     Attempt,
     best,
     by_budget,
     choice_of,
     load_attempts,
-    standard_error,
+    sampling_error,
 )
 
 
@@ -138,7 +139,8 @@ def test_laptop_recipe_is_not_worse_than_the_best_trial(name: str) -> None:
     recipe = LINEUP[name].recipes['laptop'].to_dict()
     [chosen] = [one for one in trials if one.choice == choice_of(recipe)]
     winner = best(trials)
-    assert winner.accuracy - chosen.accuracy < standard_error(winner)
+    error = sampling_error(winner.accuracy, VALIDATION_IMAGES)
+    assert winner.accuracy - chosen.accuracy < error
 
 
 def test_only_trials_of_the_same_budget_are_compared() -> None:

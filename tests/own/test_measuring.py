@@ -1,6 +1,7 @@
 """``deepcnn models --measure``：量的是说好的那些，几个进程的速度合在一起，时间数得对。"""
 
 import json
+import math
 import re
 import sys
 from pathlib import Path
@@ -111,6 +112,9 @@ def test_the_side_follows_the_device_and_processes_share_the_batch() -> None:
     assert setup_for(CPU).side == 96
     assert setup_for(torch.device('cuda')).side == 224
     assert setup_for(CPU, side=48, batch=None) == Setup(48)
+    for endless in (math.nan, math.inf):
+        with pytest.raises(ValueError, match='--seconds 要大于 0、不是无穷'):
+            setup_for(CPU, seconds=endless)
     with pytest.raises(ValueError, match='32 张不能由 3 个进程平分'):
         measure(['resnet18'], Setup(32), CPU, Team(0, 3))
 

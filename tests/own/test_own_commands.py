@@ -17,10 +17,12 @@ from photo_folders import COLOURS, make_photos, photo
 from PIL import Image
 from two_processes import needs_fork
 
+from deepcnn.data.fashion_mnist import load_dataset
 from deepcnn.own import Order, load_kept, other_commands, report, train_own
 from deepcnn.own.commands import COMMANDS, main
 from deepcnn.own.kept import KeptFacts, keep, probabilities
 from deepcnn.own.long_run import LongRun
+from deepcnn.own.run_folder import RunFolder
 from deepcnn.own.sealed import seal, unseal
 from deepcnn.own.training_command import Follower
 
@@ -136,6 +138,25 @@ def test_evaluation_agrees_with_the_report(
     assert '24 张，准确率' in capsys.readouterr().out
     assert main(line) == 1  # 报告的文件夹也不覆盖
     assert '不覆盖' in capsys.readouterr().err
+
+
+def test_the_seed_of_a_file_is_that_of_its_folder(tmp_path: Path) -> None:
+    """给出文件夹与给出其中的文件，留出的是同样的验证集。"""
+    RunFolder(tmp_path).write_settings({'recipe': {'seeds': [7]}})
+    weights = tmp_path / 'best.safetensors'
+    weights.touch()
+    assert [other_commands._seed_of(one) for one in (tmp_path, weights)] == [7, 7]
+    assert other_commands._seed_of(tmp_path / '没有' / 'a.safetensors') == 0
+
+
+def test_each_part_of_fashion_mnist_is_the_one_asked_for() -> None:
+    whole = load_dataset()
+    standard = whole.mean, whole.std
+    facts = KeptFacts('densenet', 1, 28, whole.class_names, *standard, '', 0, 1, {})
+    for part, images in (('val', whole.test), ('train', whole.train)):
+        assert torch.equal(other_commands._fashion(facts, part).images, images.images)
+    with pytest.raises(ValueError, match='--part 只能是 val、train，不能是 all'):
+        other_commands._fashion(facts, 'all')
 
 
 def test_three_lines_of_python_do_the_same(here: Path) -> None:
@@ -287,6 +308,7 @@ def test_nothing_is_overwritten(here: Path, capsys: pytest.CaptureFixture[str]) 
         (['evaluate', 'r', '--data', '狗'], '不认识的类别：狗一'),
         (['evaluate', 'r', '--data', 'fashion_mnist'], '类别对不上'),
         (['export', '无', '--out', 'a.onnx'], '没有安装|没有 无'),
+        (['export', 'r', '--out', 'a.pt'], '要以 .onnx 或 .safetensors 结尾'),
     ],
 )  # fmt: skip
 def test_mistakes_are_told_in_one_line(

@@ -44,17 +44,21 @@ def test_files_and_the_copy_give_the_same_batches(root: Path) -> None:
     assert feed.standard.std == pytest.approx(copy.data.std)
 
 
-def test_a_bad_image_is_replaced_by_one_of_its_batch(tmp_path: Path) -> None:
+def test_a_bad_image_is_replaced_and_the_others_keep_their_places(
+    tmp_path: Path,
+) -> None:
+    """报告按位置找文件：好的图像不能因为前面有坏的而移位。"""
     root = make_photos(tmp_path, per_class=6)
     files = find_images(root).train
     Path(files[1].path).write_bytes(b'x')
     images = files_of(root)
     [(batch, labels)] = images.batches([torch.tensor([0, 1, 14])])
-    last = read_image(files[14].path, 8, 3)
-    assert torch.equal(
-        batch, torch.stack([read_image(files[0].path, 8, 3), last, last])
-    )
-    assert labels.tolist() == [files[0].label, files[14].label, files[14].label]
+    first, last = (read_image(files[number].path, 8, 3) for number in (0, 14))
+    assert torch.equal(batch, torch.stack([first, first, last]))
+    assert labels.tolist() == [files[0].label, files[0].label, files[14].label]
+    [(batch, labels)] = images.batches([torch.tensor([1, 14])])
+    assert torch.equal(batch, torch.stack([last, last]))
+    assert labels.tolist() == [files[14].label] * 2
     [line] = images.skipped()
     assert Path(files[1].path).name in line
     with pytest.raises(DataError, match='连着 1 张'):

@@ -6,6 +6,8 @@ import matplotlib
 import pytest
 import torch
 from matplotlib import pyplot as plt
+from matplotlib.container import BarContainer
+from trial_records import load_trial
 
 from deepcnn import plot
 from deepcnn.data.fashion_mnist import FASHION_CLASSES
@@ -16,7 +18,11 @@ from deepcnn.plot.comparison import (
     others_said,
     paired_bars,
 )
-from deepcnn.plot.curves import training_curves
+from deepcnn.plot.curves import (
+    curves_with_spread,
+    lines_with_spread,
+    training_curves,
+)
 from deepcnn.records import load_history
 from deepcnn.records.agreement import UNDECIDED
 from deepcnn.records.comparison import Record, SeedRun
@@ -76,6 +82,26 @@ def test_bars_stand_side_by_side() -> None:
     assert [bar.get_height() for bar in bars] == pytest.approx([20, 30, 10, 40])
     for left, right in zip(bars[::2], bars[1::2], strict=True):
         assert left.get_x() + left.get_width() == pytest.approx(right.get_x())
+
+
+def test_more_curves_than_markers_are_all_drawn() -> None:
+    names = [f'网络 {number}' for number in range(8)]
+    spreads = dict.fromkeys(names, Spread(0.9, 0.01))
+    [axes] = accuracy_scatter(spreads, spreads, '时间').axes
+    assert len(axes.containers) == 8
+    run = SeedRun(0, test_accuracy=[0.5, 0.6], predictions='0')
+    record = Record('nin', '', 1, {'epochs': 2}, 'fp32', 'CPU', {}, (run, run))
+    [axes] = mean_curves(dict.fromkeys(names, record)).axes
+    assert len(axes.lines) == 8
+    [axes] = paired_bars(dict.fromkeys(names, spreads), '比例').axes
+    bars = [one for one in axes.containers if isinstance(one, BarContainer)]
+    assert len(bars) == 8
+    [axes] = lines_with_spread(
+        dict.fromkeys(names, {1: [0.1, 0.2]}), '轮', '准确率'
+    ).axes
+    assert len(axes.containers) == 8
+    fig = curves_with_spread([load_trial('residual-8')] * 8)
+    assert [len(axes.lines) for axes in fig.axes] == [8, 8]
 
 
 ANSWERS = {

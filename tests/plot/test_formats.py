@@ -18,13 +18,14 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from PIL import Image
 from small_data import load_digits_dataset
+from trial_records import load_trial
 
 from deepcnn import explore, plot
 from deepcnn.anatomy import ClassActivation, Exciting, Occlusion
 from deepcnn.models.densenet import densenet
 from deepcnn.plot.formats import as_svg, bundle
 from deepcnn.plot.style import SMALL, WIDTH, broken
-from deepcnn.records import load_history, load_trial
+from deepcnn.records import load_history
 from deepcnn.records.spreads import Spread
 
 matplotlib.use('Agg')

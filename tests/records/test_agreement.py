@@ -59,5 +59,5 @@ def test_labels_are_those_of_the_recorded_images() -> None:
     data = Dataset('数据', part, part, ('甲', '乙'), (0.5,), (0.1,))
     assert labels_for([record(), record()], data).tolist() == [0, 0, 0, 0]
     for bad in (record('别的'), record(images=7)):
-        with pytest.raises(ValueError, match='请先取得'):
+        with pytest.raises(ValueError, match='请用 load_dataset'):
             labels_for([record(), bad], data)

@@ -19,7 +19,6 @@ from deepcnn.records.attempts import (
     load_attempts,
     sampling_error,
     save_attempts,
-    standard_error,
     values_of,
     varied,
 )
@@ -72,11 +71,6 @@ def test_sampling_error_of_a_share(
 def test_impossible_shares_are_refused(accuracy: float, images: int) -> None:
     with pytest.raises(ValueError, match='准确率要在 0～1 之间、图像至少 1 张'):
         sampling_error(accuracy, images)
-
-
-def test_validation_error_counts_the_held_out_images() -> None:
-    assert standard_error(attempt(0.9)) == pytest.approx(math.sqrt(0.09 / 5000))
-    assert standard_error(attempt(0.9), 900) == pytest.approx(0.01)
 
 
 def test_the_first_of_equals_is_best() -> None:

@@ -247,7 +247,7 @@ def digits() -> Dataset:
 def test_labels_come_from_the_same_data(digits: Dataset) -> None:
     mine = replace(record(), dataset=digits.name)
     assert torch.equal(labels_for([mine], digits), digits.test.labels[:4])
-    with pytest.raises(ValueError, match='请先取得 四张图'):
+    with pytest.raises(ValueError, match='请用 load_dataset.. 的 四张图'):
         labels_for([record()], digits)
 
 

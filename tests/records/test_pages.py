@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from book_contents import notebooks
 
-from deepcnn.records.pages import RECORDS, training_time
+from deepcnn.records.pages import RECORDS, recorded_in, training_times
 from deepcnn.records.store import RESULTS
 
 
@@ -19,7 +19,7 @@ def test_pages_that_are_named_exist() -> None:
 
 
 def test_seeds_and_variants_are_added_up() -> None:
-    found = training_time('experiments/activation')
+    [found] = training_times('experiments/activation')
     names = RECORDS['experiments/activation']
     seconds = [run['seconds'] for name in names for run in read(name)['runs']]
     assert len(seconds) == 25
@@ -31,12 +31,12 @@ def test_seeds_and_variants_are_added_up() -> None:
 def test_what_the_page_only_reads_is_not_counted() -> None:
     own = ('experiments/resnet18-half', 'experiments/resnet18-narrow')
     seconds = sum(run['seconds'] for name in own for run in read(name)['runs'])
-    found = training_time('exercises/fewer_parameters')
+    [found] = training_times('exercises/fewer_parameters')
     assert found.seconds == pytest.approx(seconds)
 
 
 def test_attempts_are_added_up_too() -> None:
-    found = training_time('exercises/tuning')
+    [found] = training_times('exercises/tuning')
     attempts = read('exercises/tuning')
     assert found.seconds == pytest.approx(sum(one['seconds'] for one in attempts))
     assert found.profile == ''
@@ -56,7 +56,8 @@ def test_without_bf16_the_measured_speed_is_used(tmp_path: Path) -> None:
     }  # fmt: skip
     (name,) = RECORDS['nin']
     write(tmp_path, name, record)
-    assert training_time('nin', tmp_path).seconds_without_bf16 is None
+    [found] = training_times('nin', tmp_path)
+    assert found.seconds_without_bf16 is None
     row = {'name': 'fused', 'change': '', 'precision': 'fp32', 'batch_size': 10,
            'images': 100, 'epoch_seconds': [5.0], 'start_seconds': [0.0]}  # fmt: skip
     comparison = {
@@ -65,12 +66,30 @@ def test_without_bf16_the_measured_speed_is_used(tmp_path: Path) -> None:
     }  # fmt: skip
     report = {'device': 'cpu-fp32', 'machine': {}, 'dataset': 'x'}
     write(tmp_path, 'bench-cpu-fp32', report | {'comparisons': {'nin': comparison}})
-    found = training_time('nin', tmp_path)
+    [found] = training_times('nin', tmp_path)
     assert (found.seconds, found.seconds_without_bf16) == (20, 3 * 600 * 2 / 20)
     write(tmp_path, name, record | {'image_size': 56})  # 别的边长没有测过
-    assert training_time('nin', tmp_path).seconds_without_bf16 is None
+    [found] = training_times('nin', tmp_path)
+    assert found.seconds_without_bf16 is None
 
 
 def test_a_missing_record_means_unknown(tmp_path: Path) -> None:
-    assert training_time('vgg', tmp_path) is None
-    assert training_time('exercises/memory') is None
+    assert training_times('vgg', tmp_path) == []
+    assert training_times('exercises/memory') == []
+
+
+@pytest.mark.parametrize(
+    ('page', 'full', 'other'),
+    [
+        ('nin', 'full/nin', 'nin'),
+        ('toolbox', 'full/lenet', 'lenet'),
+        ('exercises/tuning', 'exercises/tuning', 'exercises/tuning'),
+        ('experiments/degradation', 'experiments/plain-8', 'experiments/plain-8'),
+    ],
+)
+def test_a_full_record_is_read_where_it_was_saved(
+    page: str, full: str, other: str
+) -> None:
+    """各章的 full 档在 full/ 里；实验与练习的只有一份。"""
+    assert recorded_in(page, 'full') == full
+    assert recorded_in(page, 'laptop') == recorded_in(page, 'quick') == other

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from trial_records import load_trial
 
 from deepcnn.records.runs import History, Run
 from deepcnn.records.trials import (
@@ -12,7 +13,6 @@ from deepcnn.records.trials import (
     compare,
     intervals,
     last_epoch,
-    load_trial,
     results_table,
 )
 

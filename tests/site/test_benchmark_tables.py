@@ -5,9 +5,12 @@ from pathlib import Path
 
 import pytest
 from book_tables import benchmark as benchmark_tables
+from book_tables import tuning as tuning_tables
 from book_tables.charts import OURS, Bar, Panel, draw, grid
 
+from deepcnn.records.attempts import Attempt
 from deepcnn.records.benchmark import Comparison, Report, Row, load_report
+from deepcnn.training.recipe import Recipe
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -171,3 +174,14 @@ def test_a_row_that_failed_is_left_out_of_the_chart(kind: str) -> None:
     failed = report(row('d2l', [], '内存不够'), row('fused', [2.0]))
     chart = benchmark_tables.CHARTS[kind](failed)
     assert kind == 'ladders' or chart is None or '<rect' not in chart.astext()
+
+
+def test_attempts_without_roughness_and_with_other_momenta_are_listed() -> None:
+    def attempt(momentum: float, roughness: float | None) -> Attempt:
+        recipe = Recipe(8, 1, 1e-2, momentum=momentum).to_dict()
+        return Attempt(recipe, [1.0], [0.5], 1.0, 'CPU', {}, None, roughness)
+
+    shown = tuning_tables.table({'nin': [attempt(0.9, None), attempt(0.5, 1.25)]}, 'full')
+    head, _, first, second = [one for one in shown.splitlines() if one[:1] == '|']
+    assert '| 动量 |' in head and '| 0.9 |' in first
+    assert first.endswith('| — |') and second.endswith('| 1.25 |')

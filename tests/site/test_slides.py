@@ -8,11 +8,11 @@ import nbformat
 import pypdfium2
 import pytest
 from book_slides.deck_text import Writer, blocks, opening, sentences, slides, wanted
-from gzip_server import transfer_size
 from selenium.webdriver.chrome.webdriver import WebDriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
+from transfer_size import transfer_size
 
 ROOT = Path(__file__).resolve().parents[2]
 DECKS = ROOT / '_build' / 'html' / 'slides'

@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 from book_light.site_files import built_pages
-from gzip_server import transfer_size
+from transfer_size import transfer_size
 
 ROOT = Path(__file__).resolve().parents[2]
 SITE = ROOT / '_build' / 'html'

@@ -1,7 +1,6 @@
 """对照实验：同一个训练循环，每个种子都训练，记录存得下、读得回，坏输入在训练之前拒绝。"""
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,19 +9,19 @@ import pytest
 import torch
 from matplotlib import pyplot as plt
 from torch import nn
+from trial_records import load_trial
 
-from deepcnn.anatomy.surgery import set_dropout
 from deepcnn.data.dataset import Dataset, ImageSet
 from deepcnn.models.network import Network
 from deepcnn.plot.curves import curves_with_spread, dots_with_spread, lines_with_spread
 from deepcnn.records import runs, trials
 from deepcnn.records.runs import Run
-from deepcnn.records.trials import Trial, compare, intervals, load_trial, results_table
+from deepcnn.records.trials import Trial, compare, intervals, results_table
 from deepcnn.training import seeds
 from deepcnn.training.evaluation import evaluate
 from deepcnn.training.experiment import Variant, recipe_of, run_variants
 from deepcnn.training.recipe import Recipe
-from deepcnn.training.recording import Recording, start_recording, stop_recording
+from deepcnn.training.recording import Recording, start_recording
 from deepcnn.training.seeds import new_history, train, train_seeds
 
 matplotlib.use('Agg')
@@ -48,11 +47,11 @@ def data() -> Dataset:
 
 
 @pytest.fixture
-def recording(tmp_path: Path) -> Iterator[Path]:
+def recording(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """像 make record 那样执行，但文件都写到临时文件夹里。"""
+    monkeypatch.setattr('deepcnn.training.recording._current', [])
     start_recording(Recording(tmp_path / 'results', tmp_path / 'runs'))
-    yield tmp_path
-    stop_recording()
+    return tmp_path
 
 
 def small() -> nn.Module:
@@ -117,7 +116,9 @@ def test_training_accuracy_is_measured_without_dropout(data: Dataset) -> None:
     """途中累计的训练准确率开着丢弃法；另测的那一个没有。"""
 
     def dropped() -> nn.Module:
-        return set_dropout(small(), 0.9)
+        net = small()
+        net[3].p = 0.9
+        return net
 
     [trial] = run_variants([Variant('small', '小网络', dropped, RECIPE)], data, 'quick')
     running = trial.measure('running_accuracy')
@@ -175,11 +176,6 @@ def test_an_interrupted_seed_stops_the_experiment(
     monkeypatch.setattr(seeds, 'run_seed', lambda *args: cut)
     with pytest.raises(KeyboardInterrupt):
         run_variants([variant()], data, 'quick')
-
-
-def test_missing_record_says_how_to_make_it(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match='没有 none 的记录：先用 make record'):
-        load_trial('none', tmp_path)
 
 
 # ---- 坏输入 -------------------------------------------------------------------

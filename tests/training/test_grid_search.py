@@ -21,7 +21,7 @@ from deepcnn.records.attempts import (
 )
 from deepcnn.training import grid_search as search
 from deepcnn.training.recipe import Recipe
-from deepcnn.training.recording import Recording, start_recording, stop_recording
+from deepcnn.training.recording import Recording, start_recording
 
 BASE = Recipe(8, 1, 1e-2, batch_size=64, train_images=256, test_images=100)
 
@@ -122,11 +122,9 @@ def test_trials_are_kept_only_when_recording(
     monkeypatch.setattr(search, 'save_attempts', lambda *_: pytest.fail('不该写文件'))
     search.keep_attempts('tuning', [trial(1e-3, 0, 0.9)])
     monkeypatch.undo()
+    monkeypatch.setattr('deepcnn.training.recording._current', [])
     start_recording(Recording(tmp_path))
-    try:
-        search.keep_attempts('tuning', [trial(1e-3, 0, 0.9)])
-    finally:
-        stop_recording()
+    search.keep_attempts('tuning', [trial(1e-3, 0, 0.9)])
     path = tmp_path / 'exercises' / 'tuning.json'
     assert load_attempts(path) == [trial(1e-3, 0, 0.9)]
 

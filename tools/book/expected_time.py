@@ -10,7 +10,7 @@ from deepcnn.anatomy import layer_table
 from deepcnn.models.lineup import LINEUP
 from deepcnn.records.benchmark import FULL_TRAIN_SET, Report, load_report
 from deepcnn.records.pages import record_names
-from deepcnn.records.runs import FULL
+from deepcnn.records.runs import any_profile
 from deepcnn.records.store import RESULTS
 from deepcnn.training import Recipe
 from deepcnn.training.announcement import minutes
@@ -20,9 +20,12 @@ SLOWER = '这个 CPU 没有 bf16 指令，训练要慢 3 到 7 倍：最好换�
 
 
 def expected_line(chapter: str, profile: str, device: torch.device) -> str | None:
-    """录制 ``chapter`` 要说的一行；不是 CPU，或没有测过它的网络时返回 None。"""
-    network = record_names(chapter)[0].removeprefix(f'{FULL}/')
-    if device.type != 'cpu' or network not in LINEUP:
+    """录制 ``chapter`` 要说的一行；不是 CPU，没有测过它的网络，或它只读别处训练好的几份
+    记录（小结）时返回 None。
+    """
+    names = record_names(chapter)
+    network = any_profile(names[0])
+    if device.type != 'cpu' or network not in LINEUP or len(names) > 1:
         return None
     fast = has_fast_bf16(device)
     report = load_report(RESULTS / f'bench-cpu-{"bf16" if fast else "fp32"}.json')

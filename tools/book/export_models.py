@@ -59,10 +59,10 @@ def model_source(network: str) -> str:
         '不要手改：改那一章，再运行 make models。\n"""'
     )
     text = '\n\n\n'.join([header, *exported_cells(CHAPTERS / f'{network}.ipynb')])
-    return sorted_and_formatted(text + '\n', network)
+    return formatted(text + '\n', network)
 
 
-def sorted_and_formatted(text: str, network: str) -> str:
+def formatted(text: str, network: str) -> str:
     """用 ruff 统一空行，生成的文件因此与手写的一样好读。"""
     command = [sys.executable, '-m', 'ruff', 'format']
     done = subprocess.run(

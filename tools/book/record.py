@@ -141,6 +141,16 @@ def chosen_chapters(about: str, does: str, arguments: list[str]) -> list[str]:
     return chapters or list(ORDER)
 
 
+def prepare_kernels(profile: str) -> None:
+    """此后启动的内核用 ``profile`` 档，先找仓库里的代码，再照原有的 PYTHONPATH 找。"""
+    before = filter(None, [os.environ.get('PYTHONPATH')])
+    os.environ |= {
+        'DEEPCNN_PROFILE': profile,
+        'DEEPCNN_PROGRESS': '0',
+        'PYTHONPATH': os.pathsep.join([str(ROOT), *before]),
+    }
+
+
 def main(arguments: list[str]) -> int:
     try:
         chapters = chosen_chapters(__doc__, '执行', arguments)
@@ -148,11 +158,7 @@ def main(arguments: list[str]) -> int:
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2
-    os.environ |= {
-        'DEEPCNN_PROFILE': profile,
-        'DEEPCNN_PROGRESS': '0',
-        'PYTHONPATH': str(ROOT),
-    }
+    prepare_kernels(profile)
     for chapter in chapters:
         print(f'执行 {chapter}（{profile} 档，{device.type}）…', flush=True)
         if line := expected_line(chapter, profile, device):

@@ -5,7 +5,6 @@
 留着，只把图的文字说明（大小与坐标系的个数，逐格比较时要看）换成现在的。别的输出一个字也不改。
 """
 
-import os
 import sys
 from pathlib import Path
 
@@ -17,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / 'tools'), str(ROOT / 'tools' / 'book')]
 
 from command_line import run  # noqa: E402
-from record import CHAPTERS, chosen_chapters, store  # noqa: E402
+from record import CHAPTERS, chosen_chapters, prepare_kernels, store  # noqa: E402
 
 from deepcnn.explore.widgets import WIDGET_VIEW  # noqa: E402
 from deepcnn.records.pages import record_names  # noqa: E402
@@ -125,11 +124,7 @@ def main(arguments: list[str]) -> int:
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2
-    os.environ |= {
-        'DEEPCNN_PROFILE': 'quick',
-        'DEEPCNN_PROGRESS': '0',
-        'PYTHONPATH': str(ROOT),
-    }
+    prepare_kernels('quick')
     for chapter in chapters:
         print(f'{chapter}：重画了 {redraw(chapter)} 幅图', flush=True)
     print('请看一遍图，再提交。')

@@ -312,9 +312,7 @@ class Drawing:
         """从左边的框到右边的框。"""
         self.arrow((left.right, left.cy), (right.x, left.cy))
 
-    def column(
-        self, x: float, y: float, w: float, layers: list[Layer], gap: float = GAP
-    ) -> list[Box]:
+    def column(self, x: float, y: float, w: float, layers: list[Layer]) -> list[Box]:
         """从 y 起往下排各层，用箭头相连。"""
         boxes: list[Box] = []
         for item in layers:
@@ -323,7 +321,7 @@ class Drawing:
             if boxes:
                 self.down(boxes[-1], box)
             boxes.append(box)
-            y = box.bottom + gap
+            y = box.bottom + GAP
         return boxes
 
     def legend(self, y: float, kinds: list[str], *notes: str) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from figures.canvas import BODY, KINDS, MARGIN, SMALL, Box, Drawing
+from figures.canvas import BODY, INK, KINDS, MARGIN, SMALL, Box, Drawing
 
 Strengths = tuple[tuple[float, ...], ...]  # 每个读取者一列：各来源的读取强度
 UNIT = 34  # 32 个通道画多高
@@ -74,5 +74,5 @@ def band(draw: Drawing, box: Box, value: float) -> None:
         f'<rect x="{box.x:g}" y="{box.y:g}" width="{box.w:g}" height="{box.h:g}" rx="4" '
         f'fill="#{red:02x}{green:02x}{blue:02x}" stroke="{KINDS["concat"][2]}"/>'
     )
-    colour = '#ffffff' if share > 0.6 else '#1b1f24'
+    colour = '#ffffff' if share > 0.6 else INK
     draw.text(box.cx, box.cy, f'{value:.1f}', BODY, colour=colour)

@@ -18,7 +18,7 @@ from PIL.PngImagePlugin import PngInfo
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [
     str(ROOT / folder)
-    for folder in ('tools', 'tools/book', 'tools/site', 'site/extensions')
+    for folder in ('', 'tools', 'tools/book', 'tools/site', 'site/extensions')
 ]
 
 from book_pages.plain_markdown import PICTURE  # noqa: E402
@@ -26,7 +26,8 @@ from command_line import Command, run  # noqa: E402
 from fill_plain import book_pages, rewrite_markdown  # noqa: E402
 from headless_chromium import BrowserError, run_browser  # noqa: E402
 
-FONT = ROOT / 'deepcnn' / 'plot' / 'fonts' / 'NotoSansSC-subset.otf'
+from deepcnn.plot.chinese_font import FONT  # noqa: E402
+
 PREFIX = 'data:image/png;base64,'
 SCALE = 2  # 高分屏上也清楚；显示的宽度写在 <img> 里
 COLOURS = 64  # 线条图用不到更多，文件小一半以上

@@ -28,23 +28,23 @@ Living.kernel = '{code}'
 """
 
 
-def compiled(source: Path = SOURCE) -> bytes:
-    """``source`` 的 WebAssembly；没有编译器或写错了时抛出 SystemExit，一行中文。"""
+def compiled() -> bytes:
+    """``SOURCE`` 的 WebAssembly；没有编译器或写错了时抛出 SystemExit，一行中文。"""
     compiler = shutil.which(COMPILER)
     if compiler is None:
         raise SystemExit(f'没有 {COMPILER}：Debian 上请安装 wabt')
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / 'product.wasm'
-        command = [compiler, str(source), '-o', str(target)]
+        command = [compiler, str(SOURCE), '-o', str(target)]
         done = subprocess.run(command, capture_output=True, encoding='utf-8')
         if done.returncode:
-            raise SystemExit(f'{source.name} 编译不了：{done.stderr.strip()}')
+            raise SystemExit(f'{SOURCE.name} 编译不了：{done.stderr.strip()}')
         return target.read_bytes()
 
 
-def script(code: bytes, source: Path = SOURCE) -> str:
+def script(code: bytes) -> str:
     """kernel.js 的内容；源文件的摘要写在里面，改了源而没有重编会被测试发现。"""
-    digest = hashlib.sha256(source.read_bytes()).hexdigest()
+    digest = hashlib.sha256(SOURCE.read_bytes()).hexdigest()
     return TEMPLATE.format(digest=digest, code=base64.b64encode(code).decode('ascii'))
 
 

@@ -21,9 +21,9 @@ from command_line import Command, run  # noqa: E402
 
 from deepcnn.data import load_dataset, prepare  # noqa: E402
 from deepcnn.models import load, weight_facts  # noqa: E402
+from deepcnn.plot.chinese_font import FONT  # noqa: E402
 
 PAGES = (ROOT / 'index.md', ROOT / 'chapters' / 'lab.md')
-FONT = ROOT / 'deepcnn' / 'plot' / 'fonts' / 'NotoSansSC-subset.otf'
 PICTURE = re.compile(r'(<!-- 活页：lab .*-->\n!\[.+\]\()(.*)(\)\n)')
 PREFIX = 'data:image/png;base64,'
 ANSWERS = 'answers'  # PNG 里的一项：各张下面的文字
@@ -75,23 +75,13 @@ def still(lines: list[str]) -> bytes:
     return written.getvalue()
 
 
-def told_in(page: str) -> list[str]:
-    """一页里嵌着的图画的是哪些文字；还没有图时是空的。"""
-    source = PICTURE.search(page)[2]
-    if not source.startswith(PREFIX):
-        return []
-    image = Image.open(io.BytesIO(base64.b64decode(source.removeprefix(PREFIX))))
-    return image.text[ANSWERS].splitlines()
-
-
 def main(arguments: list[str]) -> int:
     Command(__doc__).parse_args(arguments)
     picture = base64.b64encode(still(answers())).decode('ascii')
     for path in PAGES:
         page = path.read_text(encoding='utf-8')
-        path.write_text(
-            PICTURE.sub(rf'\g<1>{PREFIX}{picture}\3', page), encoding='utf-8'
-        )
+        written = PICTURE.sub(rf'\g<1>{PREFIX}{picture}\3', page)
+        path.write_text(written, encoding='utf-8', newline='\n')
     return 0
 
 

@@ -8,7 +8,6 @@
 重来只测剩下的。--quick 只检查整条路走得通，结果写到 .runs/，不能当作测量。
 """
 
-import argparse
 import os
 import sys
 from collections.abc import Callable
@@ -25,9 +24,10 @@ from torch import nn
 from torch.profiler import ProfilerActivity, profile
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT), str(ROOT / 'tools')]
 
 import contenders  # noqa: E402
+from command_line import Command, run  # noqa: E402
 from contenders import Contest, Rung  # noqa: E402
 from roofline import OpCost, Peaks, count_costs, lower_bound, measure_peaks  # noqa: E402
 
@@ -246,9 +246,7 @@ def say(line: str) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(
-        prog='tools/measure/bench.py', description='比较 d2l 的训练循环与本书的'
-    )
+    parser = Command(__doc__)
     parser.add_argument('networks', nargs='*', metavar='网络', help='重测这些网络')
     parser.add_argument('--quick', action='store_true', help='只检查走得通，不是测量')
     options = parser.parse_args(arguments)
@@ -308,4 +306,4 @@ def open_report(device: torch.device, quick: bool) -> tuple[Report, Path]:
 
 
 if __name__ == '__main__':
-    sys.exit(main(sys.argv[1:]))
+    run(main)

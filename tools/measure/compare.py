@@ -8,7 +8,6 @@
 --quick 只用几百张图像走一遍全程，写进 .runs/comparison/，不改动 results/。
 """
 
-import argparse
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -16,11 +15,14 @@ from pathlib import Path
 import torch
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT), str(ROOT / 'tools')]
+
+from command_line import Command, run  # noqa: E402
 
 from deepcnn.data.dataset import Dataset  # noqa: E402
 from deepcnn.data.fashion_mnist import load_dataset  # noqa: E402
 from deepcnn.models.lineup import LINEUP, entry  # noqa: E402
+from deepcnn.records import comparison  # noqa: E402
 from deepcnn.records.comparison import Record, SeedRun, read_record  # noqa: E402
 from deepcnn.records.provenance import code_version, library_versions  # noqa: E402
 from deepcnn.records.store import RESULTS  # noqa: E402
@@ -40,8 +42,8 @@ SHORT = {'shift': 0}  # 平移要训练得久才有好处
 # 只有几百步时，NiN 照那一章的学习率离不开开头的平台（种子 0 的训练准确率停在 46%）。
 LOWERED = {'nin': {'lr': 1e-3}}
 QUICK = {'train_images': 256, 'test_images': 200, 'epochs': 1}
-FOLDER = RESULTS / 'comparison'
-QUICK_FOLDER = ROOT / '.runs' / 'comparison'
+FOLDER = RESULTS / comparison.FOLDER
+QUICK_FOLDER = ROOT / '.runs' / comparison.FOLDER
 
 
 def recipe_for(network: str, budget: dict[str, int]) -> Recipe:
@@ -113,8 +115,8 @@ def compare(networks: list[str], budget: dict[str, int], folder: Path) -> None:
             record.with_run(run).save(folder)
 
 
-def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=(__doc__ or '').splitlines()[0])
+def main(arguments: list[str]) -> int:
+    parser = Command(__doc__)
     parser.add_argument('networks', metavar='网络', nargs='*', help='、'.join(LINEUP))
     parser.add_argument('--quick', action='store_true', help='只检查能不能走通')
     options = parser.parse_args(arguments)
@@ -132,4 +134,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    run(main)

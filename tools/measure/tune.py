@@ -8,7 +8,6 @@
 做过的不再做。测试集始终不看。
 """
 
-import argparse
 import json
 import sys
 from dataclasses import fields, replace
@@ -18,7 +17,9 @@ from pathlib import Path
 from torch import nn
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT), str(ROOT / 'tools')]
+
+from command_line import Command, run  # noqa: E402
 
 from deepcnn.anatomy import neighbour_roughness  # noqa: E402
 from deepcnn.data.fashion_mnist import DataError, load_dataset  # noqa: E402
@@ -85,8 +86,8 @@ def kernel_roughness(net: nn.Module) -> float:
     return neighbour_roughness(first.weight)
 
 
-def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=(__doc__ or '').splitlines()[0])
+def main(arguments: list[str]) -> int:
+    parser = Command(__doc__)
     parser.add_argument('network', metavar='网络', help='、'.join(LINEUP))
     parser.add_argument(
         'trials', metavar='改动', nargs='+', help="例如 'lr=2e-3 epochs=6'"
@@ -109,4 +110,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    run(main)

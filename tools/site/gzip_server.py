@@ -18,12 +18,6 @@ def packed(path: Path) -> bytes:
     return gzip.compress(path.read_bytes(), compresslevel=6, mtime=0)
 
 
-def transfer_size(path: Path) -> int:
-    """返回传输这个文件要多少字节。"""
-    small = path.suffix in COMPRESSED
-    return len(packed(path)) if small else path.stat().st_size
-
-
 class GzipHandler(SimpleHTTPRequestHandler):
     """提供静态文件：文本类压缩后发送，不打印每个请求。"""
 

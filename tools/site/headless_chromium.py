@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 NAMES = ('chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable')
+LIMIT = 300  # 秒
 
 
 class BrowserError(RuntimeError):
@@ -22,7 +23,7 @@ def find_browser() -> str:
     )
 
 
-def run_browser(*arguments: str, limit: int = 300) -> str:
+def run_browser(*arguments: str) -> str:
     """运行浏览器直到它自己退出，返回标准输出。"""
     browser = find_browser()
     with tempfile.TemporaryDirectory() as profile:
@@ -41,12 +42,12 @@ def run_browser(*arguments: str, limit: int = 300) -> str:
         ]
         try:
             done = subprocess.run(
-                command, capture_output=True, timeout=limit, check=False,
+                command, capture_output=True, timeout=LIMIT, check=False,
                 encoding='utf-8', errors='replace',
             )  # fmt: skip
         except subprocess.TimeoutExpired:
             raise BrowserError(
-                f'{Path(browser).name} 超过 {limit} 秒没有完成'
+                f'{Path(browser).name} 超过 {LIMIT} 秒没有完成'
             ) from None
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ['没有说明'])[-1]

@@ -55,8 +55,8 @@ class Visit:
     def transferred(self) -> int:
         return sum(self.sizes.values())
 
-    def largest(self, count: int = 3) -> str:
-        ranked = sorted(self.sizes.items(), key=lambda item: -item[1])[:count]
+    def largest(self) -> str:
+        ranked = sorted(self.sizes.items(), key=lambda item: -item[1])[:3]
         return '，'.join(f'{short(url)} {size / 1000:.0f}' for url, size in ranked)
 
 

@@ -32,9 +32,9 @@ from .charts import grid as charts
 FOLDER = ROOT / 'results' / 'tuning'
 FIELDS = {
     'image_size': '边长', 'lr': '学习率', 'batch_size': '批量', 'optimizer': '优化器',
-    'weight_decay': '权重衰减', 'clip': '梯度裁剪', 'label_smoothing': '标签平滑',
-    'flip': '翻转', 'shift': '平移', 'erasing': '擦除', 'schedule': '学习率调度',
-    'precision': '精度',
+    'weight_decay': '权重衰减', 'momentum': '动量', 'clip': '梯度裁剪',
+    'label_smoothing': '标签平滑', 'flip': '翻转', 'shift': '平移', 'erasing': '擦除',
+    'schedule': '学习率调度', 'precision': '精度',
     'channels_last': 'channels_last', 'test_images': '验证图像数',
 }  # fmt: skip
 
@@ -53,7 +53,8 @@ def table(groups: dict[str, list[Attempt]], profile: str = '') -> str:
             lines += [line(network, one, columns, one is winner) for one in group]
             if profile:
                 for cells, one in zip(lines[-len(group) :], group, strict=True):
-                    cells.append(f'{one.roughness:.2f}')
+                    rough = one.roughness
+                    cells.append('—' if rough is None else f'{rough:.2f}')
     body = '\n'.join('| ' + ' | '.join(cells) + ' |' for cells in lines)
     of = f'`{profile}` 档：' if profile else ''
     caption = f'{of}在 5,000 张验证图像上比较各种设置（种子 0，最后一轮）'
