@@ -1308,11 +1308,8 @@ def test_regularisation_is_told_as_recorded() -> None:
     assert f'10,000 张时小 {gaps["augmentation"].mean:.2f} 个' in rows
     assert f'再小 {together:.2f} 个百分点' in rows
     assert f'差小 {gaps["pooled"].mean:.2f} 个百分点（10,000 张）' in rows
-    assert f'「丢弃法与增广」最后十轮又降了 {fallen(arms["small"]["both"])}%' in told
     left = [fallen(arms['large'][arm]) for arm in ('augmentation', 'both')]
     assert f'最后十轮里训练损失又降了 {left[0]}% 与 {left[1]}%' in told
-    for run in arms['small']['augmentation'].history.runs:
-        assert all(0.005 < loss < 0.04 for loss in run.train_loss[-10:])
     tests = [100 * mean(one.measure('test_accuracy')) for one in arms['small'].values()]
     assert f'挤在 {min(tests):.1f}% 到 {max(tests):.1f}% 之间' in told
     few = {arm: 100 * mean(one.measure('gap')) for arm, one in arms['small'].items()}

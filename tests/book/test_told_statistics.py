@@ -1,0 +1,148 @@
+"""正文手写的统计：放宽的区间、散布、最后几轮的变化，由记录再算一遍。"""
+
+from itertools import pairwise
+from statistics import mean, stdev
+
+import numpy as np
+import pytest
+from scipy.stats import t, tukey_hsd
+from test_printed_numbers import prose_of
+from trial_records import load_trial
+
+from deepcnn.data import load_dataset
+from deepcnn.records import interval
+from deepcnn.records.agreement import predictions_of
+from deepcnn.records.comparison import load_records
+
+SHIRT, T_SHIRT = 6, 0
+RUNGS = ['sigmoid', 'relu', 'vgg', 'pooled', 'inception', 'normalized', 'residual', 'dense']
+
+
+def points(values: list[float]) -> list[float]:
+    return [100 * one for one in values]
+
+
+def ends(low: float, high: float) -> str:
+    return f'[{low:.2f}, {high:.2f}]'.replace('-', '−')
+
+
+def widened(first: list[float], second: list[float], level: float) -> str:
+    """Welch 的区间，每个的水平是 ``level``。"""
+    parts = [np.var(one, ddof=1) / len(one) for one in (first, second)]
+    freedom = sum(parts) ** 2 / sum(
+        p**2 / (len(v) - 1) for p, v in zip(parts, (first, second), strict=True)
+    )
+    half = t.ppf(1 - level / 2, freedom) * sum(parts) ** 0.5
+    gap = mean(first) - mean(second)
+    return ends(gap - half, gap + half)
+
+
+def test_steps_of_the_ladder_compared_together() -> None:
+    told = prose_of('experiments/ladder')
+    steps = [points(load_trial(f'ladder-{one}').measure('test_accuracy')) for one in RUNGS]
+    found = {
+        name: widened(above, below, 0.05 / 7)
+        for name, (below, above) in zip(RUNGS[1:], pairwise(steps), strict=True)
+    }
+    assert f'稠密是 {found["dense"]}，VGG 块是 {found["vgg"]}，都含 0' in told
+    clear = {name for name, text in found.items() if text.count('−') in (0, 2)}
+    assert clear == {'relu', 'inception', 'normalized'}
+
+
+def test_losses_in_the_middle_of_the_degradation() -> None:
+    told = prose_of('experiments/degradation')
+    tenth = {
+        name: f'{mean(run.train_loss[9] for run in load_trial(name).history.runs):.3f}'
+        for name in ('plain-8', 'plain-20', 'residual-8', 'residual-56')
+    }
+    assert f'8 层是 {tenth["residual-8"]}，56 层是 {tenth["residual-56"]}' in told
+    assert f'是 {tenth["plain-20"]}，8 层是 {tenth["plain-8"]}' in told
+
+
+@pytest.mark.parametrize(
+    ('page', 'name', 'words'),
+    [
+        ('regularization', 'alexnet-small-augmentation', '「只有增广」从 {:.3f} 降到 {:.3f}'),
+        ('regularization', 'alexnet-small-both', '「丢弃法与增广」从 {:.3f} 降到 {:.3f}'),
+    ],
+)
+def test_the_last_ten_epochs_still_fall(page: str, name: str, words: str) -> None:
+    losses = np.mean([run.train_loss for run in load_trial(name).history.runs], axis=0)
+    told = words.format(losses[-20:-10].mean(), losses[-10:].mean())
+    assert told in prose_of(f'experiments/{page}')
+
+
+def test_sigmoid_still_learned_at_the_end() -> None:
+    falls = {}
+    for name in ('he', 'xavier', 'faster'):
+        runs = load_trial(f'alexnet-sigmoid-{name}').history.runs
+        losses = np.mean([run.train_loss for run in runs], axis=0)
+        falls[name] = f'{100 * (1 - losses[-1] / losses[-6]):.0f}'
+    assert falls['he'] == falls['xavier']
+    told = f'学习率 ×4 的损失还降了 {falls["faster"]}%，另两种 sigmoid 降了 {falls["he"]}%'
+    assert told in prose_of('experiments/activation')
+
+
+def test_the_four_cells_of_batch_normalization() -> None:
+    told = prose_of('experiments/batch_normalization')
+    trials = {
+        one: load_trial(f'twenty-{one}') for one in ('neither', 'shortcut', 'normalized', 'both')
+    }
+    gap = {
+        one: mean(points(trial.measure('train_accuracy')))
+        - mean(points(trial.measure('test_accuracy')))
+        for one, trial in trials.items()
+    }
+    assert f'训练与测试差 {gap["both"]:.2f} 个百分点，都没有的只差 {gap["neither"]:.2f} 个' in told
+    first = [run.train_loss[0] for run in trials['shortcut'].history.runs]
+    assert f'训练损失从 {min(first):.2f} 到 {max(first):.2f}' in told
+    last = [run.train_loss[-1] for run in trials['neither'].history.runs]
+    assert f'从 {min(last):.3f} 到 {max(last):.3f}' in told
+    spreads = {
+        one: stdev(run.train_loss[-1] for run in trial.history.runs)
+        for one, trial in trials.items()
+    }
+    assert max(spreads, key=spreads.get) == 'neither'
+
+
+def test_adding_with_equal_macs_has_fewer_parameters() -> None:
+    concatenated, added = (
+        load_trial(f'densenet-{one}').parameters for one in ('concatenate', 'add-macs')
+    )
+    told = f'相加的参数少 {100 * (1 - added / concatenated):.1f}%'
+    assert told in prose_of('experiments/add_or_concatenate')
+
+
+def test_what_unequal_spreads_change_in_the_summary() -> None:
+    told, records = prose_of('summary'), load_records()
+    accuracy = {name: points(record.accuracies) for name, record in records.items()}
+    found = tukey_hsd(*accuracy.values(), equal_var=False).confidence_interval()
+    names, nin = list(records), list(records).index('nin')
+    low, high = (
+        {name: side[at][nin] for at, name in enumerate(names)} for side in (found.low, found.high)
+    )
+    above = mean(accuracy['alexnet']) - mean(accuracy['nin'])
+    found = ends(low['alexnet'], high['alexnet'])
+    assert f'AlexNet 高 {above:.2f} 个百分点，区间是 {found}' in told
+    assert all(low[name] < 0 for name in ('alexnet', 'vgg11', 'googlenet'))
+    assert all(low[name] > 0 for name in ('resnet18', 'densenet'))
+
+
+def test_answers_of_nin_in_the_summary() -> None:
+    told, records = prose_of('summary'), load_records()
+    labels = load_dataset().test.labels
+    answers = {name: predictions_of(record) for name, record in records.items()}
+    wrong = {
+        name: [100 * (one[labels == SHIRT] == T_SHIRT).float().mean().item() for one in runs]
+        for name, runs in answers.items()
+    }
+    found = interval(wrong['nin'], wrong['resnet18'])
+    assert f'多 {found.mean:.2f} 个百分点，区间也是 {found.text()}' in told and not found.clear
+    spreads = [f'{stdev(wrong[name]):.2f}' for name in ('nin', 'alexnet')]
+    assert f'标准差是 {spreads[0]} 个百分点，AlexNet 只有 {spreads[1]} 个' in told
+    shirts = {
+        name: mean((one == SHIRT).sum().item() for one in runs)
+        for name, runs in answers.items()
+    }
+    assert f'平均只答 {shirts.pop("nin"):.0f} 次' in told
+    assert f'别的网络答 {min(shirts.values()):.0f} 到 {max(shirts.values()):.0f} 次' in told
