@@ -3,12 +3,17 @@
 from itertools import pairwise
 from statistics import mean, stdev
 
+import nbformat
 import numpy as np
 import pytest
+import torch
+import torch.nn.functional as F
 from scipy.stats import t, tukey_hsd
-from test_printed_numbers import prose_of
+from test_printed_numbers import CHAPTERS, prose_of
+from torch import Tensor, nn
 from trial_records import load_trial
 
+from deepcnn.anatomy import count_parameters
 from deepcnn.data import load_dataset
 from deepcnn.records import interval
 from deepcnn.records.agreement import predictions_of
@@ -146,3 +151,44 @@ def test_answers_of_nin_in_the_summary() -> None:
     }
     assert f'平均只答 {shirts.pop("nin"):.0f} 次' in told
     assert f'别的网络答 {min(shirts.values()):.0f} 到 {max(shirts.values()):.0f} 次' in told
+
+
+def defined_by(page: str, name: str) -> object:
+    """执行一页的代码，直到 ``name`` 定义出来。"""
+    found: dict[str, object] = {}
+    for cell in nbformat.read(CHAPTERS / f'{page}.ipynb', as_version=4).cells:
+        if cell.cell_type == 'code' and name not in found:
+            exec(cell.source, found)
+    return found[name]
+
+
+def real_work(net: nn.Module) -> tuple[int, int]:
+    """（参数，乘加次数），碰不到图像、只碰得到补的 0 的不算；输入 32 像素。"""
+    work = []
+
+    def count(layer: nn.Module, inputs: tuple[Tensor], output: Tensor) -> None:
+        if isinstance(layer, nn.Linear):
+            pairs, used = 1, 1
+        else:
+            ones = torch.ones(1, 1, *inputs[0].shape[2:])
+            patches = F.unfold(ones, layer.kernel_size, 1, layer.padding, layer.stride)
+            pairs, used = int(patches.sum()), int(patches.any(2).sum())
+        channels = layer.weight.shape[0] * layer.weight.shape[1]
+        window = layer.weight[0, 0].numel() if layer.weight.dim() == 4 else 1
+        work.append(((window - used) * channels, pairs * channels))
+
+    for layer in net.modules():
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            layer.register_forward_hook(count)
+    net.eval()(torch.zeros(1, 1, 32, 32))
+    idle, macs = map(sum, zip(*work, strict=True))
+    return count_parameters(net) - idle, macs
+
+
+def test_work_on_padding_is_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+    told = prose_of('experiments/ladder')
+    backbone = defined_by('experiments/ladder', 'backbone')
+    relu, vgg, dense = (real_work(backbone(name)) for name in ('relu', 'vgg', 'dense'))
+    assert f'参数是 {vgg[0]:,} 对 {relu[0]:,}，MACs 是 {vgg[1]:,} 对 {relu[1]:,}' in told
+    assert f'{count_parameters(backbone("relu")) - relu[0]:,} 个这样闲着' in told
+    assert f'{dense[1] / relu[1]:.1f}' == '0.4' and '顶上一级约是第二级的四成' in told
