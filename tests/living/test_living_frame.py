@@ -102,6 +102,15 @@ def test_a_failed_load_can_be_tried_again(chromium: WebDriver, site: Path) -> No
     assert not chromium.find_elements(By.CLASS_NAME, 'living__failure')
 
 
+def test_data_given_away_can_be_fetched_again(chromium: WebDriver, site: Path) -> None:
+    """权重交给 Worker 之后页面里只留空的；Worker 坏了要再取。"""
+    write_data(site)
+    open_page(chromium, site)
+    shown(chromium, '.living__panel')
+    again = "Living.data('words').then(({ after }) => arguments[0](after))"
+    assert chromium.execute_async_script(f"Living.put('words', ''); {again}") == '核'
+
+
 def test_the_focus_does_not_vanish_with_the_figure(
     chromium: WebDriver, site: Path
 ) -> None:
