@@ -98,17 +98,10 @@
   const moved = (place, key, sizes) => STEPS[key]?.map((step, i) =>
     Math.min(Math.max(place[i] + step, 0), sizes[i] - 1))
 
-  /* 网址 #structure-1?side=96 里的元素与状态。转发时 ? 会变成 %3F；也会从一个字的半中间断开，那样
-   * 解不了码，照原样读。 */
-  function addressed() {
-    let text = location.hash.slice(1)
-    try {
-      text = decodeURIComponent(text)
-    } catch (cutOff) {
-      // URLSearchParams 自己解码，断开的字成为 �，别的照旧。
-    }
-    return text.split(/\?|%3f/i)
-  }
+  /* 网址 #structure-1?side=96 里的元素与状态。转发时 ?、=、&、+ 会编成 %3F 之类；别的留给
+   * URLSearchParams 解，断在一个字的半中间也不出错。 */
+  const addressed = () =>
+    location.hash.slice(1).replace(/%3f|%3d|%26|%2b/gi, decodeURIComponent).split('?')
 
   /* 网址里写给这个元素的状态；没有写就是空的。 */
   function stateOf(id) {

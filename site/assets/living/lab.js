@@ -7,8 +7,6 @@
   const AT_ONCE = 3_000_000 // 不超过它的网络，读者一动手就取
   const LARGEST_FILE = 100_000_000
   const OWN = 'mine'
-  const ENGINE = ['laboratory']
-  const LOOK = ['look'] // 手术、特征图与热图
 
   const megabytes = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`
 
@@ -38,7 +36,7 @@
       panel.classList.add('lab')
       panel.append(this.input.element, ...this.parts.shown)
       this.quiet = true // 一开始的那一张不算读者动手
-      this.input.choose(Math.floor(Math.min(Math.max(Number(state.image) || 0, 0), this.input.count - 1)))
+      this.input.choose(Number(state.image) in samples.numbers ? Number(state.image) : 0)
       this.quiet = false
       const { title, bytes } = this.networks.get(this.chosen)
       if (bytes > AT_ONCE) return
@@ -96,7 +94,7 @@
 
     /* 引擎、Worker 与看里面的几样，到读者动手才载入。 */
     async prepare() {
-      await Promise.all([...ENGINE, ...(this.looks ? LOOK : [])].map(Living.script))
+      await Promise.all(['laboratory', ...(this.looks ? ['look'] : [])].map(Living.script))
       this.laboratory = Living.laboratory()
       if (this.looks) this.look ||= this.createLook()
     }

@@ -74,7 +74,7 @@
 
     /* 没有算完的都说没有，再来时另起一个线程；否则页面一直等着。 */
     worker.onerror = () => {
-      failed = new Error('算的线程没能开始或者中途停了：再试一次，还不行就重新载入这一页')
+      failed = new Error('算的线程没能开始：再试一次，或重新载入这一页')
       only = null
       for (const { reject } of asked.values()) reject(failed)
       asked.clear()

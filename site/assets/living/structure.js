@@ -256,13 +256,9 @@
       const target = this.current()
       const svg = this.figure.firstChild
       if (target) svg.setAttribute('aria-activedescendant', target.group.id)
-      this.tell(target ? this.explain(target)
-        : [make('p', {}, '点一层，或按 Tab 进到图里再用方向键，看它的数。')])
-    }
-
-    /* 话变了才换：读屏不把同一段再念一遍，读者正停在代码的链接上也不丢。 */
-    tell(paragraphs) {
-      const told = make('div', {}, ...paragraphs)
+      const told = make('div', {}, ...(target ? this.explain(target)
+        : [make('p', {}, '点一层，或按 Tab 进到图里再用方向键，看它的数。')]))
+      // 话变了才换：读屏不把同一段再念一遍，读者正停在代码的链接上也不丢。
       if (told.innerHTML !== this.detail.innerHTML) this.detail.replaceChildren(...told.childNodes)
     }
 
