@@ -1,33 +1,39 @@
 /* 读到哪里了：只记在读者自己的浏览器里，不发往任何地方。
  * 翻到一章的末尾算读过；侧栏里打勾，首页写出进度。存不了就什么也不显示。 */
 (() => {
-  const KEY = 'deepcnn-progress'
+  /* 记在浏览器里的几样（progress 读到哪里、predictions 猜过什么）都从这里存取；每一页都有它。 */
+  const keyOf = (name) => `deepcnn-${name}`
+  const Kept = {
+    load(name) {
+      try {
+        return JSON.parse(localStorage.getItem(keyOf(name))) || {}
+      } catch (nothingUsable) {
+        return {}
+      }
+    },
+    save(name, value) {
+      try {
+        localStorage.setItem(keyOf(name), JSON.stringify(value))
+      } catch (refused) {
+        // 浏览器不许存储：这一次的不留下，阅读不受影响。
+      }
+    },
+    forget(name) {
+      try {
+        localStorage.removeItem(keyOf(name))
+      } catch (refused) {
+        // 浏览器不许存储：本来就没有记下。
+      }
+    },
+  }
+  window.Kept = Kept
 
   function load() {
-    try {
-      const saved = JSON.parse(localStorage.getItem(KEY))
-      return { read: saved.read || {}, last: saved.last || '' }
-    } catch (nothingUsable) {
-      return { read: {}, last: '' }
-    }
+    const { read, last } = Kept.load('progress')
+    return { read: read || {}, last: last || '' }
   }
 
-  function save(progress) {
-    try {
-      localStorage.setItem(KEY, JSON.stringify(progress))
-    } catch (refused) {
-      // 浏览器不许存储：这一次的进度不留下，阅读不受影响。
-    }
-  }
-
-  /* 「先预测」里猜过的，由 living/predict.js 记下。 */
-  function forgetPredictions() {
-    try {
-      localStorage.removeItem('deepcnn-predictions')
-    } catch (refused) {
-      // 浏览器不许存储：本来就没有记下。
-    }
-  }
+  const save = (progress) => Kept.save('progress', progress)
 
   const root = new URL(document.documentElement.dataset.content_root, location.href).href
   const addressOf = (page) => `${root}${page}.html`
@@ -93,10 +99,12 @@
     clear.type = 'button'
     clear.textContent = '清除进度'
     clear.addEventListener('click', () => {
-      save({ read: {}, last: '' })
-      forgetPredictions()
+      Kept.forget('progress')
+      Kept.forget('predictions')
       markSidebar(load())
       summarise(line)
+      line.tabIndex = -1 // 按钮也清掉了，焦点留在这一行
+      line.focus()
     })
     line.append(part(clear))
   }

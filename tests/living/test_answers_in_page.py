@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from contrast import faint
 from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.chrome.webdriver import WebDriver
 from selenium.webdriver.common.by import By
@@ -147,6 +148,50 @@ def test_a_cell_opens_the_images_behind_it(
         ) == []  # fmt: skip
 
 
+def test_every_count_is_legible(page: WebDriver) -> None:
+    """六个网络，深浅两种：错得多的格颜色深，数也要看得清。"""
+    bring(page, 'living-confusion')
+    networks = page.find_elements(
+        By.CSS_SELECTOR, 'living-confusion .living__controls button'
+    )
+    assert len(networks) == 6
+    for theme in ('light', 'dark'):
+        page.execute_script(f'document.documentElement.dataset.theme = "{theme}"')
+        for one in networks:
+            page.execute_script('arguments[0].click()', one)
+            assert faint(page, '.confusion button') == []
+
+
+def test_more_cards_keep_the_focus_and_the_note(page: WebDriver) -> None:
+    """「再看」换成新的按钮：焦点跟着；看完了在标题上。少了哪些图像的话一直在。"""
+    bring(page, 'living-confusion')
+    page.execute_script("""
+      const cells = [...document.querySelectorAll('.confusion__right')]
+      cells.reduce((a, b) => Number(a.textContent) < Number(b.textContent) ? a : b).click()""")
+    focused = 'return document.activeElement.textContent'
+    cards = "return document.querySelectorAll('living-confusion .answers').length"
+    button = page.find_element(By.CSS_SELECTOR, 'living-confusion .cards button')
+    button.send_keys(Keys.ENTER)
+    wait(page, lambda: page.execute_script(cards) == 12)
+    assert page.execute_script(focused).startswith('再看 12 张')
+    page.switch_to.active_element.send_keys(Keys.ENTER)
+    assert page.execute_script(cards) == 24
+    assert page.execute_script(focused).startswith('再看')
+    note = page.find_element(By.XPATH, '//living-confusion//p[contains(., "六个网络全都答对")]')
+    assert note.is_displayed()
+    while page.execute_script(focused).startswith('再看'):
+        page.switch_to.active_element.send_keys(Keys.ENTER)
+    assert page.switch_to.active_element.get_attribute('class') == 'cards__heading'
+    assert note.is_displayed()
+
+
+def test_a_link_to_a_cell_does_not_move_the_focus(chromium: WebDriver) -> None:
+    open_page(chromium, '#confusion-1?network=alexnet&truth=6&said=0')
+    bring(chromium, 'living-confusion')
+    assert texts(chromium, '.confusion button[aria-current]')
+    assert chromium.execute_script('return document.activeElement === document.body')
+
+
 def test_who_disagrees_is_counted(
     page: WebDriver, labels: Tensor, answers: dict[str, Tensor]
 ) -> None:
@@ -200,5 +245,14 @@ def test_they_fit_a_phone(chromium: WebDriver) -> None:
             '.map((one) => one.textContent)'
         )
         assert crowded == []  # 三位数不压到旁边的格，类别的名字不折行
+        size['width'] = 320
+        chromium.execute_cdp_cmd('Emulation.setDeviceMetricsOverride', size)
+        narrow = (
+            'return Math.min(...[...document.querySelectorAll(".confusion button")]'
+            '.map((one) => one.offsetWidth))'
+        )
+        assert chromium.execute_script(narrow) >= 24  # 放不下时表左右滑动，页面不动
+        wide = 'return document.scrollingElement.scrollWidth'
+        assert chromium.execute_script(wide) <= 320
     finally:
         chromium.execute_cdp_cmd('Emulation.clearDeviceMetricsOverride', {})

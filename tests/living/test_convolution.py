@@ -258,6 +258,27 @@ def test_the_kernel_can_be_edited(chromium: WebDriver, site: Path) -> None:
     assert Select(control(chromium, '卷积核')).first_selected_option.text == '自己填'
 
 
+def test_a_changed_weight_keeps_the_focus(chromium: WebDriver, site: Path) -> None:
+    """改完一个按 Tab 到下一个，不回到页首。"""
+    opened(chromium, site)
+    weight = chromium.find_elements(By.CSS_SELECTOR, '.stepper__grid input')[4]
+    weight.clear()
+    weight.send_keys('2.5', Keys.ENTER)
+    assert chromium.switch_to.active_element == weight
+    weight.send_keys('0', Keys.TAB)
+    label = chromium.switch_to.active_element.get_attribute('aria-label')
+    assert label == '第 2 行第 3 个权重'
+    choose(chromium, '卷积核', '横的边缘')
+    assert weight.get_attribute('value') == '0'  # 同一个框，换了数
+
+
+def test_sliders_are_read_once(chromium: WebDriver, site: Path) -> None:
+    """滑块旁的数不另念一遍：读屏已经念了滑块的。"""
+    opened(chromium, site)
+    outputs = chromium.find_elements(By.TAG_NAME, 'output')
+    assert {one.get_attribute('aria-live') for one in outputs} == {'off'}
+
+
 def test_what_does_not_fit_is_told_in_one_line(chromium: WebDriver, site: Path) -> None:
     opened(chromium, site, hash_='#convolution-1?kernel=7&dilation=5')
     told = text(chromium, 'problem')
@@ -375,6 +396,25 @@ def test_stacked_windows_grow(chromium: WebDriver, site: Path) -> None:
     assert text(chromium, 'problem').startswith(
         '第 3 层的输入边长只有 4，放不下 5×5 的窗口'
     )
+
+
+def test_the_address_follows_what_was_played(chromium: WebDriver, site: Path) -> None:
+    """暂停时写进网址；放完了回到平常的样子，网址也是。"""
+    opened(chromium, site, 'stack')
+    play = chromium.find_element(By.XPATH, '//button[.="从上往下播放"]')
+    hash_ = 'return location.hash'
+    play.click()
+    assert '&depth=0' in chromium.execute_script(hash_)
+    WebDriverWait(chromium, 5, poll_frequency=0.02).until(
+        lambda _: len(chromium.find_elements(By.TAG_NAME, 'rect')) == 2
+    )
+    play.click()
+    assert '&depth=1' in chromium.execute_script(hash_)
+    play.click()
+    WebDriverWait(chromium, 5, poll_frequency=0.02).until(
+        lambda _: play.text == '从上往下播放'
+    )
+    assert 'depth' not in chromium.execute_script(hash_)
 
 
 def test_one_by_one_mixes_channels(chromium: WebDriver, site: Path) -> None:

@@ -219,9 +219,11 @@ def test_a_photo_is_centred_and_inverted(
     photo[150:250, 100:150] = 30
     Image.fromarray(photo).save(tmp_path / 'photo.png')
     open_lab(chromium, site, 'data-network="densenet" data-start="photo"')
+    chromium.execute_script('ImageBitmap.prototype.close = () => { window.released = true }')
     one(chromium, '.lab__file').send_keys(str(tmp_path / 'photo.png'))
     status(chromium, 'DenseNet：')
     seen = drawn(chromium)
+    assert chromium.execute_script('return window.released')  # 不占着几十 MB
     assert (seen[:, 7:21] > 250).all() and seen[:, :7].max() == seen[:, 21:].max() == 0
     inverting = one(chromium, '.lab__ways input[type=checkbox]')
     assert inverting.is_selected()
@@ -303,6 +305,82 @@ def test_a_failed_download_can_be_tried_again(chromium: WebDriver, site: Path) -
         hidden.rename(part)
     button(chromium, '再试一次').click()
     status(chromium, 'DenseNet：')
+
+
+def test_a_failed_download_waits_for_the_reader(chromium: WebDriver, site: Path) -> None:
+    """没有取到之后，动笔不一次次重取；按了才再试，焦点一路跟着。"""
+    part = data_folder(site) / 'weights-densenet-0.js'
+    hidden = part.rename(part.with_suffix('.hidden'))
+    try:
+        open_lab(chromium, site, 'data-network="densenet"')
+        button(chromium, '载入 DenseNet').send_keys(Keys.ENTER)
+        failure = (By.CSS_SELECTOR, '.lab__loader .living__failure')
+        told = wait(chromium, lambda: chromium.find_elements(*failure))[0]
+        assert chromium.switch_to.active_element.text == '再试一次'
+        for position in (1, 2):
+            chromium.find_elements(By.CLASS_NAME, 'lab__thumb')[position].click()
+        assert told.is_displayed()  # 再取一次的话，这一行已经换成进度
+    finally:
+        hidden.rename(part)
+    button(chromium, '再试一次').send_keys(Keys.ENTER)
+    status(chromium, 'DenseNet：')
+    label = chromium.switch_to.active_element.get_attribute('aria-label')
+    assert label == '各类的概率'
+
+
+def test_a_worker_that_fails_is_told_and_can_be_started_again(
+    chromium: WebDriver, site: Path
+) -> None:
+    open_lab(chromium, site, 'data-network="densenet"')
+    chromium.execute_script(
+        "window.Usual = Worker; window.Worker = function () { return new Usual('data:,throw 1') }"
+    )
+    button(chromium, '载入 DenseNet').click()
+    failure = (By.CSS_SELECTOR, '.lab__loader .living__failure')
+    told = wait(chromium, lambda: chromium.find_elements(*failure))[0]
+    assert told.text.startswith('算的线程没能开始')
+    chromium.execute_script('window.Worker = Usual')
+    button(chromium, '再试一次').click()
+    status(chromium, 'DenseNet：')
+
+
+@pytest.mark.parametrize(('image', 'first'), [('-5', 0), ('1.5', 0), ('999', 0), ('12', 12)])
+def test_a_wrong_number_in_the_address_does_no_harm(
+    chromium: WebDriver, site: Path, image: str, first: int
+) -> None:
+    open_lab(chromium, site, 'data-network="densenet"')
+    state = f'#lab-1?image={image}&stage=stem.0.0&channel=-1'
+    chromium.get('about:blank')
+    chromium.get((site / 'page.html').as_uri() + state)
+    status(chromium, 'DenseNet：')
+    number = number_of(*divmod(first, 10))
+    assert f'测试集第 {number} 张' in one(chromium, '.lab__input figcaption').text
+    wait(chromium, lambda: chromium.find_elements(By.CLASS_NAME, 'lab__map'))
+    assert not chromium.find_elements(By.CSS_SELECTOR, '.lab__detail figure canvas[tabindex]')
+
+
+LATE_KERNELS = """
+const program = (name) => ({ taps: [name], titles: { [name]: name } })
+const values = (size) => ({ shape: [1, size, size], data: new Float32Array(size * size) })
+let arrive
+const late = new Promise((resolve) => { arrive = resolve })
+await Promise.all(['lab', 'look'].map(Living.script))
+const maps = Living.createMaps(() => {}, () => {}, (name) => name === 'old' ? late : null, {})
+maps.useNetwork(program('old'))
+const before = maps.show({ image: values(9), old: values(5) })
+maps.useNetwork(program('new'))
+await maps.show({ image: values(9), new: values(3) })
+arrive('kernels')
+await before
+return maps.element.querySelector('.lab__note').textContent
+"""
+
+
+def test_kernels_that_come_late_do_not_bring_back_old_maps(
+    chromium: WebDriver, site: Path
+) -> None:
+    open_page(chromium, site, ('frame',))
+    assert run_async(chromium, LATE_KERNELS).startswith('1 个通道，每个 3×3')
 
 
 # ---- 读者的网络 -----------------------------------------------------------------

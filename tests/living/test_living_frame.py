@@ -102,6 +102,15 @@ def test_a_failed_load_can_be_tried_again(chromium: WebDriver, site: Path) -> No
     assert not chromium.find_elements(By.CLASS_NAME, 'living__failure')
 
 
+def test_data_given_away_can_be_fetched_again(chromium: WebDriver, site: Path) -> None:
+    """权重交给 Worker 之后页面里只留空的；Worker 坏了要再取。"""
+    write_data(site)
+    open_page(chromium, site)
+    shown(chromium, '.living__panel')
+    again = "Living.data('words').then(({ after }) => arguments[0](after))"
+    assert chromium.execute_async_script(f"Living.put('words', ''); {again}") == '核'
+
+
 def test_the_focus_does_not_vanish_with_the_figure(
     chromium: WebDriver, site: Path
 ) -> None:
@@ -115,6 +124,58 @@ def test_the_focus_does_not_vanish_with_the_figure(
     )
     shown(chromium, '.living__panel')
     assert chromium.execute_script('return document.activeElement.matches(".living__panel *")')
+
+
+def wait_for(browser: WebDriver, script: str) -> object:
+    return WebDriverWait(browser, 10, poll_frequency=0.02).until(
+        lambda _: browser.execute_script(script)
+    )
+
+
+def test_an_address_that_cannot_be_written_yet_is_written_later(
+    chromium: WebDriver, site: Path
+) -> None:
+    """Safari 与 Firefox 里写得太勤会出错：部件照常，过一会儿写最后的一次。"""
+    write_data(site)
+    open_page(chromium, site)
+    shown(chromium, '.living__panel')
+    chromium.execute_script("""
+      const part = document.querySelector('living-echo')
+      const write = History.prototype.replaceState
+      History.prototype.replaceState = () => { throw new DOMException('', 'SecurityError') }
+      part.remember({ side: 1 })
+      part.remember({ side: 2 })
+      History.prototype.replaceState = write""")
+    wait_for(chromium, "return location.hash === '#echo-1?side=2'")
+
+
+def test_going_back_to_a_part_as_it_is_does_not_reload(
+    chromium: WebDriver, site: Path
+) -> None:
+    """后退到写着部件状态的网址：部件就是那样，正在算的不断；别的状态才重新载入。"""
+    write_data(site)
+    open_page(chromium, site)
+    shown(chromium, '.living__panel')
+    chromium.execute_script("window.stays = true; location.hash = '#x'")
+    chromium.execute_script('history.back()')
+    wait_for(chromium, "return location.hash === '#echo-1?side=96'")
+    sleep(0.3)
+    assert chromium.execute_script('return window.stays')
+    chromium.execute_script("location.hash = '#echo-1?side=48'")
+    wait_for(chromium, 'return !window.stays')
+    assert shown(chromium, '.living__panel') == '卷积核48'
+
+
+@pytest.mark.parametrize(
+    ('hash_', 'side'), [('side=48&word=%E7', '48'), ('%3Fside%3D48', '48'), ('%E7', '')]
+)
+def test_a_forwarded_address_is_read_as_far_as_it_goes(
+    chromium: WebDriver, site: Path, hash_: str, side: str
+) -> None:
+    write_data(site)
+    mark = '' if hash_.startswith('%3F') else '?'
+    open_page(chromium, site, hash_=f'#echo-1{mark}{hash_}')
+    assert shown(chromium, '.living__panel') == f'卷积核{side}'
 
 
 # ---- 部件的脚本快要看到时才取 ---------------------------------------------------------
@@ -155,3 +216,38 @@ def test_a_part_can_wait_for_a_click(chromium: WebDriver, site: Path) -> None:
     assert chromium.find_element(By.CLASS_NAME, 'living__still').is_displayed()
     open_late(chromium, site, 'data-open="打开"', '#late-1?side=9')
     assert shown(chromium, '.living__panel') == '卷积'
+
+
+def test_a_script_does_not_run_without_the_one_before_it(
+    chromium: WebDriver, site: Path
+) -> None:
+    """只少了前一个：后一个不先运行，再试一次就全都有；按过的按钮没有了，焦点跟着走。"""
+    write_scripts(site)
+    word = site / '_static' / 'living' / 'word.js'
+    kept = word.rename(word.with_suffix('.kept'))
+    needs_word = 'document.title = window.word.length\n' + SCRIPTS['late']
+    word.with_stem('late').write_text(needs_word, 'utf-8')
+    open_late(chromium, site, 'data-open="打开"')
+    chromium.find_element(By.CSS_SELECTOR, '.living__offer button').send_keys('\n')
+    assert '没有取到脚本 word' in shown(chromium, '.living__failure')
+    focused = 'return document.activeElement.textContent'
+    assert chromium.execute_script(focused) == '再试一次'
+    chromium.switch_to.active_element.send_keys('\n')
+    wait_for(chromium, "return document.activeElement.textContent === '再试一次'")
+    kept.rename(word)
+    chromium.switch_to.active_element.send_keys('\n')
+    assert shown(chromium, '.living__panel') == '卷积'
+    assert chromium.execute_script(focused) == '卷积'
+
+
+def test_the_focus_stays_where_the_reader_went(chromium: WebDriver, site: Path) -> None:
+    """点过之后没有等，已经走到别处：部件来了不抢焦点。"""
+    write_scripts(site)
+    open_late(chromium, site, 'data-open="打开"')
+    chromium.execute_script("""
+      const elsewhere = Living.make('button', {}, '别处')
+      document.body.append(elsewhere)
+      document.querySelector('.living__offer button').click()
+      elsewhere.focus()""")
+    shown(chromium, '.living__panel')
+    assert chromium.execute_script('return document.activeElement.textContent') == '别处'

@@ -23,7 +23,8 @@ PAGE = f"""<!doctype html><html lang="zh" data-content_root="./"><title>先预�
 data-high="100" data-unit="%">{STILL.format('占百分之几？', '因为每一对都有权重。')}
 <living-predict id="predict-2" class="living" data-key="layer" data-answer="2"
 data-choices="第一层|第二层|第三层">{STILL.format('哪一层？', '因为通道多。')}</main>
-<script src="_static/living/frame.js"></script><script src="_static/living/guess.js"></script>
+<script src="_static/progress.js"></script><script src="_static/living/frame.js"></script>
+<script src="_static/living/guess.js"></script>
 <script src="_static/living/predict.js"></script></html>"""
 
 
@@ -31,6 +32,7 @@ data-choices="第一层|第二层|第三层">{STILL.format('哪一层？', '因�
 def page(chromium: WebDriver, tmp_path: Path) -> WebDriver:
     """一道滑块题，一道选择题，都还没有猜过。"""
     shutil.copytree(LIVING, tmp_path / '_static' / 'living')
+    shutil.copy(LIVING.parent / 'progress.js', tmp_path / '_static')  # 每一页都有
     (tmp_path / 'page.html').write_text(PAGE, encoding='utf-8')
     chromium.get((tmp_path / 'page.html').as_uri())
     chromium.execute_script('localStorage.clear()')
@@ -54,7 +56,8 @@ def part(browser: WebDriver, number: int, selector: str) -> object:
 def test_a_slider_is_moved_and_committed_with_the_keyboard(page: WebDriver) -> None:
     slider = part(page, 1, 'input')
     slider.send_keys(Keys.HOME, *[Keys.ARROW_RIGHT] * 3)
-    assert part(page, 1, 'output').text == '3%'
+    shown = part(page, 1, 'output')
+    assert (shown.text, shown.get_attribute('aria-live')) == ('3%', 'off')
     slider.send_keys(Keys.ENTER)
     verdict = part(page, 1, '.predict__verdict')
     assert verdict.text == '你猜 3%，实际是 64.8%：猜低了 61.8 个百分点。'

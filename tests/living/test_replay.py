@@ -14,7 +14,7 @@ import torch
 from book_living import data_scripts
 from book_living.films import replay
 from book_living.script_files import write_script
-from book_living.scripts import JOINED
+from book_living.scripts import write_scripts
 from selenium.webdriver.chrome.webdriver import WebDriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -28,7 +28,6 @@ from deepcnn.training.film import packed, take
 ROOT = Path(__file__).resolve().parents[2]
 LIVING = ROOT / 'site' / 'assets' / 'living'
 AXE = (ROOT / 'tests' / 'site' / 'axe-core' / 'axe.min.js').read_text('utf-8')
-NEEDS = ('frame', *JOINED['replay'])
 EPOCHS = 2
 RUN = {
     'train_loss': [1.5, 0.75],
@@ -40,11 +39,12 @@ PAGE = """<!doctype html><html lang="zh" data-content_root="./"><title>影片</t
 <link rel="stylesheet" href="_static/living/living.css">
 <link rel="stylesheet" href="_static/living/chart.css">
 <link rel="stylesheet" href="_static/living/replay.css">
-<living-replay id="replay-1" class="living" data-network="densenet" data-bytes="50000">
+<living-replay id="replay-1" class="living" data-network="densenet" data-bytes="50000"
+data-scripts="replay" data-open="重放这次训练（取 49 KB）">
 <div class="living__still"><figure><img alt="曲线"
 src="data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg'/%3E"
 width="300" height="200"><figcaption>图注</figcaption></figure></div></living-replay></main>
-{scripts}</html>"""
+<script src="_static/living/frame.js"></script></html>"""
 
 
 @pytest.fixture(scope='module')
@@ -111,10 +111,8 @@ def page(
     shutil.copytree(LIVING, tmp_path / '_static' / 'living')
     folder = tmp_path / '_static' / 'living' / 'data'
     write_script(folder, 'replay-densenet', data_scripts.replayed(film))
-    scripts = ''.join(
-        f'<script src="_static/living/{one}.js"></script>' for one in NEEDS
-    )
-    (tmp_path / 'page.html').write_text(PAGE.format(scripts=scripts), 'utf-8')
+    write_scripts(LIVING, tmp_path / '_static' / 'living')
+    (tmp_path / 'page.html').write_text(PAGE, 'utf-8')
     open_page(chromium, tmp_path, '')
     return chromium
 
@@ -122,9 +120,7 @@ def page(
 def open_page(browser: WebDriver, folder: Path, hash_: str) -> None:
     browser.get('about:blank')
     browser.get((folder / 'page.html').as_uri() + hash_)
-    wait(
-        browser, lambda: browser.find_elements(By.CSS_SELECTOR, '.living__panel button')
-    )
+    wait(browser, lambda: browser.find_elements(By.CSS_SELECTOR, 'living-replay button'))
 
 
 def wait(browser: WebDriver, condition: object) -> object:
@@ -132,7 +128,7 @@ def wait(browser: WebDriver, condition: object) -> object:
 
 
 def begin(browser: WebDriver) -> None:
-    browser.find_element(By.CSS_SELECTOR, '.living__panel button').send_keys(Keys.ENTER)
+    browser.find_element(By.CSS_SELECTOR, 'living-replay button').send_keys(Keys.ENTER)
     wait(browser, lambda: browser.find_elements(By.CSS_SELECTOR, '.replay__bars li'))
 
 
@@ -209,6 +205,7 @@ def test_it_plays_only_when_asked(page: WebDriver) -> None:
     wait(page, lambda: said(page).startswith('第 1 轮'))
     wait(page, lambda: said(page).startswith('第 2 轮'))
     assert play.text == '播放'
+    assert page.execute_script('return location.hash') == '#replay-1?epoch=2'
 
 
 def test_a_link_opens_the_epoch(page: WebDriver, tmp_path: Path) -> None:
@@ -221,10 +218,8 @@ def test_a_link_opens_the_epoch(page: WebDriver, tmp_path: Path) -> None:
 def test_a_missing_film_keeps_the_figure(page: WebDriver, tmp_path: Path) -> None:
     (tmp_path / '_static/living/data/replay-densenet.js').rename(tmp_path / 'kept.js')
     open_page(page, tmp_path, '')
-    button = page.find_element(By.CSS_SELECTOR, '.living__panel button')
-    button.send_keys(Keys.ENTER)
-    failure = page.find_element(By.CLASS_NAME, 'living__failure')
-    wait(page, failure.is_displayed)
+    page.find_element(By.CSS_SELECTOR, 'living-replay button').send_keys(Keys.ENTER)
+    failure = wait(page, lambda: page.find_elements(By.CLASS_NAME, 'living__failure'))[0]
     assert '没有取到数据 replay-densenet' in failure.text
     assert page.find_element(By.TAG_NAME, 'img').is_displayed()
     (tmp_path / 'kept.js').rename(tmp_path / '_static/living/data/replay-densenet.js')

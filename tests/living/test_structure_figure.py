@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from book_living.scripts import JOINED
+from contrast import faint
 from selenium.webdriver.chrome.webdriver import WebDriver
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
@@ -312,6 +313,27 @@ def test_the_focus_is_not_covered_by_the_detail(page: Page) -> None:
         '.map((one) => one.outerHTML.slice(0, 40))'
     )
     assert covered == []
+
+
+def test_redrawing_leaves_the_link_the_reader_is_on(page: Page) -> None:
+    """窗口的宽度变了，图重画；说明没有变：不再念一遍，停在代码链接上的焦点也在。"""
+    page.open('data-network="resnet"', '#structure-1?at=stages.1.0')
+    link = page.browser.find_element(By.CSS_SELECTOR, '.structure__detail a')
+    page.browser.execute_script('arguments[0].focus()', link)
+    page.browser.execute_script("document.querySelector('living-structure').paint()")
+    assert page.browser.switch_to.active_element == link
+    before = page.detail
+    page.press(Keys.ARROW_DOWN)
+    assert page.detail != before
+
+
+@pytest.mark.parametrize('theme', ['light', 'dark'])
+def test_the_counts_are_legible(theme: str, page: Page) -> None:
+    """SVG 里的字 axe 不看。"""
+    page.open('data-network="vgg"', theme=theme)
+    counts = 'text:is(.structure__parameters, .structure__macs)'
+    assert page.browser.find_elements(By.CSS_SELECTOR, counts)
+    assert faint(page.browser, counts) == []
 
 
 @pytest.mark.parametrize(('theme', 'width'), [('light', 1280), ('dark', 375)])

@@ -11,7 +11,7 @@ import pytest
 import torch
 from book_living.script_files import write_script
 from book_living.weight_scripts import write_weight_scripts
-from living_page import alike, copy_living, data_folder, open_page
+from living_page import alike, copy_living, data_folder, open_page, run_async
 from selenium.webdriver.chrome.webdriver import WebDriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -243,9 +243,35 @@ def test_counting_can_be_stopped(page: Page, site: Path) -> None:
     assert page.lines[1] == counted
 
 
+SWITCHED = """
+await Promise.all(['lab', 'look'].map(Living.script))
+const network = (classes) => ({
+  program: { classes, taps: ['a'], titles: { a: 'a' } },
+  shapes: { a: [2, 1, 1] }, marks: new Set(['a:1']),
+})
+const asked = []
+const answers = (images, changes) => new Promise((resolve) => asked.push({ changes, resolve }))
+const samples = { classes: ['x'], numbers: [0], each: 1, pixels: btoa('\\0'.repeat(784)) }
+const surgery = Living.createSurgery(() => {}, answers, samples)
+surgery.useNetwork(network(['x']))
+surgery.element.querySelector(':scope > button').click()
+surgery.useNetwork(network(['y']))
+asked[0].resolve([0])
+await new Promise((resolve) => setTimeout(resolve))
+return asked.map(({ changes }) => changes ?? null)
+"""
+
+
+def test_counting_stops_with_the_network_it_counts(page: Page, site: Path) -> None:
+    """等回答的时候换了网络：不再拿新的网络去问。"""
+    open_page(page.browser, site, ('frame',))
+    assert run_async(page.browser, SWITCHED) == [None]
+
+
 def test_a_link_for_another_network_does_no_harm(page: Page, site: Path) -> None:
     """记号不合这个网络的：不要，合的照做。"""
-    state = '#lab-1?network=densenet&cut=99.0,0.9,0.0.9,0.4.0,x:1,stem.0.0:64,0.2&stage=stages.2'
+    cuts = '99.0,0.9,0.0.9,0.4.0,x:1,stem.0.0:64,stem.0.0:-1,0.2'
+    state = f'#lab-1?network=densenet&cut={cuts}&stage=stages.2'
     page.open(site, 'densenet', state)
     page.wait(lambda: page.find('.lab__looking').is_displayed())
     assert page.marks == ['稠密块 1：卷积 2 ✕']

@@ -142,6 +142,16 @@ def test_it_stops_when_told(chromium: WebDriver, site_url: str) -> None:
     assert texts(part, '.train__runs li') == line
 
 
+def test_the_focus_is_never_on_a_button_that_went_grey(part: WebDriver) -> None:
+    focused = 'return document.activeElement.textContent'
+    press(part, '开始训练')
+    status(part, '正在训练')
+    assert part.execute_script(focused) == '从头训练'
+    press(part, '停止')
+    status(part, '停在第')
+    assert part.execute_script(focused) == '从头训练'
+
+
 def test_settings_come_from_the_address(chromium: WebDriver) -> None:
     open_part(chromium, '#train-1?activation=sigmoid&rate=7&scale=4&batch=64')
     said = texts(chromium, '.train__slider output')
@@ -162,8 +172,9 @@ def test_missing_images_can_be_asked_for_again(chromium: WebDriver) -> None:
     assert chromium.find_element(By.CLASS_NAME, 'train__go').is_enabled()
 
 
-def test_it_fits_a_phone(chromium: WebDriver) -> None:
-    size = {'width': 375, 'height': 800, 'deviceScaleFactor': 1, 'mobile': True}
+@pytest.mark.parametrize('width', [320, 375])
+def test_it_fits_a_phone(chromium: WebDriver, width: int) -> None:
+    size = {'width': width, 'height': 800, 'deviceScaleFactor': 1, 'mobile': True}
     chromium.execute_cdp_cmd('Emulation.setDeviceMetricsOverride', size)
     try:
         open_part(chromium, '')
@@ -171,6 +182,12 @@ def test_it_fits_a_phone(chromium: WebDriver) -> None:
             'return Math.max(...[...document.querySelectorAll(".living__panel *")]'
             '.map((e) => e.getBoundingClientRect().right))'
         )
-        assert right <= 375
+        assert right <= width
+        outputs = chromium.find_elements(By.CSS_SELECTOR, 'living-train output')
+        assert {one.get_attribute('aria-live') for one in outputs} == {'off'}
+        pair = """const pair = Living.make('div', { className: 'chart__pair' }, 'x')
+          document.querySelector('living-train .living__panel').append(pair)
+          return pair.scrollWidth - pair.clientWidth"""
+        assert chromium.execute_script(pair) == 0  # 训练之后的图也放得下
     finally:
         chromium.execute_cdp_cmd('Emulation.clearDeviceMetricsOverride', {})

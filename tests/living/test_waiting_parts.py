@@ -10,7 +10,13 @@ from types import SimpleNamespace
 import book_living
 import pytest
 from book_living import Living, changed_data, data_of
-from book_living.scripts import JOINED, TOGETHER, without_comments, write_scripts
+from book_living.scripts import (
+    JOINED,
+    TOGETHER,
+    without_comments,
+    write_plain,
+    write_scripts,
+)
 
 from deepcnn.records.titles import NETWORKS
 from deepcnn.records.weight_facts import shipped
@@ -112,3 +118,16 @@ def test_every_source_is_in_a_script(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_only_comments_and_needless_spaces_go(source: str, plain: str) -> None:
     assert without_comments(f'\n{source}').lstrip() == plain
+
+
+def test_scripts_of_every_page_come_without_comments(tmp_path: Path) -> None:
+    """进度、放大、侧栏、排序：打开一页就取，也只取程序。"""
+    write_plain(LIVING.parent, tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {
+        'figure_zoom.js', 'progress.js', 'sidebar.js', 'sortable_table.js',
+    }  # fmt: skip
+    for path in tmp_path.iterdir():
+        plain = path.read_text('utf-8')
+        assert plain.startswith('(()=>{') and '/*' not in plain and '//' not in plain
+        built = SITE / '_static' / path.name
+        assert built.read_text('utf-8') == plain

@@ -11,6 +11,7 @@ from book_formulas.rendered import read_rendered
 from book_pages.code_lines import columns, foldable
 from book_pages.folded_checks import assertions, to_fold
 from book_pages.kept_together import KeepTogether
+from contrast import faint
 from docutils import nodes
 from docutils.utils import new_document
 from selenium.webdriver.chrome.webdriver import WebDriver
@@ -255,6 +256,15 @@ def test_printing_opens_everything(chromium: WebDriver, site_url: str) -> None:
     assert chromium.find_element('css selector', 'article h1').text.startswith('5. ')
     around = chromium.find_elements('css selector', '.bd-sidebar, #jb-print-docs-body')
     assert around and not [one for one in around if one.is_displayed()]
+
+
+@pytest.mark.parametrize('page', ['index', 'chapters/vgg', 'chapters/summary'])
+def test_dark_pages_print_legibly(chromium: WebDriver, site_url: str, page: str) -> None:
+    """深色模式里打印：链接、行内代码、提示框与折叠里的字，在白纸上都看得清。"""
+    chromium.get(f'{site_url}/{page}.html')
+    chromium.execute_cdp_cmd('Emulation.setEmulatedMedia', {'media': 'print'})
+    chromium.execute_script('document.documentElement.dataset.theme = "dark"')
+    assert faint(chromium, 'body *') == []
 
 
 # ---- 图注、勘误 ----

@@ -335,6 +335,7 @@ def test_progress_is_kept_and_can_be_cleared(chromium: WebDriver, site: str) -> 
     chromium.execute_script('localStorage.setItem("deepcnn-predictions", "{}")')
     line.find_element(By.TAG_NAME, 'button').click()
     assert '已读' not in line.text
+    assert chromium.switch_to.active_element == line  # 按过的按钮没有了，焦点还在这一行
     kept = chromium.execute_script('return localStorage.getItem("deepcnn-predictions")')
     assert kept is None  # 猜过的也删掉
     assert not chromium.find_elements(By.CLASS_NAME, 'read-mark')

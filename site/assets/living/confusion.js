@@ -42,7 +42,7 @@
     choose(network) {
       this.network = network
       this.draw()
-      if (this.opened) this.open()
+      if (this.looked) this.open()
     }
 
     draw() {
@@ -81,7 +81,7 @@
       }
       const here = this.cells[this.at[0]][this.at[1]]
       here.tabIndex = 0
-      if (this.opened) here.setAttribute('aria-current', 'true')
+      if (this.looked) here.setAttribute('aria-current', 'true')
       return here
     }
 
@@ -96,7 +96,7 @@
     open() {
       const { behind, classes, nameOf } = this.answers
       const [truth, said] = this.at
-      this.opened = true
+      this.looked = true // 已经看着一格；frame.js 的 opened 是另一回事
       this.mark()
       const found = behind(this.network, truth, said)
       const kind = truth === said ? `${classes[truth]}答对了` : `${classes[truth]}被认作${nameOf(said)}`

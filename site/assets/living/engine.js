@@ -73,7 +73,6 @@
             store.product = plainProduct
           }
           wanted.forEach(([from, length, give]) => give(new Float32Array(buffer, from * 4, length)))
-          store.bytes = bytes
         },
       }
       return store
@@ -484,7 +483,7 @@
         return { shape, data: weight.slice(), stride, padding, biased: Boolean(bias) }
       }
 
-      return { program, shapes, bytes: plan.store.bytes, run, activation, occlude, map, kernels }
+      return { program, shapes, run, activation, occlude, map, kernels }
     }
 
     function classWeights(matrices, label) {

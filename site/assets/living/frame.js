@@ -14,9 +14,9 @@
     arrived.set(name, value)
   }
 
-  /* 取一份数据：living/data/<名字>.js；失败之后可以再取。 */
+  /* 取一份数据：living/data/<名字>.js；失败之后、交给 Worker 之后（只留下空的）可以再取。 */
   function data(name) {
-    if (arrived.has(name)) return Promise.resolve(arrived.get(name))
+    if (arrived.get(name)) return Promise.resolve(arrived.get(name))
     if (!waiting.has(name)) {
       waiting.set(name, fetchScript(name).finally(() => waiting.delete(name)))
     }
@@ -34,7 +34,6 @@
     return new Promise((resolve, reject) => {
       const script = document.createElement('script')
       script.src = address(path)
-      script.async = false // 几个脚本一起取，照要的次序运行
       script.onload = () => {
         script.remove()
         resolve()
@@ -99,10 +98,27 @@
   const moved = (place, key, sizes) => STEPS[key]?.map((step, i) =>
     Math.min(Math.max(place[i] + step, 0), sizes[i] - 1))
 
-  /* 网址 #structure-1?side=96 里写给这个元素的状态；没有写就是空的。 */
+  /* 网址 #structure-1?side=96 里的元素与状态。转发时 ?、=、&、+ 会编成 %3F 之类；别的留给
+   * URLSearchParams 解，断在一个字的半中间也不出错。 */
+  const addressed = () =>
+    location.hash.slice(1).replace(/%3f|%3d|%26|%2b/gi, decodeURIComponent).split('?')
+
+  /* 网址里写给这个元素的状态；没有写就是空的。 */
   function stateOf(id) {
-    const [target, query] = decodeURIComponent(location.hash.slice(1)).split('?')
+    const [target, query] = addressed()
     return target === id && query ? Object.fromEntries(new URLSearchParams(query)) : {}
+  }
+
+  /* 拖着滑块时一秒写几十次，有的浏览器过了一百次就不许：过一会儿再写，只写最后一次的。 */
+  let unwritten
+  function write(element, hash) {
+    clearTimeout(unwritten)
+    try {
+      history.replaceState(null, '', hash)
+      element.written = location.hash
+    } catch (tooOften) {
+      unwritten = setTimeout(write, 2000, element, hash)
+    }
   }
 
   /* 快要看到 element 时做一次 start；网址指着它时页面滚过去，也就看到了。 */
@@ -116,19 +132,30 @@
     if (Object.keys(stateOf(element.id)).length) element.scrollIntoView()
   }
 
-  function failure(error, again) {
-    const retry = make('button', { type: 'button', onclick: again }, '再试一次')
-    return make('p', { className: 'living__failure', role: 'alert' }, error.message, ' ', retry)
+  /* 读者按过的按钮没有了，焦点接到 place 里；他已经走到别处的，不去抢。 */
+  function focusIn(place) {
+    if (document.activeElement === document.body) place.querySelector('button, input, select')?.focus()
   }
 
-  /* 取一个元素的脚本；取到了，它成为部件，自己开始。 */
+  function fail(element, error, again) {
+    element.querySelector('.living__offer')?.remove()
+    const retry = make('button', { type: 'button', onclick: () => {
+      element.opened = true
+      failure.remove()
+      again()
+    } }, '再试一次')
+    const failure = make('p', { className: 'living__failure', role: 'alert' }, error.message, ' ', retry)
+    element.append(failure)
+    if (element.opened) focusIn(failure)
+  }
+
+  /* 取一个元素的脚本；取到了，它成为部件，自己开始。后一个脚本用得到前一个，一个一个来：前一个没有
+   * 到就不运行后一个，否则它记作到过了，却是坏的。 */
   async function awaken(element) {
-    element.querySelector('.living__failure')?.remove()
     try {
-      await Promise.all(element.dataset.scripts.split(' ').map(script))
+      for (const name of element.dataset.scripts.split(' ')) await script(name)
     } catch (error) {
-      element.querySelector('.living__offer')?.remove()
-      element.append(failure(error, () => awaken(element)))
+      if (!element.connected) fail(element, error, () => awaken(element)) // 已经是部件的，自己会说
     }
   }
 
@@ -153,19 +180,20 @@
 
     async start() {
       const panel = make('div', { className: 'living__panel' })
-      this.querySelector('.living__failure')?.remove()
+      const state = stateOf(this.id)
+      if (Object.keys(state).length) this.written = location.hash
       try {
-        await this.build(panel, stateOf(this.id))
+        await this.build(panel, state)
       } catch (error) {
-        this.querySelector('.living__offer')?.remove()
-        this.append(failure(error, () => this.start()))
+        fail(this, error, () => this.start())
         return
       }
       this.querySelector('.living__offer')?.remove()
       if (this.dataset.says) panel.prepend(make('p', {}, this.dataset.says))
       this.show(panel)
       const hidden = this.querySelector('.living__still :focus')?.checkVisibility() === false
-      if (this.opened || hidden) panel.querySelector('button, input, select')?.focus()
+      if (hidden) document.activeElement.blur()
+      if (this.opened || hidden) focusIn(panel)
     }
 
     /* 原来的图让位给 panel；标记里写了 still=keep 的留着。要放在别处的部件改写这个方法。 */
@@ -182,16 +210,19 @@
 
     /* 把状态写进网址，读者可以把它发给别人；只有一个部件的状态留在网址里。 */
     remember(state) {
-      history.replaceState(null, '', `#${this.id}?${new URLSearchParams(state)}`)
+      write(this, `#${this.id}?${new URLSearchParams(state)}`)
     }
   }
 
-  window.Living = { LivingElement, data, put, script, holds, make, draw, address, thousands, moved, stateOf }
+  window.Living = { LivingElement, data, put, script, holds, make, draw, address, thousands, moved }
 
   document.querySelectorAll('.living[data-scripts]')
     .forEach((element) => whenNear(element, () => offer(element)))
-  /* 同一页里指到另一个状态的链接：重新载入，照网址里写的做。 */
+  /* 同一页里指到另一个状态的链接：重新载入，照网址里写的做。后退时部件多半还是那个样子，不必：正在
+   * 训练的会断。 */
   addEventListener('hashchange', () => {
-    if (location.hash.includes('?')) location.reload()
+    clearTimeout(unwritten)
+    const [id, query] = addressed()
+    if (query && document.getElementById(id)?.written !== location.hash) location.reload()
   })
 })()

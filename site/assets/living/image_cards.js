@@ -31,39 +31,41 @@
 
   /* 一个放卡片的框；show(indices, 说明) 换一批，没有取过像素时先给一个写明大小的按钮。 */
   function cards(answers, bytes) {
-    const heading = make('p', { className: 'cards__heading', role: 'status' })
+    const heading = make('p', { className: 'cards__heading', role: 'status', tabIndex: -1 })
     const grid = make('div', { className: 'cards__grid' })
     const foot = make('div', {})
+    const note = make('p', { hidden: true }, '六个网络全都答对的图像不在这里。')
     let waiting = []
 
+    /* 按钮换了，焦点到新的按钮上；看完了没有按钮，到标题上，页面不动。 */
     function more() {
+      const held = foot.contains(document.activeElement)
       grid.append(...waiting.splice(0, AT_ONCE).map((index) => card(answers, index, loaded.get(index))))
       const next = make('button', { type: 'button', onclick: more }, `再看 ${Math.min(waiting.length, AT_ONCE)} 张`)
       foot.replaceChildren(...(waiting.length ? [next, ` 还有 ${waiting.length} 张`] : []))
+      if (held) (foot.querySelector('button') || heading).focus({ preventScroll: true })
     }
 
     function draw(indices) {
       waiting = indices.filter((index) => loaded.has(index))
       grid.replaceChildren()
+      note.hidden = waiting.length === indices.length
       more()
-      if (waiting.length + grid.childElementCount < indices.length) {
-        foot.append(make('p', {}, '六个网络全都答对的图像不在这里。'))
-      }
     }
 
     function ask(indices) {
       const button = make('button', { type: 'button', onclick: fetch }, `看这些图像（取 ${Living.sizeOf(bytes)}）`)
       async function fetch() {
-        button.disabled = true
+        foot.querySelector('.living__failure')?.remove()
         try {
           loaded ??= await load()
           draw(latest)
         } catch (error) {
-          button.disabled = false
           foot.append(make('p', { className: 'living__failure', role: 'alert' }, error.message))
         }
       }
       grid.replaceChildren()
+      note.hidden = true
       foot.replaceChildren(...(indices.length ? [button] : []))
     }
 
@@ -75,7 +77,7 @@
       else ask(indices)
     }
 
-    return { box: make('div', { className: 'cards' }, heading, grid, foot), show }
+    return { box: make('div', { className: 'cards' }, heading, grid, foot, note), show }
   }
 
   Object.assign(Living, { imageCards: cards })

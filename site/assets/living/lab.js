@@ -7,10 +7,15 @@
   const AT_ONCE = 3_000_000 // 不超过它的网络，读者一动手就取
   const LARGEST_FILE = 100_000_000
   const OWN = 'mine'
-  const ENGINE = ['laboratory']
-  const LOOK = ['look'] // 手术、特征图与热图
 
   const megabytes = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`
+
+  /* 换掉一行里的东西；焦点在里面的，到新来的按钮上，没有按钮就在这一行。 */
+  function refill(row, ...things) {
+    const held = row.contains(document.activeElement)
+    row.replaceChildren(...things)
+    if (held) (row.querySelector('button') || row).focus()
+  }
 
   class Lab extends Living.LivingElement {
     async build(panel, state) {
@@ -31,7 +36,7 @@
       panel.classList.add('lab')
       panel.append(this.input.element, ...this.parts.shown)
       this.quiet = true // 一开始的那一张不算读者动手
-      this.input.choose(Math.min(Number(state.image) || 0, this.input.count - 1))
+      this.input.choose(Number(state.image) in samples.numbers ? Number(state.image) : 0)
       this.quiet = false
       const { title, bytes } = this.networks.get(this.chosen)
       if (bytes > AT_ONCE) return
@@ -74,13 +79,14 @@
     loader(network) {
       const button = make('button', { type: 'button', onclick: () => this.load(network.name) },
         `载入 ${network.title}（${megabytes(network.bytes)}）`)
-      return make('div', { className: 'lab__loader' }, button)
+      return make('div', { className: 'lab__loader', tabIndex: -1 }, button)
     }
 
     allLoader() {
       const bytes = [...this.networks.values()].reduce((sum, network) => sum + network.bytes, 0)
       const all = async () => {
         this.everything.remove()
+        this.parts.table.focus() // 按过的按钮没有了；得分就来
         for (const name of [...this.networks.keys()]) if (name !== OWN) await this.load(name)
       }
       return make('button', { type: 'button', onclick: all }, `全部载入（${megabytes(bytes)}）`)
@@ -88,7 +94,7 @@
 
     /* 引擎、Worker 与看里面的几样，到读者动手才载入。 */
     async prepare() {
-      await Promise.all([...ENGINE, ...(this.looks ? LOOK : [])].map(Living.script))
+      await Promise.all(['laboratory', ...(this.looks ? ['look'] : [])].map(Living.script))
       this.laboratory = Living.laboratory()
       if (this.looks) this.look ||= this.createLook()
     }
@@ -97,17 +103,21 @@
       const network = this.networks.get(name)
       if (network.program || network.loading) return
       network.loading = true
+      network.failed = false
       const progress = make('progress', { max: 1, value: 0, 'aria-label': `载入 ${network.title}` })
-      network.row.replaceChildren(progress, ` 正在载入 ${network.title}……`)
+      refill(network.row, progress, ` 正在载入 ${network.title}……`)
       try {
         await this.prepare()
         const opened = await this.laboratory.load(name, (part, parts) => { progress.value = part / parts })
         Object.assign(network, opened)
+        const held = this.parts.loaders.contains(document.activeElement)
         network.row.remove()
         if (!this.parts.loaders.querySelector('.lab__loader')) this.everything?.remove()
+        if (held && document.activeElement === document.body) this.parts.table.focus()
         this.arrived(name)
       } catch (error) {
-        network.row.replaceChildren(make('span', { className: 'living__failure', role: 'alert' }, error.message), ' ',
+        network.failed = true // 到读者再要为止，动一笔不再试
+        refill(network.row, make('span', { className: 'living__failure', role: 'alert' }, error.message), ' ',
           make('button', { type: 'button', onclick: () => this.load(name) }, '再试一次'))
       }
       network.loading = false
@@ -153,7 +163,7 @@
     changed(input, settled) {
       this.current = input
       const network = this.networks.get(this.chosen)
-      if (!this.quiet && !network.program && network.bytes <= AT_ONCE) this.load(this.chosen)
+      if (!this.quiet && !network.program && !network.failed && network.bytes <= AT_ONCE) this.load(this.chosen)
       if (!network.program && !this.quiet && network.bytes > AT_ONCE) this.says('先载入一个网络')
       for (const [name, { program }] of this.networks) if (program) this.run(name, settled)
       if (settled && !this.quiet) this.keep()

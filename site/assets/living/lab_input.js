@@ -115,7 +115,7 @@
       make('div', { className: 'lab__columns' },
         make('div', { className: 'lab__ways' }, choosing, drawing, photographing, trouble),
         make('figure', { className: 'lab__figure' }, seen, caption)))
-    return { element, choose, way: () => now, count: samples.numbers.length }
+    return { element, choose, way: () => now }
   }
 
   /* 第 from～to−1 张测试图像。 */

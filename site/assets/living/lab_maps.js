@@ -12,7 +12,7 @@
     const shared = make('input', { type: 'checkbox', onchange: () => { draw(); picked() } })
     const says = make('p', { className: 'lab__note living__numbers' })
     const grid = make('div', { className: 'lab__maps', role: 'group', 'aria-label': '各通道的特征图' })
-    const more = make('button', { type: 'button', onclick: () => { all = true; draw() } })
+    const more = make('button', { type: 'button', onclick: () => { all = true; draw(); grid.children[FIRST].focus() } })
     const detail = make('div', { className: 'lab__detail' })
     const element = make('section', { className: 'lab__part', 'aria-label': '特征图' },
       make('div', { className: 'living__controls' },
@@ -28,10 +28,16 @@
 
     const tap = () => stage.value
 
+    /* 等卷积核的时候又来了新的，旧的就不画了。 */
+    let newest = null
     async function show(maps) {
-      map = maps[tap()]
+      newest = maps
+      const name = tap()
+      const kernels = name === program.taps[0] ? await kernelsOf(name) : null
+      if (newest !== maps) return
+      map = maps[name]
       image = maps.image
-      layer = tap() === program.taps[0] ? await kernelsOf(tap()) : null
+      layer = kernels
       draw()
     }
 
@@ -161,7 +167,7 @@
       shared.checked = state.shared === '1'
       const at = (state.at || '').split('-').map(Number)
       if (at.length === 2 && at.every(Number.isInteger)) place = at
-      if (Number.isInteger(Number(state.channel ?? NaN))) channel = Number(state.channel)
+      if (/^\d+$/.test(state.channel)) channel = Number(state.channel)
       all = channel >= FIRST
     }
 

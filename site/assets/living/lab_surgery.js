@@ -31,7 +31,7 @@
   /* 记号合不合这个网络：网址里写的可能是别的网络的。 */
   function known({ program, shapes }, mark) {
     const [tensor, channel] = mark.split(':')
-    if (channel) return program.taps.includes(tensor) && Number(channel) < shapes[tensor][0]
+    if (channel) return program.taps.includes(tensor) && /^\d+$/.test(channel) && channel < shapes[tensor][0]
     const [place, part, reader] = mark.split('.')
     const { parts, readers } = program.cuts?.[place] || {}
     return Boolean(parts?.[part]) && (reader === undefined || part < readers?.[reader]?.sees)
@@ -144,6 +144,7 @@
         const images = Living.sampleImages(samples, tally.done, Math.min(tally.done + STEP, total))
         if (plain[tally.done] === undefined) {
           (await answers(images)).forEach((answer, i) => { plain[tally.done + i] = answer })
+          if (turn !== mine) return // 等的时候停了，或换了网络
         }
         const cut = await answers(images, changesOf(network, marks))
         if (turn !== mine) return

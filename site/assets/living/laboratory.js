@@ -29,8 +29,8 @@
       open({ name, texts, buffer, program: operators }) {
         const network = engine.open(buffer || join(texts.map(decode)), operators)
         networks.set(name, network)
-        const { program, shapes, bytes } = network
-        return { program, shapes, bytes }
+        const { program, shapes } = network
+        return { program, shapes }
       },
       /* changes 是手术，见 engine.js；做了手术时 before 是手术之前的回答。 */
       run({ name, pixels, changes, maps = [], label }) {
@@ -70,6 +70,15 @@
     const asked = new Map()
     const lanes = new Map()
     const opened = new Map()
+    let failed // 线程没能开始的那句话
+
+    /* 没有算完的都说没有，再来时另起一个线程；否则页面一直等着。 */
+    worker.onerror = () => {
+      failed = new Error('算的线程没能开始：再试一次，或重新载入这一页')
+      only = null
+      for (const { reject } of asked.values()) reject(failed)
+      asked.clear()
+    }
 
     worker.onmessage = ({ data: { id, result, failure } }) => {
       const { resolve, reject } = asked.get(id)
@@ -79,6 +88,7 @@
     }
 
     const call = (name, given) => new Promise((resolve, reject) => {
+      if (failed) throw failed
       const id = call.count = (call.count || 0) + 1
       asked.set(id, { resolve, reject })
       worker.postMessage({ id, call: name, given })

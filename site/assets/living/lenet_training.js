@@ -262,7 +262,8 @@ window.Living = Object.assign(window.Living || {}, { lenetTraining: () => {
       bins[Math.min(Math.max(Math.floor((log - LOWEST) * 4), 0), BINS - 1)]++
     }
     logs.sort((a, b) => a - b)
-    const median = logs.length ? logs[logs.length >> 1] : null
+    const middle = logs.length >> 1 // 偶数个取中间两个的平均，与 np.median 相同
+    const median = logs.length ? (logs[middle] + logs[logs.length - 1 - middle]) / 2 : null
     return { bins, median, zero: 1 - logs.length / values.length }
   }
 

@@ -40,9 +40,7 @@
     }
 
     function paint() {
-      const image = context.createImageData(SIDE, SIDE)
-      pixels.forEach((value, i) => image.data.set([value, value, value, 255], 4 * i))
-      context.putImageData(image, 0, 0)
+      Living.paint(canvas, pixels, SIDE, SIDE, [0, 255])
       if (!canvas.matches(':focus-visible')) return
       context.fillStyle = '#e8590c'
       context.fillRect(column, row, 1, 1)

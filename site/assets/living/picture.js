@@ -99,6 +99,7 @@
     })
     const context = canvas.getContext('2d')
     context.drawImage(bitmap, 0, 0, canvas.width, canvas.height)
+    bitmap.close() // 一张照片解开有几十 MB，不等回收
     return context.getImageData(0, 0, canvas.width, canvas.height)
   }
 

@@ -2,23 +2,9 @@
  * 理由）；标记里写三个选项，或滑块的两端与真的数。猜过的数只记在读者自己的浏览器里。 */
 (() => {
   const { LivingElement, make } = Living
-  const KEY = 'deepcnn-predictions'
-
-  function load() {
-    try {
-      return JSON.parse(localStorage.getItem(KEY)) || {}
-    } catch (nothingUsable) {
-      return {}
-    }
-  }
-
-  function save(predictions) {
-    try {
-      localStorage.setItem(KEY, JSON.stringify(predictions))
-    } catch (refused) {
-      // 浏览器不许存储：翻过页去就忘了，这一次照常看答案。
-    }
-  }
+  // 存取在每页都有的 progress.js；浏览器不许存储时翻过页去就忘了，这一次照常看答案。
+  const load = () => Kept.load('predictions')
+  const save = (predictions) => Kept.save('predictions', predictions)
 
   /* 标记里的滑块；没有 low 的是选择题。 */
   function taskOf({ answer, low, high, step, scale, unit }) {
@@ -85,7 +71,7 @@
     slider() {
       const { task } = this
       const notches = task.log ? Guess.NOTCHES : Math.round((task.high - task.low) / task.step)
-      const shown = make('output', { className: 'living__numbers' }, '？')
+      const shown = make('output', { className: 'living__numbers', 'aria-live': 'off' }, '？')
       const value = () => Guess.valueAt(task, range.value / notches)
       let touched = false
       const onpointerdown = () => oninput()

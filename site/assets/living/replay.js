@@ -1,6 +1,6 @@
 /* 重放一次训练：拖动轮次，看曲线走到哪里、第一层的卷积核、同一张图像的特征图与各类的概率。
  *
- * 影片由 deepcnn/training/film.py 拍下，读者点过才取；在那之前原来的曲线图留着。 */
+ * 影片由 deepcnn/training/film.py 拍下，读者点过（按钮是 frame.js 的）才取；在那之前原来的曲线图留着。 */
 (() => {
   const { make, draw, chart, line, film } = Living
   const PAUSE = 700 // 播放时一幕停多少毫秒
@@ -13,31 +13,15 @@
 
   customElements.define('living-replay', class extends Living.LivingElement {
     async build(panel, state) {
-      const failure = make('p', { className: 'living__failure', role: 'alert', hidden: true })
-      const button = make('button', { type: 'button', onclick: () => load() },
-        `重放这次训练（取 ${Living.sizeOf(this.dataset.bytes)}）`)
-      const load = async () => {
-        button.disabled = true
-        failure.hidden = true
-        try {
-          await this.open(await Living.data(`replay-${this.dataset.network}`))
-        } catch (error) {
-          button.disabled = false
-          failure.hidden = false
-          failure.textContent = error.message
-          return
-        }
-        panel.replaceChildren(...this.parts())
-        this.classList.add('living--pictured')
-        this.go(this.epochIn(state))
-      }
-      panel.append(button, failure)
-      if (this.opened || state.epoch !== undefined) await load() // 读者已经点过，或从链接来
+      await this.open(await Living.data(`replay-${this.dataset.network}`))
+      panel.append(...this.parts())
+      this.go(this.epochIn(state))
     }
 
-    /* 放在图的位置；图要等影片取到才让位。 */
+    /* 放在图的位置；图注留着。 */
     show(panel) {
       this.picture.after(panel)
+      this.classList.add('living--pictured')
     }
 
     async open(data) {
@@ -58,7 +42,7 @@
     parts() {
       this.slider = make('input', { type: 'range', min: 0, max: this.epochs, step: 1,
         'aria-label': '第几轮', oninput: () => this.seek(Number(this.slider.value)) })
-      this.output = make('output', { className: 'living__numbers' })
+      this.output = make('output', { className: 'living__numbers', 'aria-live': 'off' }) // 读屏念滑块自己的话
       this.play = make('button', { type: 'button', onclick: () => this.toggle() }, '播放')
       const controls = make('div', { className: 'replay__controls' }, this.play, this.slider, this.output)
       return [controls, this.curves(), this.kernelPart(), ...this.mapParts(), this.probabilityPart()]
@@ -84,7 +68,9 @@
       }, PAUSE)
     }
 
+    /* 播放时不写网址，停下来再写。 */
     stop() {
+      if (this.timer) this.remember({ epoch: this.epoch })
       clearInterval(this.timer)
       this.timer = null
       this.play.textContent = '播放'

@@ -150,7 +150,9 @@
       }, BEAT)
     }
 
+    /* 播放时不写网址，停下来再写。 */
     stop() {
+      if (this.timer) this.keep()
       clearInterval(this.timer)
       this.timer = 0
       this.playing.textContent = '从上往下播放'

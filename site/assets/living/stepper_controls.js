@@ -4,7 +4,7 @@
 
   /* 带数的滑块；onchange 收到一个数。set 改数而不触发 onchange。 */
   function slider(label, { min, max, step = 1, value }, onchange) {
-    const shown = make('output', { className: 'living__numbers' }, written(value))
+    const shown = make('output', { className: 'living__numbers', 'aria-live': 'off' }, written(value)) // 读屏念滑块自己的数
     const range = make('input', {
       type: 'range', min, max, step, value,
       oninput: () => {

@@ -255,13 +255,11 @@
     describe() {
       const target = this.current()
       const svg = this.figure.firstChild
-      if (!target) {
-        svg.removeAttribute('aria-activedescendant')
-        this.detail.replaceChildren(make('p', {}, '点一层，或按 Tab 进到图里再用方向键，看它的数。'))
-        return
-      }
-      svg.setAttribute('aria-activedescendant', target.group.id)
-      this.detail.replaceChildren(...this.explain(target))
+      if (target) svg.setAttribute('aria-activedescendant', target.group.id)
+      const told = make('div', {}, ...(target ? this.explain(target)
+        : [make('p', {}, '点一层，或按 Tab 进到图里再用方向键，看它的数。')]))
+      // 话变了才换：读屏不把同一段再念一遍，读者正停在代码的链接上也不丢。
+      if (told.innerHTML !== this.detail.innerHTML) this.detail.replaceChildren(...told.childNodes)
     }
 
     /* item 是一行：一层连同它的归一化、激活；没有 item 的是一段。 */

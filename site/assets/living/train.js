@@ -83,7 +83,7 @@
     }
 
     slider(key) {
-      const output = make('output', { className: 'living__numbers' })
+      const output = make('output', { className: 'living__numbers', 'aria-live': 'off' })
       const input = make('input', { type: 'range', min: 0, max: CHOICES[key].length - 1, step: 1,
         oninput: () => this.set({ [key]: CHOICES[key][input.value] }) })
       this.inputs[key] = (value) => {
@@ -131,18 +131,19 @@
     }
 
     async begin() {
+      if (this.fetching) return // 按钮不变灰：变灰的按钮留不住焦点
       this.finish()
       const settings = { ...this.settings }
       this.remember(settings)
       this.say('正在取图像……')
-      this.go.disabled = true
+      this.fetching = true
       try {
         this.images ??= await images()
       } catch (error) {
         this.say(error.message)
         return
       } finally {
-        this.go.disabled = false
+        this.fetching = false
       }
       this.go.textContent = '从头训练'
       this.runs = [{ settings, reports: [] }, ...this.runs.filter(({ reports }) => reports.length)]
@@ -185,6 +186,7 @@
       if (!this.worker) return
       this.worker.terminate()
       this.worker = null
+      if (document.activeElement === this.halt) this.go.focus() // 变灰的按钮留不住焦点
       this.halt.disabled = true
       if (text) this.say(text)
     }

@@ -316,14 +316,18 @@
       for (const one of [this.kernelBox, this.knobs.preset.element, this.knobs.dilation.element]) one.hidden = pooling
       this.stage.classList.toggle('stepper__stage--large', kernel > 4) // 两张表并排，放在图的下面
       this.kernel.style.setProperty('--cells', kernel)
-      this.kernel.replaceChildren(...this.weights.map((weight, index) => {
-        const input = make('input', {
-          type: 'text', inputMode: 'decimal', value: written(weight),
-          onchange: () => this.edit(index, input.value),
-        })
+      if (this.kernel.childElementCount !== this.weights.length) this.kernel.replaceChildren(...this.cells())
+      this.weights.forEach((weight, index) => { this.kernel.children[index].value = written(weight) })
+    }
+
+    /* 各个权重的框；大小没有变就留着，正在改的那一个才不丢焦点。 */
+    cells() {
+      const { kernel } = this.window
+      return this.weights.map((_, index) => {
+        const input = make('input', { type: 'text', inputMode: 'decimal', onchange: () => this.edit(index, input.value) })
         input.setAttribute('aria-label', `第 ${Math.floor(index / kernel) + 1} 行第 ${index % kernel + 1} 个权重`)
         return input
-      }))
+      })
     }
 
     showTexts() {

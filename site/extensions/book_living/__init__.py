@@ -22,7 +22,7 @@ from sphinx.util import logging
 from sphinx.writers.html5 import HTML5Translator
 
 from . import data_scripts
-from .scripts import needed, sources_of, write_scripts
+from .scripts import needed, sources_of, write_plain, write_scripts
 from .weight_scripts import write_weight_scripts
 
 logger = logging.getLogger(__name__)
@@ -148,7 +148,9 @@ def changed_data(app: Sphinx, env: BuildEnvironment, *documents: set[str]) -> li
 
 def when_built(app: Sphinx, error: Exception | None) -> None:
     if error is None and app.builder.format == 'html':
-        write_scripts(ASSETS, Path(app.outdir) / '_static' / 'living')
+        static = Path(app.outdir) / '_static'
+        write_scripts(ASSETS, static / 'living')
+        write_plain(ASSETS.parent, static)
 
 
 def setup(app: Sphinx) -> dict[str, bool | int]:

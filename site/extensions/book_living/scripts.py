@@ -81,3 +81,10 @@ def write_scripts(source: Path, folder: Path) -> None:
         texts = [(source / f'{one}.js').read_text('utf-8') for one in sources_of(name)]
         joined = HEADING + holds + without_comments(';\n'.join(texts)).lstrip()
         (folder / f'{name}.js').write_text(joined, encoding='utf-8', newline='\n')
+
+
+def write_plain(source: Path, folder: Path) -> None:
+    """文件夹 ``source`` 里各页自己载入的脚本，一份是一个，同样去掉注释。"""
+    for path in source.glob('*.js'):
+        plain = without_comments(path.read_text('utf-8')).lstrip()
+        (folder / path.name).write_text(plain, encoding='utf-8', newline='\n')
