@@ -54,7 +54,9 @@ WHITELIST = {
         'data', 'profile', 'search', 'effect', 'finalists', 'results', 'winner',
         'test',
     },
-    'exercises/nin_without_1x1': {'profile', 'train', 'results', 'compare', 'start'},
+    'exercises/nin_without_1x1': {
+        'profile', 'train', 'results', 'flat', 'compare', 'start',
+    },
     'exercises/inception_successors': {'profile', 'train', 'results', 'compare'},
     'exercises/fewer_parameters': {'train', 'equal', 'verdict', 'needed'},
     'exercises/memory': {'time', 'cuda'},

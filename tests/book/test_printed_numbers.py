@@ -477,7 +477,7 @@ SUCCESSORS = ('residual', 'resnext', 'se', 'separable', 'vit', 'convnext')
 
 PAGES = {
     'exercises/nin_without_1x1': Page(
-        ('nin-two', 'nin-one', 'nin-linear'), CURVES,
+        ('nin-two', 'nin-one', 'nin-linear'), DEFAULT,
         {'compare': ('test_accuracy', '01 02 21')},
     ),
     'exercises/inception_successors': Page(
@@ -1058,7 +1058,7 @@ def test_exercises_told_in_words_are_those_of_the_records() -> None:
     told = prose_of('exercises/nin_without_1x1')
     for first, second in (('one', 'two'), ('linear', 'two'), ('linear', 'one')):
         gap, ends = told_gap(f'nin-{first}', f'nin-{second}', 'test_accuracy')
-        assert re.search(rf'[高差] {gap} 个(百分点)?，区间 {re.escape(ends)}', told)
+        assert re.search(rf'[高低差] {gap} 个(百分点)?，区间 {re.escape(ends)}', told)
     told = prose_of('exercises/inception_successors')
     gap, ends = told_gap('inception-bn', 'inception-original', 'test_accuracy')
     assert f'高 {gap} 个百分点，区间 {ends}' in told
