@@ -1037,7 +1037,9 @@ def test_comparisons_told_in_words_are_those_of_the_records() -> None:
         r'\| AlexNet \| NiN[^|]* \| ([\d.]+) \|',
         dict(printed_text('summary'))['differences'],
     )
-    assert f'比 AlexNet 低 {float(lower):.1f} 个百分点，超出' in prose_of('nin')
+    ends = in_points(*(load_records()[name].accuracies for name in ('alexnet', 'nin'))).text()
+    told = f'比 AlexNet 低 {float(lower):.1f} 个百分点，只比这一对时区间是 {ends}，'
+    assert told in prose_of('nin')
 
 
 def test_what_a_cell_of_nins_class_map_sees() -> None:
