@@ -26,7 +26,6 @@ from deepcnn.records.comparison import load_records
 from deepcnn.records.runs import load_history
 from deepcnn.records.spreads import interval, spread
 from deepcnn.records.store import RESULTS
-from deepcnn.records.trials import compare
 from deepcnn.training.grid_search import VALIDATION_IMAGES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -195,6 +194,10 @@ def test_results_of_nin_with_one_convolution_less_are_those_recorded() -> None:
     page = ROOT / 'chapters' / 'exercises' / 'nin_without_1x1.ipynb'
     discussion = page.read_text(encoding='utf-8')
     assert all(f'{mean:.2%}' in discussion for mean in means)
+    for other in (one, linear):
+        gap = in_points(other.train_accuracy, two.train_accuracy)
+        assert re.search(f'高 {gap.mean:.2f} 个(百分点)?，区间 {re.escape(gap.text())}', discussion)
+        assert gap.clear
 
 
 def test_what_tuning_raised_is_told_as_recorded() -> None:
