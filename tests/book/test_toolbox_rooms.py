@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def listed() -> dict[str, list[str]]:
     """房间 → 表里写的名字。"""
     notebook = nbformat.read(ROOT / 'chapters' / 'toolbox.ipynb', as_version=4)
-    [text] = [c.source for c in notebook.cells if '| 房间 | 管什么' in c.source]
+    [text] = [c.source for c in notebook.cells if '| 名字 | 管什么' in c.source]
     rows = re.findall(r'^\| `(\w+)` \|.*\|(.*)\|$', text, re.MULTILINE)
     return {room: re.findall(r'`(\w+)`', names) for room, names in rows}
 

@@ -622,14 +622,17 @@ def test_the_strengths_drawn_are_those_of_the_chapter() -> None:
 
 def test_the_heat_map_is_told_as_the_weights_are() -> None:
     told, tables = chapter_text('densenet'), [chapter_strengths(n) for n in range(4)]
-    last = tables[3]
-    assert f'从 {last[0, 0]:.1f} 到 {last[0, 3]:.1f}' in told
+    ratios = [[table[0, at] / table[at, at] for at in (1, 2, 3)] for table in tables]
     for number in (0, 3):
-        recent = tables[number][3, 3]
-        assert f'块 {number + 1}（{tables[number][0, 3]:.1f} 比 {recent:.1f}）' in told
+        first, last = ratios[number][0], ratios[number][-1]
+        assert f'块 {number + 1} 从 {first:.1f} 降到 {last:.1f}' in told
+    steady = [one.item() for number in (1, 2) for one in ratios[number]]
+    assert f'一直在 {min(steady):.1f} 到 {max(steady):.1f}' in told
+    assert {f'{one:.1f}' for one in tables[0][0, :4]} == {'0.6'} and '一直在 0.6 上下' in told
     after = torch.cat([table[:, 4] for table in tables[:3]])
     assert f'在 {after.min():.1f} 到 {after.max():.1f} 之间' in told
-    assert f'{last[4, 4]:.1f} 比 {last[:4, 4].min():.1f}' in told
+    ending = tables[3]
+    assert f'{ending[4, 4]:.1f} 比 {ending[:4, 4].min():.1f}' in told
 
 
 def chapter_text(name: str) -> str:

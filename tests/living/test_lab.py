@@ -352,6 +352,7 @@ def test_a_wrong_number_in_the_address_does_no_harm(
     state = f'#lab-1?image={image}&stage=stem.0.0&channel=-1'
     chromium.get('about:blank')
     chromium.get((site / 'page.html').as_uri() + state)
+    wait(chromium, lambda: chromium.find_elements(By.CSS_SELECTOR, '.living--ready'))
     status(chromium, 'DenseNet：')
     number = number_of(*divmod(first, 10))
     assert f'测试集第 {number} 张' in one(chromium, '.lab__input figcaption').text

@@ -33,7 +33,7 @@ WORD = re.compile('[A-Za-z]{2,}')
 # 正文以外允许的西文：网络的名字、文件的扩展名、键盘上的字。
 NAMES = {'AlexNet', 'VGG', 'NiN', 'GoogLeNet', 'ResNet', 'DenseNet'}
 ALLOWED = NAMES | {
-    '.ipynb', '.md', '.pdf', 'Binder', 'Colab', 'CPU', 'Ctrl', 'English', 'GPU',
+    '.ipynb', '.md', '.pdf', 'AdamW', 'Binder', 'Colab', 'CPU', 'Ctrl', 'English', 'GPU',
 }  # fmt: skip
 
 TYPESET = """
@@ -387,7 +387,7 @@ def is_english(place: str, text: str) -> bool:
         return True
     if place == 'article' or HAN.search(text):
         return False
-    words = re.sub(r'^\d+\. ', '', text)
+    words = re.sub(r'^\d+\. ', '', text).strip('：，')  # 搜索结果里断开的正文
     return bool(WORD.search(text)) and words not in ALLOWED
 
 

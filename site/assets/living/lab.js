@@ -14,7 +14,7 @@
   function refill(row, ...things) {
     const held = row.contains(document.activeElement)
     row.replaceChildren(...things)
-    if (held) (row.querySelector('button') || row).focus()
+    if (held) (row.querySelector('button') || row).focus({ preventScroll: true })
   }
 
   class Lab extends Living.LivingElement {
@@ -86,7 +86,7 @@
       const bytes = [...this.networks.values()].reduce((sum, network) => sum + network.bytes, 0)
       const all = async () => {
         this.everything.remove()
-        this.parts.table.focus() // 按过的按钮没有了；得分就来
+        this.parts.table.focus({ preventScroll: true }) // 按过的按钮没有了；得分就来
         for (const name of [...this.networks.keys()]) if (name !== OWN) await this.load(name)
       }
       return make('button', { type: 'button', onclick: all }, `全部载入（${megabytes(bytes)}）`)
@@ -113,7 +113,7 @@
         const held = this.parts.loaders.contains(document.activeElement)
         network.row.remove()
         if (!this.parts.loaders.querySelector('.lab__loader')) this.everything?.remove()
-        if (held && document.activeElement === document.body) this.parts.table.focus()
+        if (held && document.activeElement === document.body) this.parts.table.focus({ preventScroll: true })
         this.arrived(name)
       } catch (error) {
         network.failed = true // 到读者再要为止，动一笔不再试
