@@ -596,13 +596,16 @@ def differences(values: dict[str, list[float]], more: str, less: str) -> list[fl
     return [a - b for a, b in zip(values[more], values[less], strict=True)]
 
 
-def half_of_welch(first: list[float], second: list[float]) -> float:
-    """差别的 95% 区间的一半：标准误乘 t 的分位数，自由度按 Welch–Satterthwaite。"""
+def half_of_welch(first: list[float], second: list[float], level: float = 0.05) -> float:
+    """差别的区间的一半，``level`` 是落在外面的比例。
+
+    标准误乘 t 的分位数，自由度按 Welch–Satterthwaite。
+    """
     parts = [variance(one) / len(one) for one in (first, second)]
     if not sum(parts):  # 两边都没有起伏
         return 0.0
     freedom = sum(parts) ** 2 / sum(p**2 / (len(first) - 1) for p in parts)
-    return t.ppf(0.975, freedom) * sum(parts) ** 0.5
+    return t.ppf(1 - level / 2, freedom) * sum(parts) ** 0.5
 
 
 RUNGS = ['sigmoid', 'relu', 'vgg', 'pooled', 'inception', 'normalized', 'residual', 'dense']
@@ -1060,7 +1063,7 @@ def test_exercises_told_in_words_are_those_of_the_records() -> None:
     told = prose_of('exercises/nin_without_1x1')
     for first, second in (('one', 'two'), ('linear', 'two'), ('linear', 'one')):
         gap, ends = told_gap(f'nin-{first}', f'nin-{second}', 'test_accuracy')
-        assert re.search(rf'[高低差] {gap} 个(百分点)?，区间 {re.escape(ends)}', told)
+        assert re.search(rf'[高差] {gap} 个(百分点)?，区间 {re.escape(ends)}', told)
     told = prose_of('exercises/inception_successors')
     gap, ends = told_gap('inception-bn', 'inception-original', 'test_accuracy')
     assert f'高 {gap} 个百分点，区间 {ends}' in told

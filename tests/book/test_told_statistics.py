@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from scipy.stats import t, tukey_hsd
-from test_printed_numbers import CHAPTERS, prose_of
+from scipy.stats import tukey_hsd
+from test_printed_numbers import CHAPTERS, RUNGS, half_of_welch, prose_of
 from torch import Tensor, nn
 from trial_records import load_trial
 
@@ -20,7 +20,6 @@ from deepcnn.records.agreement import predictions_of
 from deepcnn.records.comparison import load_records
 
 SHIRT, T_SHIRT = 6, 0
-RUNGS = ['sigmoid', 'relu', 'vgg', 'pooled', 'inception', 'normalized', 'residual', 'dense']
 
 
 def points(values: list[float]) -> list[float]:
@@ -33,12 +32,7 @@ def ends(low: float, high: float) -> str:
 
 def widened(first: list[float], second: list[float], level: float) -> str:
     """Welch 的区间，每个的水平是 ``level``。"""
-    parts = [np.var(one, ddof=1) / len(one) for one in (first, second)]
-    freedom = sum(parts) ** 2 / sum(
-        p**2 / (len(v) - 1) for p, v in zip(parts, (first, second), strict=True)
-    )
-    half = t.ppf(1 - level / 2, freedom) * sum(parts) ** 0.5
-    gap = mean(first) - mean(second)
+    gap, half = mean(first) - mean(second), half_of_welch(first, second, level)
     return ends(gap - half, gap + half)
 
 
@@ -65,16 +59,13 @@ def test_losses_in_the_middle_of_the_degradation() -> None:
 
 
 @pytest.mark.parametrize(
-    ('page', 'name', 'words'),
-    [
-        ('regularization', 'alexnet-small-augmentation', '「只有增广」从 {:.3f} 降到 {:.3f}'),
-        ('regularization', 'alexnet-small-both', '「丢弃法与增广」从 {:.3f} 降到 {:.3f}'),
-    ],
+    ('arm', 'title'), [('augmentation', '只有增广'), ('both', '丢弃法与增广')]
 )
-def test_the_last_ten_epochs_still_fall(page: str, name: str, words: str) -> None:
-    losses = np.mean([run.train_loss for run in load_trial(name).history.runs], axis=0)
-    told = words.format(losses[-20:-10].mean(), losses[-10:].mean())
-    assert told in prose_of(f'experiments/{page}')
+def test_the_last_ten_epochs_still_fall(arm: str, title: str) -> None:
+    runs = load_trial(f'alexnet-small-{arm}').history.runs
+    losses = np.mean([run.train_loss for run in runs], axis=0)
+    told = f'「{title}」从 {losses[-20:-10].mean():.3f} 降到 {losses[-10:].mean():.3f}'
+    assert told in prose_of('experiments/regularization')
 
 
 def test_sigmoid_still_learned_at_the_end() -> None:
@@ -185,7 +176,7 @@ def real_work(net: nn.Module) -> tuple[int, int]:
     return count_parameters(net) - idle, macs
 
 
-def test_work_on_padding_is_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+def test_work_on_padding_is_left_out() -> None:
     told = prose_of('experiments/ladder')
     backbone = defined_by('experiments/ladder', 'backbone')
     relu, vgg, dense = (real_work(backbone(name)) for name in ('relu', 'vgg', 'dense'))
