@@ -41,16 +41,11 @@ class Run:
     epoch_seconds: list[float] = field(default_factory=list)
     seconds: float = 0.0
 
-    def seconds_until(self, accuracy: float) -> float | None:
-        """返回测试准确率第一次达到 ``accuracy`` 的那一轮结束时已过的秒数，测试在内。
-
-        没有达到时返回 None。每轮测试的用时没有单独记下，把它们的总和平分到各轮。
-        """
-        for done, reached in enumerate(self.test_accuracy, start=1):
+    def epochs_until(self, accuracy: float) -> int | None:
+        """返回测试准确率第一次达到 ``accuracy`` 是第几轮；没有达到时返回 None。"""
+        for epoch, reached in enumerate(self.test_accuracy, start=1):
             if round(reached, 6) >= accuracy:  # 0.9 存成单精度是 0.89999998
-                testing = self.seconds - sum(self.epoch_seconds)
-                share = done / len(self.epoch_seconds)
-                return sum(self.epoch_seconds[:done]) + share * testing
+                return epoch
         return None
 
 

@@ -293,6 +293,13 @@ def test_tags_and_names_are_known(path: Path) -> None:
 
 
 @every_notebook
+def test_logs_folded_on_the_site_scroll_in_jupyter(path: Path) -> None:
+    """几百行的记录在网页上折起；JupyterLab 不认那个标签，认 ``scrolled``。"""
+    for cell in read_notebook(path).cells:
+        assert ('hide-output' in tags(cell)) == cell.metadata.get('scrolled', False)
+
+
+@every_notebook
 def test_only_whitelisted_cells_escape_comparison(path: Path) -> None:
     escaped = {
         cell.metadata.get('name', where(cell))

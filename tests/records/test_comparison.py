@@ -27,7 +27,6 @@ from deepcnn.records.comparison import (
     require_comparable,
 )
 from deepcnn.records.pairwise import RankedPair, differences
-from deepcnn.records.runs import Run
 from deepcnn.records.spreads import spread
 
 
@@ -57,21 +56,6 @@ def test_numbers_of_a_record() -> None:
     assert one.images_per_second == [128.0] * 3  # 每轮 4 个小批量，256 张
     assert predictions_of(one).tolist() == [[0, 1, 2, 3]] * 3
     assert one.provenance == '四张图 · 300 张 × 2 轮 · CPU · fp32 · 种子 0、1、2'
-
-
-@pytest.mark.parametrize(
-    ('accuracy', 'seconds'), [(0.2, 3.0), (0.25, 3.0), (0.5, 6.0), (0.6, None)]
-)
-def test_seconds_until_an_accuracy_count_the_testing(
-    accuracy: float, seconds: float | None
-) -> None:
-    assert seed_run(0).seconds_until(accuracy) == seconds
-
-
-def test_accuracy_stored_in_single_precision_still_counts() -> None:
-    reached = torch.tensor(0.9, dtype=torch.float32).item()
-    assert reached < 0.9
-    assert Run(0, [1.0], [0.5], [reached], [2.0], 3.0).seconds_until(0.9) == 3.0
 
 
 # ---- 两两比较 ----

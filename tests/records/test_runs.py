@@ -1,4 +1,4 @@
-"""一次训练的记录：吞吐量、到达的时间、平均，以及较早的记录。"""
+"""一次训练的记录：吞吐量、到达的轮数、平均，以及较早的记录。"""
 
 import json
 from dataclasses import replace
@@ -25,20 +25,23 @@ def history(*runs: Run, train_images: int = 100, batch_size: int = 30) -> Histor
 
 
 @pytest.mark.parametrize(
-    ('accuracy', 'seconds'),
-    [(0.1, 2.0 + 1.0), (0.6, 2.0 + 1.0), (0.61, 6.0 + 2.0), (0.8, 6.0 + 2.0),
-     (0.81, None)],
-)  # fmt: skip
-def test_seconds_until_share_the_testing_among_the_epochs(
-    accuracy: float, seconds: float | None
+    ('accuracy', 'epoch'), [(0.1, 1), (0.6, 1), (0.61, 2), (0.8, 2), (0.81, None)]
+)
+def test_the_first_epoch_that_reaches_an_accuracy(
+    accuracy: float, epoch: int | None
 ) -> None:
-    """训练 2、4、6 秒，测试一共 3 秒；第二轮之后准确率又降了。"""
+    """第二轮之后准确率又降了。"""
     one = run(0, [0.6, 0.8, 0.7], [2.0, 4.0, 6.0], 15.0)
-    assert one.seconds_until(accuracy) == seconds
+    assert one.epochs_until(accuracy) == epoch
 
 
 def test_a_run_without_epochs_reaches_nothing() -> None:
-    assert Run(0).seconds_until(0.0) is None
+    assert Run(0).epochs_until(0.0) is None
+
+
+def test_accuracy_stored_in_single_precision_still_counts() -> None:
+    reached = 0.89999998
+    assert run(0, [reached], [2.0], 3.0).epochs_until(0.9) == 1
 
 
 def test_throughput_counts_whole_batches_and_ignores_a_disturbed_epoch() -> None:

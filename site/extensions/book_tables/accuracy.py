@@ -1,4 +1,4 @@
-"""准确率的表格：本书的由 results/<网络>.json 排出，别人公布的写在指令里。
+"""准确率的表格：本书的由 results/full/<网络>.json 排出，别人公布的写在指令里。
 
 用法，一行一个网络，依次是 d2l 网页上的和公开的较好结果，没有的写「—」::
 
@@ -21,7 +21,7 @@ from deepcnn.records.titles import TITLES
 from . import nested_markdown
 
 NONE = '—'
-HEAD = ('网络', '边长', '轮', '分钟', '本书', 'd2l', '公开的较好结果')
+HEAD = ('网络', '边长', '轮', '本书', 'd2l', '公开的较好结果')
 
 
 def published(line: str) -> tuple[str, str, str]:
@@ -42,10 +42,9 @@ def row(record: dict[str, Any], d2l: str, better: str) -> tuple[str, ...]:
     """一个网络的各格；几个种子取平均。"""
     runs = record['runs']
     accuracy = sum(run['test_accuracy'][-1] for run in runs) / len(runs)
-    minutes = sum(run['seconds'] for run in runs) / len(runs) / 60
     return (
         TITLES[record['network']], str(record['image_size']), str(record['epochs']),
-        f'{minutes:.1f}', f'{accuracy:.4f}', d2l, better,
+        f'{accuracy:.4f}', d2l, better,
     )  # fmt: skip
 
 
@@ -81,7 +80,7 @@ class Accuracy(SphinxDirective):
                 network, d2l, better = published(line)
             except ValueError as error:
                 raise self.error(str(error)) from error
-            path = ROOT / 'results' / f'{network}.json'
+            path = ROOT / 'results' / 'full' / f'{network}.json'
             self.env.note_dependency(str(path))
             records.append(json.loads(path.read_text(encoding='utf-8')))
             rows.append(row(records[-1], d2l, better))
