@@ -57,7 +57,9 @@ WHITELIST = {
     'exercises/nin_without_1x1': {
         'profile', 'train', 'results', 'flat', 'compare', 'start',
     },
-    'exercises/inception_successors': {'profile', 'train', 'results', 'compare'},
+    'exercises/inception_successors': {
+        'profile', 'train', 'results', 'flat', 'compare',
+    },
     'exercises/fewer_parameters': {'train', 'equal', 'verdict', 'needed'},
     'exercises/memory': {'time', 'cuda'},
     'experiments/activation': {
