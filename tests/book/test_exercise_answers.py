@@ -3,6 +3,7 @@
 import re
 from itertools import pairwise
 from pathlib import Path
+from statistics import mean
 
 import pytest
 import torch
@@ -164,18 +165,23 @@ def test_results_of_the_successors_are_those_recorded() -> None:
     text = answer('ex-googlenet-successors')
     names = ('original', 'bn', 'factorized', 'residual')
     trials = [load_trial(f'inception-{name}') for name in names]
-    before, after = (
-        spread(trial.measure('test_accuracy')).mean for trial in trials[:2]
-    )
-    assert f'从 {before:.1%} 升到 {after:.1%}' in text
-    assert f'用 {trials[0].history.train_images:,} 张图像' in text
+    means = [spread(trial.measure('test_accuracy')).mean for trial in trials]
+    assert all(round(100 * one) in (87, 88) for one in means) and '都在 87% 上下' in text
+    history = trials[0].history
+    assert f'用 {history.train_images:,} 张图像各训练五个种子，{history.epochs} 轮' in text
     gaps = [
         in_points(b.measure('test_accuracy'), a.measure('test_accuracy'))
         for a, b in pairwise(trials)
     ]
-    assert f'高 {gaps[0].mean:.2f} 个百分点，区间 {gaps[0].text()}' in text
-    assert f'各低 {-gaps[1].mean:.2f} 与 {-gaps[2].mean:.2f} 个，区间都含 0' in text
-    assert not gaps[1].clear and not gaps[2].clear
+    assert (
+        f'加批量归一化高 {gaps[0].mean:.2f} 个百分点，再分解高 {gaps[1].mean:.2f} 个，'
+        f'再加残差低 {-gaps[2].mean:.2f} 个，区间都含 0'
+    ) in text
+    assert not any(gap.clear for gap in gaps)
+    loss = interval(trials[1].measure('train_loss'), trials[0].measure('train_loss'))
+    assert f'训练损失低 {-loss.mean:.3f}，区间 {loss.text(3)}' in text and loss.clear
+    first = [mean(run.test_accuracy[0] for run in t.history.runs) for t in trials[:2]]
+    assert f'第一轮之后高 {100 * (first[1] - first[0]):.1f} 个百分点' in text
 
 
 def test_results_of_nin_with_one_convolution_less_are_those_recorded() -> None:

@@ -58,7 +58,7 @@ WHITELIST = {
         'profile', 'train', 'results', 'flat', 'compare', 'start',
     },
     'exercises/inception_successors': {
-        'profile', 'train', 'results', 'flat', 'compare',
+        'profile', 'train', 'results', 'flat', 'compare', 'loss',
     },
     'exercises/fewer_parameters': {'train', 'equal', 'verdict', 'needed'},
     'exercises/memory': {'time', 'cuda'},

@@ -491,7 +491,7 @@ PAGES = {
     'exercises/inception_successors': Page(
         ('inception-original', 'inception-bn', 'inception-factorized', 'inception-residual'),
         CURVES,
-        {'compare': ('test_accuracy', '10 21 32 30')},
+        {'compare': ('test_accuracy', '10 21 32 30'), 'loss': ('train_loss', '10 21 32 30')},
     ),
     'experiments/activation': Page(
         ('alexnet-relu-he', 'alexnet-relu-xavier', 'alexnet-sigmoid-he',
@@ -982,8 +982,8 @@ def test_other_pages_quoted_by_densenet_and_googlenet() -> None:
         printed_by('exercises/fewer_parameters', 'needed'),
     )
     assert f'参数约是它的 {float(ratio):.1f} 倍' in told
-    gap, _ = told_gap('inception-bn', 'inception-original', 'test_accuracy')
-    assert f'高 {float(gap):.1f} 个百分点' in prose_of('googlenet')
+    loss = compare(load_trial('inception-bn'), load_trial('inception-original'), 'train_loss')
+    assert f'训练损失低 {-loss.mean:.3f}；三步的测试准确率' in prose_of('googlenet')
 
 
 def told_gap(first: str, second: str, measure: str) -> tuple[str, str]:
@@ -1073,17 +1073,24 @@ def test_exercises_told_in_words_are_those_of_the_records() -> None:
         gap, ends = told_gap(f'nin-{first}', f'nin-{second}', 'test_accuracy')
         assert re.search(rf'[高差] {gap} 个(百分点)?，区间 {re.escape(ends)}', told)
     told = prose_of('exercises/inception_successors')
-    gap, ends = told_gap('inception-bn', 'inception-original', 'test_accuracy')
-    assert f'高 {gap} 个百分点，区间 {ends}' in told
-    steps = ('bn', 'factorized'), ('factorized', 'residual')
-    first, second = (
-        told_gap(f'inception-{a}', f'inception-{b}', 'test_accuracy')[0] for a, b in steps
-    )
-    assert f'各低 {first} 与 {second} 个，区间都含 0' in told
-    loss = compare(
-        load_trial('inception-factorized'), load_trial('inception-bn'), 'train_loss'
-    )
-    assert f'训练损失比上一步高 {loss.mean:.3f}，区间 {loss.text(3)}' in told
+    names = ('original', 'bn', 'factorized', 'residual')
+    trials = {name: load_trial(f'inception-{name}') for name in names}
+    gap = in_points(*(trials[name].measure('test_accuracy') for name in ('bn', 'original')))
+    starts = [
+        mean(run.test_accuracy[0] for run in trials[name].history.runs)
+        for name in ('bn', 'original')
+    ]
+    start = 100 * (starts[0] - starts[1])
+    assert f'高 {start:.1f} 个百分点，到末轮只高 {gap.mean:.2f} 个' in told
+    losses = [compare(trials[b], trials[a], 'train_loss') for a, b in pairwise(names)]
+    assert f'训练损失低 {-losses[0].mean:.3f}，区间 {losses[0].text(3)}' in told
+    assert [one.clear for one in losses] == [True, False, False]
+    changes = printed_by('exercises/inception_successors', 'flat')
+    numbers = re.findall(r'\| [−+](\d\.\d{3}) \| [−+](\d\.\d\d) \|', changes)
+    most = [max(map(float, column)) for column in zip(*numbers, strict=True)]
+    assert f'训练损失至多变 {most[0]:.3f}，测试准确率至多变 {most[1]:.2f} 个' in told
+    learned = mean(trials['original'].measure('running_accuracy'))
+    assert f'训练准确率才 {learned:.2%}' in told
     values, told = networks_of_exercise_5(), prose_of('exercises/fewer_parameters')
     _, half, quarter, dense = ([100 * v for v in one] for one in values.values())
     for other in (half, quarter):
