@@ -39,7 +39,8 @@ from deepcnn.records.comparison import load_records
 from deepcnn.records.pages import record_names, training_times
 from deepcnn.records.runs import History, load_history
 from deepcnn.records.spreads import Interval, interval
-from deepcnn.records.store import RESULTS, read_json
+from deepcnn.records.store import RESULTS, WEIGHTS, read_json
+from deepcnn.records.titles import TITLES
 from deepcnn.records.trials import (
     Trial,
     compare,
@@ -1258,6 +1259,16 @@ def test_the_sources_of_speed_are_told_as_measured() -> None:
     told = f'因此快 {heap.pop("alexnet"):.0f}% 与 {heap.pop("vgg11"):.0f}%'
     assert told in page and max(map(abs, heap.values())) < 5
     assert max(map(abs, faster('bf16', 'heap', 'fused').values())) < 5
+
+
+def test_what_compression_changes_is_told_as_measured() -> None:
+    """「实验台」的表：大小、压缩前后的准确率、答案不变的比例。"""
+    page = (CHAPTERS / 'lab.md').read_text(encoding='utf-8')
+    for name, title in TITLES.items():
+        facts, size = weight_facts(name), (WEIGHTS / f'{name}.safetensors').stat().st_size
+        shares = facts.accuracy_before, facts.accuracy_after, facts.kept_on_test
+        cells = f'{size / 1e6:.1f}', *(f'{one:.2%}' for one in shares)
+        assert f'| {title} | {" | ".join(cells)} |' in page
 
 
 def test_accuracies_are_compared_as_published() -> None:
