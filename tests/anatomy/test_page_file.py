@@ -58,12 +58,14 @@ def test_the_package_writes_it_without_more_words(tmp_path: Path) -> None:
     page = read_page(deepcnn.export_page(small_net(), tmp_path / 'mine'))
     dataset = load_dataset()
     assert page == page_program(small_net(), 'Sequential', 28, dataset)
-    assert page['classes'] == list(dataset.class_names) and page['mean'] == dataset.mean[0]
+    assert page['classes'] == list(dataset.class_names)
+    assert page['mean'] == dataset.mean[0]
     sized = create('alexnet', image_size=63)
     assert read_page(deepcnn.export_page(sized, tmp_path / 'sized'))['side'] == 63
     with pytest.raises(ValueError, match='算不了一张 28×28'):
         deepcnn.export_page(small_net(32), tmp_path / 'wrong')
-    assert read_page(deepcnn.export_page(small_net(32), tmp_path / 'a', None, 32))['side'] == 32
+    path = deepcnn.export_page(small_net(32), tmp_path / 'large', image_size=32)
+    assert read_page(path)['side'] == 32
 
 
 def test_the_package_has_only_what_it_says() -> None:
