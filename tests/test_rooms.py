@@ -44,7 +44,9 @@ def parsed(path: Path) -> ast.Module:
 def test_every_module_is_in_a_room() -> None:
     found = {room_of(module_name(path)) for path in python_files('deepcnn')}
     assert found - {''} == set(ORDER)
-    assert imports_of(PACKAGE / '__init__.py', set(import_graph())) == set()
+    # 包本身只在用到 export_page 的时候导入它
+    late = imports_of(PACKAGE / '__init__.py', set(import_graph()))
+    assert late == {'deepcnn.anatomy.page_file'}
 
 
 def test_no_room_imports_a_room_above_it() -> None:
@@ -52,7 +54,7 @@ def test_no_room_imports_a_room_above_it() -> None:
         f'{name} → {imported}'
         for name, used in import_graph().items()
         for imported in used
-        if ORDER.index(room_of(name)) < ORDER.index(room_of(imported))
+        if room_of(name) and ORDER.index(room_of(name)) < ORDER.index(room_of(imported))
     ]
     assert not upwards
 
@@ -138,7 +140,7 @@ def test_records_need_neither_torch_nor_matplotlib() -> None:
     files = python_files('deepcnn/records')
     names = [module_name(path) for path in files if path.stem != 'agreement']
     assert 'deepcnn.records' in names and len(names) > 10
-    done = import_without_torch(*names)
+    done = import_without_torch('deepcnn', *names)
     assert done.returncode == 0, done.stderr
 
 

@@ -240,6 +240,29 @@ def test_playing_stops_at_the_end_and_can_be_paused(
     assert chromium.find_elements(By.XPATH, '//button[.="播放"]')
 
 
+@pytest.fixture
+def calm(chromium: WebDriver) -> WebDriver:
+    """系统设成少动的浏览器。"""
+    features = [{'name': 'prefers-reduced-motion', 'value': 'reduce'}]
+    chromium.execute_cdp_cmd('Emulation.setEmulatedMedia', {'features': features})
+    yield chromium
+    chromium.execute_cdp_cmd('Emulation.setEmulatedMedia', {'features': []})
+
+
+def test_a_calm_reader_sees_the_end_at_once(calm: WebDriver, site: Path) -> None:
+    opened(calm, site)
+    press(calm, '播放')
+    assert not calm.find_elements(By.XPATH, '//button[.="暂停"]')
+    figures = calm.find_elements(By.CSS_SELECTOR, '.stepper figcaption')
+    assert figures[1].text == '输出 26×26，算好 676 个'
+    opened(calm, site, 'stack')
+    press(calm, '只看最上面')
+    assert len(calm.find_elements(By.TAG_NAME, 'rect')) == 1
+    press(calm, '从上往下播放')
+    assert len(calm.find_elements(By.TAG_NAME, 'rect')) == 3
+    assert not calm.find_elements(By.XPATH, '//button[.="暂停"]')
+
+
 def test_the_kernel_can_be_edited(chromium: WebDriver, site: Path) -> None:
     opened(chromium, site)
     weight = chromium.find_elements(By.CSS_SELECTOR, '.stepper__grid input')[4]

@@ -208,6 +208,23 @@ def test_it_plays_only_when_asked(page: WebDriver) -> None:
     assert page.execute_script('return location.hash') == '#replay-1?epoch=2'
 
 
+def test_a_calm_reader_sees_the_end_at_once(page: WebDriver) -> None:
+    """系统设成少动的：不逐轮地放，直接到最后一轮。"""
+    features = [{'name': 'prefers-reduced-motion', 'value': 'reduce'}]
+    page.execute_cdp_cmd('Emulation.setEmulatedMedia', {'features': features})
+    try:
+        begin(page)
+        slider = page.find_element(By.CSS_SELECTOR, 'input[type=range]')
+        slider.send_keys(Keys.HOME)
+        assert said(page) == '训练之前'
+        play = page.find_element(By.CSS_SELECTOR, '.replay__controls button')
+        play.send_keys(Keys.ENTER)
+        assert said(page).startswith('第 2 轮') and play.text == '播放'
+        assert page.execute_script('return location.hash') == '#replay-1?epoch=2'
+    finally:
+        page.execute_cdp_cmd('Emulation.setEmulatedMedia', {'features': []})
+
+
 def test_a_link_opens_the_epoch(page: WebDriver, tmp_path: Path) -> None:
     open_page(page, tmp_path, '#replay-1?epoch=1')
     assert wait(page, lambda: said(page)).startswith('第 1 轮')

@@ -209,16 +209,18 @@ def test_mathjax_stands_by_for_new_formulas() -> None:
 
 def test_plots_keep_their_place_while_loading() -> None:
     """写明宽高，图到了文字才不跳；每页只有第一张优先。"""
-    seen = 0
+    seen, embedded = 0, set()
     for page in pages():
         text = page.path.read_text(encoding='utf-8')
+        here = re.findall(r'<img[^>]*\bsrc="data:image/[^>]*>', text)
+        embedded |= {page.name for _ in here}
         plots = re.findall(r'<img[^>]*_images/[^>]*\.(?:png|svg)"[^>]*>', text)
-        for tag in plots:
+        for tag in plots + here:
             assert re.search(r'\bwidth="[1-9]\d*" height="[1-9]\d*"', tag), tag
         first = [tag for tag in plots if 'fetchpriority="high"' in tag]
         assert first == plots[:1], page.name
         seen += len(plots)
-    assert seen > 60
+    assert seen > 60 and embedded == {'index.html', 'chapters/lab.html'}
 
 
 def test_a_branch_of_github_pages_keeps_static_files() -> None:
