@@ -250,7 +250,7 @@ def test_the_package_writes_json_in_one_place() -> None:
         for path in python_files('deepcnn', 'tools/measure')
         if re.search(r'\bjson\.dumps?\(', path.read_text(encoding='utf-8'))
     }
-    assert writers <= {
+    assert writers == {
         'deepcnn/records/store.py', 'deepcnn/training/checkpoint.py',
         'deepcnn/records/weight_facts.py', 'deepcnn/anatomy/page_file.py',
     }  # fmt: skip

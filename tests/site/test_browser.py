@@ -309,11 +309,12 @@ def test_search_and_menus_request_nothing_from_outside(
     chromium.execute_script("document.querySelector('.search-button__button').click()")
     field_ = chromium.switch_to.active_element
     field_.send_keys('残差', Keys.ENTER)
-    open_page(chromium, f'{site_url}/search.html?q=残差')
+    WebDriverWait(chromium, 20).until(lambda _: 'search.html' in chromium.current_url)
+    WebDriverWait(chromium, 20).until(lambda _: chromium.execute_script(FOUND))
     chromium.execute_script("localStorage.removeItem('mode')")
     chromium.execute_script("localStorage.removeItem('theme')")
     urls = requested(chromium)
-    assert urls
+    assert any('search.html' in url for url in urls)
     assert all(url.startswith(f'{site_url}/') for url in urls), urls
 
 
@@ -321,8 +322,9 @@ def test_no_sideways_scrolling(
     served: dict[str, Visit], from_disk: dict[str, Visit]
 ) -> None:
     for visits in (served, from_disk):
-        wide = {name: v.look['wide'] for name, v in visits.items() if v.look['wide']}
-        assert not wide
+        # 空的列表：滚得动，但撑宽它的不是哪一个元素的框
+        wide = {name: v.look['wide'] for name, v in visits.items()}
+        assert not {n: found for n, found in wide.items() if found is not None}
 
 
 def test_formulas_are_typeset(
@@ -403,7 +405,7 @@ def test_interface_is_chinese_throughout(served: dict[str, Visit]) -> None:
 
 def test_english_of_the_theme_is_recognised() -> None:
     for text in ('Previous', 'Search', 'Toggle hidden content', 'Note:', 'Copyright'):
-        assert is_english('article', text) or is_english('interface', text), text
+        assert is_english('article', text), text
     assert not is_english('interface', '3. AlexNet')
     assert not is_english('article', 'In International Conference on Machine Learning')
 

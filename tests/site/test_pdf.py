@@ -205,6 +205,7 @@ def fonts(pdf: Pdf) -> Iterator[Dictionary]:
 
 
 def test_every_font_is_embedded(structure: Pdf) -> None:
+    assert len([*fonts(structure)]) > 10
     for font in fonts(structure):
         if font.Subtype == '/Type3':  # 字形就写在 PDF 里
             continue
