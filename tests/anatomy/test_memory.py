@@ -4,7 +4,8 @@ from copy import deepcopy
 
 import pytest
 import torch
-from torch import Tensor, nn
+from random_images import random_images
+from torch import nn
 
 from deepcnn.anatomy.memory import LiveBytes, frozen_statistics, peak_bytes, saved_bytes
 from deepcnn.anatomy.recompute import STRATEGIES, recomputing
@@ -12,11 +13,6 @@ from deepcnn.models.densenet import DenseBlock, bottleneck_block, densenet
 from deepcnn.models.resnet import resnet18
 
 every_strategy = pytest.mark.parametrize('strategy', STRATEGIES)
-
-
-def random_images(count: int, channels: int, size: int) -> Tensor:
-    generator = torch.Generator().manual_seed(0)
-    return torch.randn(count, channels, size, size, generator=generator)
 
 
 def test_saved_bytes_of_a_dense_block_by_hand() -> None:

@@ -3,9 +3,10 @@
 import base64
 import json
 import zlib
-from pathlib import Path
 
 import pytest
+from axe import AXE
+from built_site import SITE
 from selenium.webdriver.chrome.webdriver import WebDriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -13,9 +14,6 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 from deepcnn.data import load_dataset
 
-ROOT = Path(__file__).resolve().parents[2]
-SITE = ROOT / '_build' / 'html'
-AXE = (ROOT / 'tests' / 'site' / 'axe-core' / 'axe.min.js').read_text('utf-8')
 PAGES = ('chapters/toolbox.html', 'chapters/experiments/activation.html')
 
 

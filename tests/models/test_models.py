@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from torch import Tensor, nn
+from random_images import random_images
+from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 from torchvision import models as reference
 
@@ -34,11 +35,6 @@ SMALLEST: dict[str, tuple[Callable[..., Network], int]] = {
     'densenet': (densenet, 32),
 }
 every_network = pytest.mark.parametrize('name', SMALLEST)
-
-
-def random_images(count: int, channels: int, size: int) -> Tensor:
-    generator = torch.Generator().manual_seed(0)
-    return torch.randn(count, channels, size, size, generator=generator)
 
 
 @every_network

@@ -29,11 +29,7 @@ from deepcnn.own.training_command import Follower
 matplotlib.use('Agg')
 CLASSES = sorted(COLOURS)
 TRAIN = ['train', 'densenet', '--epochs', '2', '--batch', '6', '--precision', 'fp32']
-
-
-@pytest.fixture(scope='module', autouse=True)
-def one_thread() -> None:
-    torch.set_num_threads(1)
+pytestmark = pytest.mark.usefixtures('one_thread')
 
 
 @pytest.fixture(scope='module')

@@ -16,7 +16,9 @@ import pydata_sphinx_theme
 import pytest
 import sphinx
 import sphinx_book_theme
+from axe import AXE
 from babel.messages.mofile import read_mo
+from built_site import SITE
 from docutils.languages import en as docutils_english
 from selenium.webdriver.chrome.webdriver import WebDriver
 from selenium.webdriver.common.action_chains import ActionChains
@@ -24,9 +26,6 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
-ROOT = Path(__file__).resolve().parents[2]
-SITE = ROOT / '_build' / 'html'
-AXE = (ROOT / 'tests' / 'site' / 'axe-core' / 'axe.min.js').read_text(encoding='utf-8')
 HAN = re.compile('[\u4e00-\u9fff]')
 WORD = re.compile('[A-Za-z]{2,}')
 

@@ -10,6 +10,7 @@ import pytest
 import yaml
 from book_pages import reading_notes, social_card
 from book_source import chapter_files, read_page
+from built_site import SITE, built_file
 from docutils import nodes
 from PIL import Image
 from selenium.webdriver.chrome.webdriver import WebDriver
@@ -19,7 +20,6 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
 ROOT = Path(__file__).resolve().parents[2]
-SITE = ROOT / '_build' / 'html'
 
 NOTEBOOKS = [
     path.relative_to(ROOT).with_suffix('').as_posix() for path in chapter_files()
@@ -35,10 +35,7 @@ for (const name of ['localStorage', 'sessionStorage'])
 
 
 def read(page: str) -> str:
-    path = SITE / page
-    if not path.exists():
-        pytest.fail('先运行 make book', pytrace=False)
-    return path.read_text(encoding='utf-8')
+    return built_file(page).read_text(encoding='utf-8')
 
 
 def text_of(html: str) -> str:
@@ -164,10 +161,7 @@ def test_headings_are_linked_by_their_labels() -> None:
 
 
 def chapter_pages() -> list[Path]:
-    found = [*(SITE / 'chapters').rglob('*.html')]
-    if not found:
-        pytest.fail('先运行 make book', pytrace=False)
-    return found
+    return [*built_file('chapters').rglob('*.html')]
 
 
 def test_no_heading_has_a_numbered_anchor() -> None:

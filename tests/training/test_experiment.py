@@ -7,7 +7,6 @@ from pathlib import Path
 import matplotlib
 import pytest
 import torch
-from matplotlib import pyplot as plt
 from torch import nn
 from trial_records import load_trial
 
@@ -26,12 +25,6 @@ from deepcnn.training.seeds import new_history, train, train_seeds
 
 matplotlib.use('Agg')
 RECIPE = Recipe(8, 2, 1e-2, 16, precision='fp32', flip=False, seeds=(0, 1, 2))
-
-
-@pytest.fixture(autouse=True)
-def close_figures():
-    yield
-    plt.close('all')
 
 
 @pytest.fixture
