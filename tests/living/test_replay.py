@@ -262,10 +262,3 @@ def test_records_that_cannot_be_compared_do_not_fail_the_build(
     (only,) = tmp_path.rglob('*.js')
     assert only.read_text('utf-8') == 'Living.put("good", [1])\n'
     assert written == {'good': only.stat().st_size}
-
-
-def test_only_filmed_networks_have_a_player() -> None:
-    page = (ROOT / '_build/html/chapters/densenet.html').read_text('utf-8')
-    assert 'id="fig-densenet-curve"' in page
-    filmed = (ROOT / 'results/replay/densenet.safetensors').exists()
-    assert ('<living-replay' in page) == filmed

@@ -389,27 +389,3 @@ def test_western_words_and_numbers_are_whole(
     return BookSearch.occurrences(text, arguments[1]).length;
     """
     assert run_script(script, text, needle) == count
-
-
-def test_titles_beat_counts(run_script: Callable) -> None:
-    """正文里说上许多遍，不如标题里有；练习又在讲解之后。"""
-    section = {'anchor': 'a', 'code': '', 'explains': []}
-    opening = {**section, 'title': '章', 'text': ''}
-    body = [
-        {**section, 'title': '别的', 'text': '步幅' * 100},
-        {**section, 'title': '步幅', 'text': '步幅'},
-    ]
-    chapters = [
-        {'title': '练习', 'url': 'c', 'sections': [opening, *body]},
-        {'title': '1. 卷积', 'url': 'a', 'sections': [opening, *body]},
-        {'title': '2. 步幅', 'url': 'b', 'sections': [opening]},
-    ]
-    script = """
-    return BookSearch.search(BookSearch.prepare(arguments[0]), '步幅')
-      .map(({ chapter, matches }) => [chapter.url, matches.map((m) => m.section.title)]);
-    """
-    assert run_script(script, chapters) == [
-        ['b', ['章']],
-        ['a', ['步幅', '别的']],
-        ['c', ['步幅', '别的']],
-    ]
