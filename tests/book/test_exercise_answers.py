@@ -7,7 +7,7 @@ from statistics import mean
 
 import pytest
 import torch
-from book_source import read_page
+from book_source import read_cells, read_page
 from percentage_points import in_points
 from torch import Tensor
 from trial_records import load_trial
@@ -197,8 +197,8 @@ def test_results_of_nin_with_one_convolution_less_are_those_recorded() -> None:
     first = [[run.train_loss[0] for run in t.history.runs] for t in (two, linear)]
     start = interval(*first)
     assert f'高 {start.mean:.3f}，区间 {start.text(3)} 不含 0' in text and start.clear
-    page = ROOT / 'chapters' / 'exercises' / 'nin_without_1x1.ipynb'
-    discussion = page.read_text(encoding='utf-8')
+    path = ROOT / 'chapters' / 'exercises' / 'nin_without_1x1.ipynb'
+    discussion = '\n'.join(text for kind, text in read_cells(path) if kind == 'markdown')
     assert all(f'{mean:.2%}' in discussion for mean in means)
     for other in (one, linear):
         gap = in_points(other.train_accuracy, two.train_accuracy)

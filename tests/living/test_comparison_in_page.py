@@ -1,8 +1,9 @@
 """六网对比的曲线与散点：读出的数是 Python 的数；图例在三幅图里同时起作用。"""
 
-from pathlib import Path
 
 import pytest
+from axe import AXE
+from built_site import SITE
 from selenium.webdriver.chrome.webdriver import WebDriver
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
@@ -15,9 +16,6 @@ from deepcnn.records import spread
 from deepcnn.records.comparison import load_records
 from deepcnn.records.titles import TITLES
 
-ROOT = Path(__file__).resolve().parents[2]
-SITE = ROOT / '_build' / 'html'
-AXE = (ROOT / 'tests' / 'site' / 'axe-core' / 'axe.min.js').read_text('utf-8')
 KINDS = ('curves', 'parameters', 'seconds')
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 import torch.nn.functional as F
+from axe import AXE
 from living.convolution_data import TARGET, script
 from selenium.webdriver.chrome.webdriver import WebDriver
 from selenium.webdriver.common.by import By
@@ -20,7 +21,6 @@ from deepcnn.data.fashion_mnist import load_dataset
 
 ROOT = Path(__file__).resolve().parents[2]
 LIVING = ROOT / 'site' / 'assets' / 'living'
-AXE = (ROOT / 'tests' / 'site' / 'axe-core' / 'axe.min.js').read_text(encoding='utf-8')
 SCRIPTS = ('frame', 'sliding', 'stepper_controls', 'convolution')
 PAGE = """<!doctype html><html lang="zh" data-content_root="./"><meta charset="utf-8">
 <title>步进器</title><link rel="stylesheet" href="_static/living/living.css">

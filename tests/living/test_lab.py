@@ -12,10 +12,12 @@ import numpy as np
 import pytest
 import safetensors.torch
 import torch
+from axe import AXE
 from book_living.weight_scripts import write_weight_scripts
+from built_site import SITE
 from living.draw_still import ANSWERS, PAGES, PICTURE, PREFIX, answers
 from living.write_samples import SCRIPT, samples
-from living_page import ROOT, alike, copy_living, data_folder, open_page, run_async
+from living_page import alike, copy_living, data_folder, open_page, run_async
 from PIL import Image
 from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.chrome.webdriver import WebDriver
@@ -33,9 +35,7 @@ from deepcnn.models import Network, load
 from deepcnn.records.titles import TITLES
 from deepcnn.training.weight_codec import decode, encode
 
-SITE = ROOT / '_build' / 'html'
 NIN = TITLES['nin']
-AXE = (ROOT / 'tests' / 'site' / 'axe-core' / 'axe.min.js').read_text(encoding='utf-8')
 SCRIPTS = ('frame', 'lab')
 DATA = {'samples.js', 'weights.js'}  # 快要看到时就取的
 BODY = """<link rel="stylesheet" href="_static/living/lab.css">

@@ -11,6 +11,7 @@ import book_living
 import pytest
 import safetensors.torch
 import torch
+from axe import AXE
 from book_living import data_scripts
 from book_living.films import replay
 from book_living.script_files import write_script
@@ -27,7 +28,6 @@ from deepcnn.training.film import packed, take
 
 ROOT = Path(__file__).resolve().parents[2]
 LIVING = ROOT / 'site' / 'assets' / 'living'
-AXE = (ROOT / 'tests' / 'site' / 'axe-core' / 'axe.min.js').read_text('utf-8')
 EPOCHS = 2
 RUN = {
     'train_loss': [1.5, 0.75],
@@ -279,10 +279,3 @@ def test_records_that_cannot_be_compared_do_not_fail_the_build(
     (only,) = tmp_path.rglob('*.js')
     assert only.read_text('utf-8') == 'Living.put("good", [1])\n'
     assert written == {'good': only.stat().st_size}
-
-
-def test_only_filmed_networks_have_a_player() -> None:
-    page = (ROOT / '_build/html/chapters/densenet.html').read_text('utf-8')
-    assert 'id="fig-densenet-curve"' in page
-    filmed = (ROOT / 'results/replay/densenet.safetensors').exists()
-    assert ('<living-replay' in page) == filmed

@@ -4,7 +4,6 @@ import matplotlib
 import numpy as np
 import pytest
 import torch
-from matplotlib import pyplot as plt
 
 from deepcnn import plot
 from deepcnn.anatomy import ClassActivation, Exciting, Occlusion
@@ -13,12 +12,6 @@ matplotlib.use('Agg')
 IMAGES = torch.randint(
     0, 256, (6, 1, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
 )
-
-
-@pytest.fixture(autouse=True)
-def close_figures():
-    yield
-    plt.close('all')
 
 
 def exciting(channel: int, *indices: int) -> Exciting:

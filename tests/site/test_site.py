@@ -7,11 +7,10 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-import pytest
 import yaml
+from built_site import SITE, built_file
 
 ROOT = Path(__file__).resolve().parents[2]
-SITE = ROOT / '_build' / 'html'
 HAN = re.compile('[\u4e00-\u9fff]')
 
 # 浏览器打开页面时就会去取的东西；<a href> 只有点了才取，不在其中。
@@ -74,8 +73,7 @@ def read_page(path: Path) -> Page:
 @cache
 def read_site() -> dict[Path, Page]:
     """读入整个网站，返回 {文件: Page}；网站还没有建时测试失败。"""
-    if not (SITE / 'index.html').exists():
-        pytest.fail('先运行 make book', pytrace=False)
+    built_file()
     # _static 里的 .html 是主题的模板片段，不是页面。
     found = (path for path in SITE.rglob('*.html') if '_static' not in path.parts)
     return {path.resolve(): read_page(path) for path in sorted(found)}

@@ -79,7 +79,7 @@ def training_images() -> dict[str, dict[str, str]]:
 
 
 def millions_of_parameters() -> dict[str, float]:
-    """小结的同一预算那张表里的参数个数（百万），{显示的名字: 个数}。"""
+    """小结里同一预算的表中的参数个数（百万），{显示的名字: 个数}。"""
     notebook = json.loads((ROOT / 'chapters' / 'summary.ipynb').read_text('utf-8'))
     cell = next(
         one for one in notebook['cells'] if one['metadata'].get('name') == 'budget'
