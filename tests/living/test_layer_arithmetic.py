@@ -26,7 +26,7 @@ LIVING = ROOT / 'site' / 'assets' / 'living'
 TRIED = {
     'alexnet': 64, 'vgg': 36, 'nin': 56, 'googlenet': 20, 'resnet': 20, 'densenet': 20,
 }  # fmt: skip
-# 最深的五个量一次要几百毫秒，不抽签，各试一种。
+# 最深的五个量一次要几百毫秒，各试一种，不在抽的里面。
 DEEP = {'resnet101', 'resnet152', (6, 12, 32, 32), (6, 12, 48, 32), (6, 12, 36, 24)}
 IMAGENET = {'image_size': 224, 'in_channels': 3, 'num_classes': 1000}
 
