@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 import torch
-from browsing import set_width
+from browsing import set_theme, set_width
 from built_parts import SITE, alive, open_built, violations, wait
 from living_page import alike
 from selenium.webdriver.chrome.webdriver import WebDriver
@@ -79,7 +79,9 @@ def test_a_question_is_answered_with_the_keyboard(phone: WebDriver) -> None:
     )
     assert phone.execute_script(ON_SCREEN, verdict)
     assert phone.execute_script('return document.scrollingElement.scrollWidth') <= 375
-    assert violations(phone, f'#{part.get_attribute("id")}') == []
+    for theme in ('light', 'dark'):
+        set_theme(phone, theme)
+        assert violations(phone, f'#{part.get_attribute("id")}') == [], theme
 
 
 def test_a_slider_is_moved_with_the_keyboard(phone: WebDriver) -> None:
