@@ -1,6 +1,7 @@
 """页面里的形状、参数、乘加次数、感受野与 Python 的相等：两百多种随机的配置。"""
 
 import random
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -21,11 +22,13 @@ from deepcnn.models.resnet import Bottleneck, ResidualBlock
 
 ROOT = Path(__file__).resolve().parents[2]
 LIVING = ROOT / 'site' / 'assets' / 'living'
-# 深的网络量一次要几十毫秒，少试几种；一共 200 种。
+# 各试几种不同的配置；一共 216 种。
 TRIED = {
-    'alexnet': 84, 'vgg': 36, 'nin': 64, 'googlenet': 4, 'resnet': 6, 'densenet': 6,
+    'alexnet': 64, 'vgg': 36, 'nin': 56, 'googlenet': 20, 'resnet': 20, 'densenet': 20,
 }  # fmt: skip
+# 最深的五个量一次要几百毫秒，各试一种，不在抽的里面。
 DEEP = {'resnet101', 'resnet152', (6, 12, 32, 32), (6, 12, 48, 32), (6, 12, 36, 24)}
+IMAGENET = {'image_size': 224, 'in_channels': 3, 'num_classes': 1000}
 
 MEASURE = """
 const { measure, leavesOf, TooSmall } = LayerArithmetic
@@ -91,15 +94,32 @@ class Tried:
 
 
 def random_configurations() -> Iterator[Tried]:
+    """各不相同；最深的几个不在里面。"""
     draw = random.Random(21)
     for family, count in TRIED.items():
         choices = describe_networks.choices_of(family)
-        for _ in range(count):
+        found: list[Tried] = []
+        while len(found) < count:
             values = {
                 name: draw.choice([one for one in choice.options if one not in DEEP])
                 for name, choice in choices.items()
             }
-            yield Tried(family, values | {'image_size': draw.randint(71, 256)})
+            one = Tried(family, values | {'image_size': draw.randint(71, 512)})
+            if one not in found:
+                found.append(one)
+        yield from found
+
+
+def deep_configurations() -> Iterator[Tried]:
+    """ResNet-101 与 152，DenseNet-161、169 与 201，照论文的形状。"""
+    for family in ('resnet', 'densenet'):
+        choices = describe_networks.choices_of(family)
+        usual = {name: choice.default for name, choice in choices.items()} | IMAGENET
+        for name, choice in choices.items():
+            for value in choice.options:
+                if value in DEEP:
+                    also = describe_networks.option(value).get('also', {})
+                    yield Tried(family, usual | {name: value} | also)
 
 
 def windows_of(module: nn.Module) -> list[Window]:
@@ -151,8 +171,12 @@ def expected_views(net: Network) -> dict[str, tuple[int, int]]:
 
 
 def test_the_numbers_are_those_of_python(page: WebDriver) -> None:
-    tried, known_views = [*random_configurations()], {}
-    assert len(tried) >= 200
+    deep, known_views = [*deep_configurations()], {}
+    assert len(deep) == len(DEEP)
+    tried = [*random_configurations(), *deep]
+    assert len({str(one.asked) for one in tried}) == len(tried) >= 200
+    counts = Counter(one.family for one in tried)
+    assert min(counts.values()) >= 20, counts
     measured = page.execute_script(MEASURE, [one.asked for one in tried])
     for one, found in zip(tried, measured, strict=True):
         net = replace_modules(one.net(), nn.ReLU, nn.Identity)  # 形状不变，快三成

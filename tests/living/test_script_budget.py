@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SITE = ROOT / '_build' / 'html'
 SCRIPTS = SITE / '_static' / 'living'
 BUDGET = 25_000
+FILM = 300_000  # 一章的影片，点过才取
 EVERYTHING = 42_500  # 一章：结构图、步进器、先预测、重放、实验台全都用过
 MARKER = re.compile(r'^<!-- 活页：(\w+) ?(.*) -->$', re.M)
 TAG = re.compile(r'<living-(\w+)[^>]* data-scripts="([^"]+)"')
@@ -94,3 +95,11 @@ def test_a_page_stays_within_its_budget(page: Path) -> None:
         after |= clicked(name, options)
     assert total(before) <= BUDGET
     assert total(after) <= (EVERYTHING if page.stem in CHAPTERS else BUDGET)
+
+
+def test_every_film_is_small() -> None:
+    """没有压缩的，也不超过 300 KB。"""
+    films = [*(SCRIPTS / 'data').glob('replay-*.js')]
+    assert len(films) == len([*ROOT.glob('results/replay/*.safetensors')]) > 0
+    sizes = {path.stem: path.stat().st_size for path in films}
+    assert max(sizes.values()) <= FILM, sizes

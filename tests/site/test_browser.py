@@ -4,7 +4,6 @@
 看到的东西先记下来，各个测试只比较记录。
 """
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ import sphinx
 import sphinx_book_theme
 from axe import AXE
 from babel.messages.mofile import read_mo
+from browsing import console_errors, requested, set_theme, set_width
 from built_site import SITE
 from docutils.languages import en as docutils_english
 from selenium.webdriver.chrome.webdriver import WebDriver
@@ -173,37 +173,6 @@ def page_names() -> list[str]:
     skipped = {'_static', 'slides'}
     found = (path for path in SITE.rglob('*.html') if not skipped & {*path.parts})
     return [*sorted(path.relative_to(SITE).as_posix() for path in found), RESULTS]
-
-
-def set_width(browser: WebDriver, width: int) -> None:
-    size = {'width': width, 'height': 900, 'deviceScaleFactor': 1}
-    settings = {**size, 'mobile': width < 500}
-    browser.execute_cdp_cmd('Emulation.setDeviceMetricsOverride', settings)
-
-
-def set_theme(browser: WebDriver, theme: str) -> None:
-    browser.execute_script(
-        'document.documentElement.dataset.theme = arguments[0]', theme
-    )
-
-
-def console_errors(browser: WebDriver) -> list[str]:
-    log = browser.get_log('browser')
-    return [line['message'] for line in log if line['level'] in {'SEVERE', 'WARNING'}]
-
-
-def requested(browser: WebDriver) -> list[str]:
-    """取出网络日志里全部请求的地址。"""
-    events = [
-        json.loads(line['message'])['message']
-        for line in browser.get_log('performance')
-    ]
-    urls = [
-        event['params']['request']['url']
-        for event in events
-        if event['method'] == 'Network.requestWillBeSent'
-    ]
-    return [url for url in urls if not url.startswith(('data:', 'blob:'))]
 
 
 def open_page(browser: WebDriver, url: str) -> None:
