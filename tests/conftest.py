@@ -6,14 +6,12 @@ import threading
 from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import pytest
+from built_site import SITE, built_file
 from headless_chromium import BrowserError, find_browser
 from patient_chrome import find_driver, start_chrome
 from selenium.webdriver.chrome.webdriver import WebDriver
-
-SITE = Path(__file__).resolve().parent.parent / '_build' / 'html'
 
 
 class QuietHandler(SimpleHTTPRequestHandler):
@@ -29,6 +27,14 @@ def no_figure_is_left_open() -> Iterator[None]:
     yield
     if pyplot := sys.modules.get('matplotlib.pyplot'):
         pyplot.close('all')
+
+
+@pytest.fixture(scope='module')
+def one_thread() -> None:
+    """分出的进程里不能有 OpenMP 的线程；接着做要逐位相同，线程数也要一样。"""
+    import torch
+
+    torch.set_num_threads(1)
 
 
 @pytest.fixture
@@ -56,8 +62,7 @@ def small_map_shapes(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
 @pytest.fixture(scope='session')
 def site_url() -> Iterator[str]:
     """本机上的网站地址，末尾没有斜线；网站还没有建时测试失败。"""
-    if not (SITE / 'index.html').exists():
-        pytest.fail('先运行 make book', pytrace=False)
+    built_file()
     handler = partial(QuietHandler, directory=str(SITE))
     server = ThreadingHTTPServer(('127.0.0.1', 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -1,7 +1,6 @@
-"""房间的规矩：谁可以导入谁，什么名字不能用，哪些东西只许有一份。"""
+"""房间的规矩：谁可以导入谁，哪些东西只许有一份。"""
 
 import ast
-import os
 import re
 import subprocess
 import sys
@@ -44,7 +43,9 @@ def parsed(path: Path) -> ast.Module:
 def test_every_module_is_in_a_room() -> None:
     found = {room_of(module_name(path)) for path in python_files('deepcnn')}
     assert found - {''} == set(ORDER)
-    assert imports_of(PACKAGE / '__init__.py', set(import_graph())) == set()
+    # 包本身只在用到 export_page 的时候导入它
+    late = imports_of(PACKAGE / '__init__.py', set(import_graph()))
+    assert late == {'deepcnn.anatomy.page_file'}
 
 
 def test_no_room_imports_a_room_above_it() -> None:
@@ -52,7 +53,7 @@ def test_no_room_imports_a_room_above_it() -> None:
         f'{name} → {imported}'
         for name, used in import_graph().items()
         for imported in used
-        if ORDER.index(room_of(name)) < ORDER.index(room_of(imported))
+        if room_of(name) and ORDER.index(room_of(name)) < ORDER.index(room_of(imported))
     ]
     assert not upwards
 
@@ -138,40 +139,13 @@ def test_records_need_neither_torch_nor_matplotlib() -> None:
     files = python_files('deepcnn/records')
     names = [module_name(path) for path in files if path.stem != 'agreement']
     assert 'deepcnn.records' in names and len(names) > 10
-    done = import_without_torch(*names)
+    done = import_without_torch('deepcnn', *names)
     assert done.returncode == 0, done.stderr
 
 
 def test_only_agreement_needs_torch() -> None:
     done = import_without_torch('deepcnn.records.agreement')
     assert done.returncode != 0 and 'torch 不许导入' in done.stderr
-
-
-# ---- 名字 ----------------------------------------------------------------------
-
-
-def test_no_module_has_the_name_of_one_in_the_standard_library() -> None:
-    """例如 inspect.py：在它的文件夹里运行 python，import torch 就会失败。
-
-    没有 ``__init__.py`` 的文件夹（tools/site）遮不住标准库的模块，不算。
-    """
-    names = {
-        relative(path): path.parent.name if path.name == '__init__.py' else path.stem
-        for path in python_files('deepcnn', 'site/extensions', 'tools')
-    }
-    taken = {path for path, name in names.items() if name in sys.stdlib_module_names}
-    assert not taken
-
-
-def test_torch_can_be_imported_from_inside_any_room() -> None:
-    """在包的文件夹里运行 python 时，那个文件夹排在标准库前面。"""
-    rooms = [PACKAGE, *(path for path in PACKAGE.iterdir() if path.is_dir())]
-    done = subprocess.run(
-        [sys.executable, '-c', 'import torch'],
-        cwd=PACKAGE, env={'PYTHONPATH': os.pathsep.join(map(str, rooms))},
-        capture_output=True, encoding='utf-8',
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
 
 
 # ---- 只许有一份的 ------------------------------------------------------------------
@@ -250,7 +224,7 @@ def test_the_package_writes_json_in_one_place() -> None:
         for path in python_files('deepcnn', 'tools/measure')
         if re.search(r'\bjson\.dumps?\(', path.read_text(encoding='utf-8'))
     }
-    assert writers <= {
+    assert writers == {
         'deepcnn/records/store.py', 'deepcnn/training/checkpoint.py',
         'deepcnn/records/weight_facts.py', 'deepcnn/anatomy/page_file.py',
     }  # fmt: skip

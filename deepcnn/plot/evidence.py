@@ -20,7 +20,9 @@ from deepcnn.anatomy.occlusion import Occlusion
 from deepcnn.plot.images import color_bar, pictures
 from deepcnn.plot.style import SMALL, WIDTH, stamp
 
-PANELS = 4  # 一行几幅：每个例子两幅，原图与盖上的
+PANELS = 4  # 一行几幅；一个例子占两幅：原图与盖上的
+NARROW = 4.2  # 英寸；四张一行，放得这样宽就够看
+GAP = 0.15  # 两组之间空开的高度，以一张图像计
 MARK = '#E69F00'
 MOST_OPAQUE = 0.85
 
@@ -28,7 +30,7 @@ MOST_OPAQUE = 0.85
 def exciting_images(
     images: Tensor, found: Sequence[Exciting], provenance: str = ''
 ) -> Figure:
-    """每行一个通道：最能激起它的几张图像，强的在左；圆圈是反应最大的地方。
+    """每组一个通道：最能激起它的几张图像，四张一行，强的在前；圆圈是反应最大的地方。
 
     ``images`` 是测试集的图像 (N, C, H, W)，``found`` 的序号指着它们；各通道的张数要相同，
     一个通道也没有或张数不同时抛出 ValueError。
@@ -38,17 +40,20 @@ def exciting_images(
         raise ValueError(
             f'各通道的图像要一样多，至少一张；现在是 {sorted(counts) or "没有通道"}'
         )
-    columns = counts.pop()
-    fig, grid = plt.subplots(
-        len(found), columns, squeeze=False, layout='constrained',
-        figsize=(WIDTH, (WIDTH - 0.7) / columns * len(found) + 0.4),
-    )  # fmt: skip
-    for row, one in zip(grid, found, strict=True):
-        row[0].set_ylabel(
+    rows = -(-counts.pop() // PANELS)
+    ratios = [*[1.0] * rows, GAP] * len(found)
+    size = NARROW, NARROW / (PANELS + 0.6) * sum(ratios) + 0.3
+    fig = plt.figure(figsize=size, layout='constrained')
+    places = fig.add_gridspec(len(ratios), PANELS, height_ratios=ratios)
+    for group, one in enumerate(found):
+        cells = [divmod(n, PANELS) for n in range(len(one.indices))]
+        top = group * (rows + 1)
+        grid = [fig.add_subplot(places[top + row, column]) for row, column in cells]
+        grid[0].set_ylabel(
             f'#{one.channel}', rotation=0, ha='right', va='center', fontsize=SMALL
         )
         shown = pictures(images[one.indices.to(images.device)])
-        for axes, picture, place in zip(row, shown, one.places.tolist(), strict=True):
+        for axes, picture, place in zip(grid, shown, one.places.tolist(), strict=True):
             _show(axes, picture)
             height, width = picture.shape[:2]
             axes.plot(

@@ -11,10 +11,13 @@ import torch
 from small_data import load_digits_dataset
 from torch import nn
 
+import deepcnn
 from deepcnn.anatomy import export_page
-from deepcnn.anatomy.page_file import KEY
+from deepcnn.anatomy.page_file import KEY, known_size
 from deepcnn.anatomy.program import page_program
+from deepcnn.data import load_dataset
 from deepcnn.data.dataset import Dataset, ImageSet
+from deepcnn.models import create
 from deepcnn.training.weight_codec import decode
 
 
@@ -31,12 +34,16 @@ def data() -> Dataset:
     return load_digits_dataset()
 
 
+def read_page(path: Path) -> dict[str, object]:
+    with safetensors.safe_open(path, 'pt') as file:
+        return json.loads(file.metadata()[KEY])
+
+
 def test_what_was_written_is_the_network(data: Dataset, tmp_path: Path) -> None:
     net = small_net().train()
     path = export_page(net, tmp_path / 'mine', data, 28, '我的')
     assert path.name == 'mine.safetensors' and net.training
-    with safetensors.safe_open(path, 'pt') as file:
-        page = json.loads(file.metadata()[KEY])
+    page = read_page(path)
     assert page == page_program(net, '我的', 28, data)
     assert page['side'] == 28 and page['classes'] == list('0123456789')
     again = small_net()
@@ -44,6 +51,28 @@ def test_what_was_written_is_the_network(data: Dataset, tmp_path: Path) -> None:
     for name, weight in net.state_dict().items():
         step = weight.abs().max() / 127 if weight.dim() > 1 else 0
         assert (again.state_dict()[name] - weight).abs().max() <= step
+
+
+def test_the_package_writes_it_without_more_words(tmp_path: Path) -> None:
+    """不写数据与边长：Fashion-MNIST，网络自己的边长，没有的是 28。"""
+    page = read_page(deepcnn.export_page(small_net(), tmp_path / 'mine'))
+    dataset = load_dataset()
+    assert page == page_program(small_net(), 'Sequential', 28, dataset)
+    assert page['classes'] == list(dataset.class_names)
+    assert page['mean'] == dataset.mean[0]
+    with torch.device('meta'):
+        assert known_size(create('alexnet', image_size=63)) == 63
+        assert known_size(create('nin')) == 28  # 收各种边长，不记着是多大
+    with pytest.raises(ValueError, match='算不了一张 28×28'):
+        deepcnn.export_page(small_net(32), tmp_path / 'wrong')
+    path = deepcnn.export_page(small_net(32), tmp_path / 'large', image_size=32)
+    assert read_page(path)['side'] == 32
+
+
+def test_the_package_has_only_what_it_says() -> None:
+    assert deepcnn.export_page is export_page
+    with pytest.raises(AttributeError, match='没有 export_pages'):
+        deepcnn.export_pages  # noqa: B018
 
 
 def test_what_does_not_fit_is_refused(data: Dataset, tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ import matplotlib
 import pytest
 import torch
 import torch.nn.functional as F
-from matplotlib import pyplot as plt
 from torch import nn
 
 from deepcnn.anatomy.gradients import share_below, sigmoid_slopes, weight_gradients
@@ -13,12 +12,6 @@ from deepcnn.models.alexnet import alexnet
 from deepcnn.plot.gradients import gradient_histograms
 
 matplotlib.use('Agg')
-
-
-@pytest.fixture(autouse=True)
-def close_figures():
-    yield
-    plt.close('all')
 
 
 def small() -> nn.Module:

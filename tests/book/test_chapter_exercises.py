@@ -89,13 +89,6 @@ def test_alexnet_4() -> None:
     data = load_dataset()
     black = -data.mean[0] / data.std[0]
     assert f'−{-black:.2f}' in answer('alexnet', 4)
-    torch.manual_seed(0)
-    layer = nn.Conv2d(1, 2, 11)
-    layer.weight.data[0] -= layer.weight.data[0].mean()  # 权重之和为 0
-    response = layer(torch.full((1, 1, 11, 11), float(black)))[0, :, 0, 0]
-    expected = float(black) * layer.weight.sum((1, 2, 3)) + layer.bias
-    torch.testing.assert_close(response, expected)
-    torch.testing.assert_close(response[0], layer.bias[0])
 
 
 def test_alexnet_5() -> None:
@@ -162,14 +155,6 @@ def test_googlenet_3() -> None:
 
 
 def test_resnet_3() -> None:
-    """先归一化的块，残差为 0 时原样通过，负数也一样。"""
-    residual = nn.Sequential(
-        nn.BatchNorm2d(4), nn.ReLU(), nn.Conv2d(4, 4, 3, padding=1, bias=False),
-        nn.BatchNorm2d(4), nn.ReLU(), nn.Conv2d(4, 4, 3, padding=1, bias=False),
-    )  # fmt: skip
-    nn.init.zeros_(residual[-1].weight)
-    X = torch.randn(2, 4, 6, 6)
-    assert torch.equal(X + residual(X), X) and X.min() < 0
     assert answer('resnet', 3).startswith('不需要')
 
 

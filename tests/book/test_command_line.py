@@ -10,20 +10,33 @@ from pathlib import Path
 import bench
 import compare
 import export_models
+import faults
+import feeding_speed
 import fill_plain
 import lint_terms
+import mutants
+import new_chapter
 import pack_record
 import pytest
 import record
 import repository
 import tune
 from command_line import Command, translated
-from figures import draw, embed
+from figures import draw, embed, subset_font
+from living import (
+    build_kernel,
+    convolution_data,
+    describe_networks,
+    draw_still,
+    write_programs,
+    write_samples,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 TOOLS = (
-    bench, compare, draw, embed, export_models, fill_plain, lint_terms, pack_record, record,
-    repository, tune,
+    bench, build_kernel, compare, convolution_data, describe_networks, draw, draw_still, embed,
+    export_models, faults, feeding_speed, fill_plain, lint_terms, mutants, new_chapter,
+    pack_record, record, repository, subset_font, tune, write_programs, write_samples,
 )  # fmt: skip
 HAN = re.compile('[\u4e00-\u9fff]')
 
@@ -51,6 +64,16 @@ def run_tool(name: str, *arguments: str, encoding: str) -> tuple[int, str, str]:
 
 
 NEEDED = {tune.main: ['nin', 'epochs=6']}  # 少了就先说缺少
+
+
+def test_every_command_is_listed() -> None:
+    """网站的几个见 tests/site/test_site_commands.py。"""
+    found = {
+        path.stem
+        for path in (ROOT / 'tools').glob('*/*.py')
+        if path.parent.name != 'site' and 'Command(' in path.read_text('utf-8')
+    }
+    assert found == {tool.__name__.split('.')[-1] for tool in TOOLS}
 
 
 @every_tool

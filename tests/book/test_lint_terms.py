@@ -33,6 +33,15 @@ def test_every_rule_hits_and_spares_its_examples(rule: lint_terms.Rule) -> None:
     assert [text for text in rule.misses if rule_faults(rule, text)] == []
 
 
+NAMES = [rule.right for rule in lint_terms.rules() if not rule.hits]
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_every_name_has_one_spelling(name: str) -> None:
+    (line,) = faults(f'用 {name.swapcase()} 来试。')
+    assert line.endswith(f'应写作「{name}」')
+
+
 @pytest.mark.parametrize(
     ('wrong', 'right'),
     [
@@ -48,7 +57,7 @@ def test_every_rule_hits_and_spares_its_examples(rule: lint_terms.Rule) -> None:
         ('Fashion-Mnist', 'Fashion-MNIST'),
     ],
 )
-def test_names_have_one_spelling(wrong: str, right: str) -> None:
+def test_usual_misspellings_of_names_hit(wrong: str, right: str) -> None:
     (line,) = faults(f'用 {wrong} 来试。')
     assert line.endswith(f'应写作「{right}」')
 
@@ -114,15 +123,18 @@ def test_prose_is_read_wherever_it_stands(source: str) -> None:
     assert '「批量规范化」应写作「批量归一化」' in faults(source)[0]
 
 
-@pytest.mark.parametrize('term', all_terms(), ids=lambda term: term.term)
-def test_other_names_are_only_for_the_first_note(term: lint_terms.Term) -> None:
-    for name in term.banned:
-        said = f'「{name}」应写作「{term.term}」'
-        note = f'{term.term}（{name}）'
-        assert any(said in line for line in faults(f'先看 {name}。'))
-        assert faults(note) == []
-        assert faults(f'{term.term}（{name}，{term.english[0]}）') == []
-        assert any('前面已经注明过' in line for line in faults(f'{note}\n\n{note}'))
+@pytest.mark.parametrize(
+    ('name', 'term'), [(name, term) for term in all_terms() for name in term.banned]
+)
+def test_other_names_are_only_for_the_first_note(
+    name: str, term: lint_terms.Term
+) -> None:
+    said = f'「{name}」应写作「{term.term}」'
+    note = f'{term.term}（{name}）'
+    assert any(said in line for line in faults(f'先看 {name}。'))
+    assert faults(note) == []
+    assert faults(f'{term.term}（{name}，{term.english[0]}）') == []
+    assert any('前面已经注明过' in line for line in faults(f'{note}\n\n{note}'))
 
 
 def test_a_note_stands_right_behind_its_own_term() -> None:

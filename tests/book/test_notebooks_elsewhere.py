@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import matplotlib
 import nbformat
 import pytest
 from jupyter_client.manager import start_new_kernel
@@ -215,13 +216,21 @@ def test_a_front_end_that_answers_is_watched(
     assert live_kernel.is_watched() == answers
 
 
-def test_a_script_is_watched_and_keeps_its_backend(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_script_is_watched(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live_kernel, 'running_kernel', lambda: None)
     assert live_kernel.is_watched()
+
+
+@pytest.mark.parametrize('kernel', [None, Kernel(True)])
+def test_only_a_kernel_changes_the_backend(
+    kernel: Kernel | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inline_backend, 'running_kernel', lambda: kernel)
     monkeypatch.setenv('MPLBACKEND', 'Agg')
-    inline_backend.show_figures_inline()  # 没有内核：不做什么，也不出错
+    with matplotlib.rc_context({'backend': 'Agg'}):
+        inline_backend.show_figures_inline()
+        assert matplotlib.get_backend().lower() == 'agg'
+    assert kernel is None or kernel.magics == [('matplotlib', 'inline')]
 
 
 @pytest.mark.parametrize('answers', [True, False])

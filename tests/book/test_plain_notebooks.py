@@ -18,6 +18,7 @@ import pytest
 from book_pages.plain_markdown import BROKEN, CODE, PICTURE, upgrade
 from book_source import read_page, works
 from bs4 import BeautifulSoup
+from built_site import built_file
 from fill_plain import Book, Page, book_pages, filled, markdown_of, read_book
 from markdown_it import MarkdownIt
 from mdit_py_plugins.dollarmath import dollarmath_plugin
@@ -137,8 +138,7 @@ def test_every_plain_form_is_understood(path: Path) -> None:
 @every_page
 def test_numbers_and_citations_are_those_of_the_site(path: Path) -> None:
     """插进一幅图之后，后面的编号要用 make numbers 改正。"""
-    if not (ROOT / '_build' / 'html' / 'index.html').exists():
-        pytest.fail('先运行 make book', pytrace=False)
+    built_file()
     assert filled(path, cached_book()) == path.read_text(encoding='utf-8')
 
 

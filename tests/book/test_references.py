@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 from book_source import chapter_files, read_page
+from built_site import built_file
 from pybtex.database import Entry, parse_file
 
 ROOT = Path(__file__).resolve().parents[2]
-SITE = ROOT / '_build' / 'html' / 'chapters'
 ENTRIES: dict[str, Entry] = dict(parse_file(str(ROOT / 'references.bib')).entries)
 CITATION = re.compile(r'\{footcite(?::\w+)?\}`([^`]+)`')
 PAGES = sorted([*chapter_files(), *chapter_files('.md')])
@@ -32,9 +32,7 @@ CITING = [path for path in PAGES if cited(path)]
 
 @cache
 def built(page: str) -> str:
-    path = SITE / f'{page}.html'
-    if not path.exists():
-        pytest.fail('先运行 make book', pytrace=False)
+    path = built_file(f'chapters/{page}.html')
     return html.unescape(path.read_text(encoding='utf-8'))
 
 

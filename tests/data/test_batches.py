@@ -69,26 +69,6 @@ def test_an_epoch_that_divides_evenly_uses_every_image() -> None:
     assert labels.sort().values.tolist() == list(range(24))
 
 
-def test_seeds_and_epochs_do_not_share_their_random_numbers() -> None:
-    plans = [
-        plan_epoch(50, seed, epoch, True, 2, CPU, 1.0)
-        for seed in range(4)
-        for epoch in range(4)
-    ]
-    orders = {tuple(plan.order.tolist()) for plan in plans}
-    assert len(orders) == 16
-    assert len({tuple(plan.boxes.flatten().tolist()) for plan in plans}) == 16
-
-
-def test_half_of_the_images_are_mirrored_and_shifts_are_even() -> None:
-    plan = plan_epoch(20_000, 0, 0, True, 2, CPU)
-    assert plan.mirrored.float().mean() == pytest.approx(0.5, abs=0.015)
-    for direction in range(2):
-        shares = (plan.offset[:, direction] + 2).bincount() / 20_000
-        assert shares.tolist() == pytest.approx([0.2] * 5, abs=0.015)
-    assert not plan_epoch(1000, 0, 0, False, 0, CPU).mirrored.any()
-
-
 def test_rectangles_are_drawn_as_the_recorded_curves_need() -> None:
     """随机数的次序与公式都固定：已录的曲线用的就是它们。"""
     random = torch.rand(5, 6, generator=torch.Generator().manual_seed(3))

@@ -3,12 +3,12 @@
 import hashlib
 import shutil
 import socket
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
 from PIL import Image
 from small_data import load_digits_dataset
 from torchvision.datasets import FashionMNIST
@@ -114,11 +114,8 @@ def grey(count: int = 4, channels: int = 1) -> torch.Tensor:
 @pytest.mark.parametrize(
     ('images', 'labels', 'said'),
     [
-        (grey()[:, 0], torch.zeros(4).long(), r'\(N, C, H, W\).*unsqueeze'),
-        (grey().float(), torch.zeros(4).long(), 'uint8.*float32.*round'),
         (grey(), torch.zeros(4).int(), r'int64.*int32.*long\(\)'),
         (grey(), torch.zeros(4, 1).long(), r'\(N,\).*flatten'),
-        (grey(), torch.zeros(3).long(), '图像有 4 张，标签却有 3 个'),
     ],
 )
 def test_images_and_labels_must_be_what_is_promised(
@@ -238,7 +235,7 @@ def test_mirror_and_shift_move_pixels_where_they_should() -> None:
 def test_resizing_agrees_with_pil_within_one_grey_level() -> None:
     data = load_digits_dataset()
     images = data.train.images[:16]
-    resized = F.interpolate(images.float(), (96, 96), mode='bilinear')
+    resized = prepare(images, 96, replace(data, mean=(0.0,), std=(1 / 255,)))
     for ours, image in zip(resized, images, strict=True):
         pil = Image.fromarray(image[0].numpy()).resize((96, 96), Image.BILINEAR)
         assert np.abs(ours[0].numpy() - np.asarray(pil, dtype=float)).max() <= 1.0
@@ -249,22 +246,6 @@ def test_prepared_training_images_are_standardised() -> None:
     X = prepare(data.train.images, 8, data)
     assert X.mean().item() == pytest.approx(0, abs=1e-4)
     assert X.std().item() == pytest.approx(1, abs=1e-4)
-
-
-def test_an_epoch_visits_every_image_once_and_is_reproducible() -> None:
-    data = load_digits_dataset()
-    device = torch.device('cpu')
-    first, again, other = (
-        plan_epoch(len(data.train), 3, epoch, True, 1, device) for epoch in (0, 0, 1)
-    )
-    assert torch.equal(first.order.sort().values, torch.arange(len(data.train)))
-    assert torch.equal(first.order, again.order)
-    assert torch.equal(first.mirrored, again.mirrored)
-    assert not torch.equal(first.order, other.order)
-    batches = list(train_batches(data, first, 100, 16))
-    assert len(batches) == len(data.train) // 100
-    assert batches[0][0].shape == (100, 1, 16, 16)
-    assert torch.equal(batches[1][1], data.train.labels[first.order[100:200]])
 
 
 @pytest.mark.parametrize('erasing', [0.0, 0.5])

@@ -23,24 +23,24 @@ def test_offsets_reach_the_shift_and_no_further(shift: int) -> None:
     for axis in offset.T:  # 行与列各自在 ±shift 里均匀
         assert axis.unique().tolist() == values
         shares = [(axis == value).float().mean().item() for value in values]
-        assert shares == pytest.approx([1 / len(values)] * len(values), abs=0.02)
+        assert shares == pytest.approx([1 / len(values)] * len(values), abs=0.015)
     if shift:
         assert torch.corrcoef(offset.T.float())[0, 1].abs() < 0.05
 
 
 def test_half_of_the_images_are_mirrored_or_none() -> None:
     mirrored = plan_epoch(MANY, 0, 0, True, 0, CPU).mirrored
-    assert mirrored.float().mean().item() == pytest.approx(0.5, abs=0.02)
+    assert mirrored.float().mean().item() == pytest.approx(0.5, abs=0.015)
     assert not plan_epoch(MANY, 0, 0, False, 2, CPU).mirrored.any()
 
 
 def test_every_epoch_and_seed_has_its_own_numbers() -> None:
     plans = [
-        plan_epoch(64, seed, epoch, True, 2, CPU)
-        for seed in (0, 1, 2)
-        for epoch in (0, 1, 2)
+        plan_epoch(64, seed, epoch, True, 2, CPU, 1.0)
+        for seed in range(4)
+        for epoch in range(4)
     ]
-    for name in ('order', 'mirrored', 'offset'):
+    for name in ('order', 'mirrored', 'offset', 'boxes'):
         for one, other in combinations(plans, 2):
             assert not torch.equal(getattr(one, name), getattr(other, name)), name
 

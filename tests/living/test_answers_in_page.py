@@ -3,10 +3,11 @@
 import base64
 import json
 import zlib
-from pathlib import Path
 
 import pytest
 import torch
+from axe import AXE
+from built_site import SITE
 from contrast import faint
 from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.chrome.webdriver import WebDriver
@@ -20,10 +21,7 @@ from deepcnn.records import agreement
 from deepcnn.records.comparison import load_records
 from deepcnn.records.titles import TITLES
 
-ROOT = Path(__file__).resolve().parents[2]
-SITE = ROOT / '_build' / 'html'
 PAGE = SITE / 'chapters' / 'summary.html'
-AXE = (ROOT / 'tests' / 'site' / 'axe-core' / 'axe.min.js').read_text('utf-8')
 CLASSES = load_dataset().class_names
 
 

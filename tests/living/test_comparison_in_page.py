@@ -1,8 +1,9 @@
 """六网对比的曲线与散点：读出的数是 Python 的数；图例在三幅图里同时起作用。"""
 
-from pathlib import Path
 
 import pytest
+from axe import AXE
+from built_site import SITE
 from selenium.webdriver.chrome.webdriver import WebDriver
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
@@ -15,9 +16,6 @@ from deepcnn.records import spread
 from deepcnn.records.comparison import load_records
 from deepcnn.records.titles import TITLES
 
-ROOT = Path(__file__).resolve().parents[2]
-SITE = ROOT / '_build' / 'html'
-AXE = (ROOT / 'tests' / 'site' / 'axe-core' / 'axe.min.js').read_text('utf-8')
 KINDS = ('curves', 'parameters', 'seconds')
 
 
@@ -41,11 +39,12 @@ def open_page(browser: WebDriver, hash_: str, site: str = SITE.as_uri()) -> None
 
 
 def of(browser: WebDriver, kind: str, part: str) -> str:
-    """一幅图的读数（readout）或全部标记的个数（marks）。"""
+    """一幅图的读数（readout），标记（marks）、小圆点（seeds）各有几个。"""
     find = f'document.querySelector("living-compared[data-kind={kind}]")'
     ask = {
         'readout': '.querySelector(".compared__readout").innerText',
         'marks': '.querySelectorAll("svg.chart .network__mark").length',
+        'seeds': '.querySelectorAll("svg.chart .network__seed").length',
     }
     return browser.execute_script(f'return {find}{ask[part]}')
 
@@ -110,6 +109,46 @@ def test_arrow_keys_and_the_pointer_read_a_point(page: WebDriver) -> None:
     page.execute_script('arguments[0].scrollIntoView({block: "center"})', mark)
     ActionChains(page).move_to_element(mark).perform()
     assert of(page, 'seconds', 'readout').startswith(f'{TITLES["resnet18"]}：')
+
+
+RINGS = """
+const described = (part) => {
+  const rings = [...part.querySelectorAll('.compared__ring')]
+  const places = rings.map((ring) => `${ring.getAttribute('cx')},${ring.getAttribute('cy')}`)
+  const ringed = part.chart.targets.filter(({ at }) => places.includes(String(at)))
+  return [ringed.map(({ words }) => words), part.querySelector('.compared__readout').innerText]
+}
+return Object.fromEntries([...document.querySelectorAll('living-compared')]
+  .map((part) => [part.dataset.kind, described(part)]))
+"""
+
+
+def test_reading_one_figure_rings_the_network_in_the_others(page: WebDriver) -> None:
+    """曲线上哪一轮都行；在散点上读，曲线停在最后一轮。读屏只念读者在的那一幅。"""
+    title, epochs = TITLES['vgg11'], load_records()['vgg11'].recipe['epochs']
+    frame = page.find_element(By.CSS_SELECTOR, '[data-kind=curves] .compared__frame')
+    frame.send_keys(Keys.ARROW_RIGHT, Keys.ARROW_DOWN)
+    for kind, (ringed, told) in page.execute_script(RINGS).items():
+        place = '，第 1 轮' if kind == 'curves' else '：'
+        assert ringed == [told] and told.startswith(f'{title}{place}')
+    frame = page.find_element(By.CSS_SELECTOR, '[data-kind=seconds] .compared__frame')
+    frame.send_keys(Keys.ARROW_LEFT)
+    title = TITLES['alexnet']
+    for kind, (ringed, told) in page.execute_script(RINGS).items():
+        place = f'，第 {epochs} 轮' if kind == 'curves' else '：'
+        assert ringed == [told] and told.startswith(f'{title}{place}')
+    find = (By.CLASS_NAME, 'compared__readout')
+    spoken = [one.get_attribute('aria-live') for one in page.find_elements(*find)]
+    assert sorted(spoken) == ['off', 'off', 'polite']
+
+
+def test_every_seed_is_a_dot(page: WebDriver) -> None:
+    records = load_records().values()
+    runs = sum(len(record.runs) for record in records)
+    assert runs == 18
+    seeds = {kind: of(page, kind, 'seeds') for kind in KINDS}
+    epochs = sum(len(record.runs) * record.recipe['epochs'] for record in records)
+    assert seeds == {'curves': epochs, 'parameters': runs, 'seconds': runs}
 
 
 def test_the_legend_hides_a_network_everywhere(page: WebDriver) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 import torch.nn.functional as F
+from axe import AXE
 from living.convolution_data import TARGET, script
 from selenium.webdriver.chrome.webdriver import WebDriver
 from selenium.webdriver.common.by import By
@@ -20,7 +21,6 @@ from deepcnn.data.fashion_mnist import load_dataset
 
 ROOT = Path(__file__).resolve().parents[2]
 LIVING = ROOT / 'site' / 'assets' / 'living'
-AXE = (ROOT / 'tests' / 'site' / 'axe-core' / 'axe.min.js').read_text(encoding='utf-8')
 SCRIPTS = ('frame', 'sliding', 'stepper_controls', 'convolution')
 PAGE = """<!doctype html><html lang="zh" data-content_root="./"><meta charset="utf-8">
 <title>步进器</title><link rel="stylesheet" href="_static/living/living.css">
@@ -238,6 +238,29 @@ def test_playing_stops_at_the_end_and_can_be_paused(
     )
     press(chromium, '暂停')
     assert chromium.find_elements(By.XPATH, '//button[.="播放"]')
+
+
+@pytest.fixture
+def calm(chromium: WebDriver) -> WebDriver:
+    """系统设成少动的浏览器。"""
+    features = [{'name': 'prefers-reduced-motion', 'value': 'reduce'}]
+    chromium.execute_cdp_cmd('Emulation.setEmulatedMedia', {'features': features})
+    yield chromium
+    chromium.execute_cdp_cmd('Emulation.setEmulatedMedia', {'features': []})
+
+
+def test_a_calm_reader_sees_the_end_at_once(calm: WebDriver, site: Path) -> None:
+    opened(calm, site)
+    press(calm, '播放')
+    assert not calm.find_elements(By.XPATH, '//button[.="暂停"]')
+    figures = calm.find_elements(By.CSS_SELECTOR, '.stepper figcaption')
+    assert figures[1].text == '输出 26×26，算好 676 个'
+    opened(calm, site, 'stack')
+    press(calm, '只看最上面')
+    assert len(calm.find_elements(By.TAG_NAME, 'rect')) == 1
+    press(calm, '从上往下播放')
+    assert len(calm.find_elements(By.TAG_NAME, 'rect')) == 3
+    assert not calm.find_elements(By.XPATH, '//button[.="暂停"]')
 
 
 def test_the_kernel_can_be_edited(chromium: WebDriver, site: Path) -> None:

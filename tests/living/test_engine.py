@@ -5,6 +5,7 @@
 
 import base64
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -350,10 +351,28 @@ return program.title
 """
 
 
-def own_file(net: nn.Module, **changed: object) -> bytes:
+def own_file(net: nn.Module, without: str = '', **changed: object) -> bytes:
+    """``net`` 写成的文件；program 里改了 ``changed``，少了 ``without``。"""
     program = page_program(net, '我的网络', 28, load_dataset()) | changed
-    tensors = encode(net)
-    return safetensors.torch.save(tensors, {'page': json.dumps(program)})
+    program.pop(without, None)
+    return safetensors.torch.save(encode(net), {'page': json.dumps(program)})
+
+
+def other_shape(name: str, shape: list[int]) -> bytes:
+    """头里写的形状与字节数不合：别处都照旧。"""
+    content = own_file(globally_pooled())
+    length = int.from_bytes(content[:8], 'little')
+    header = json.loads(content[8 : 8 + length])
+    header[name]['shape'] = shape
+    text = json.dumps(header).encode()
+    return len(text).to_bytes(8, 'little') + text + content[8 + length :]
+
+
+def other_layer(place: int, without: str) -> bytes:
+    """第 ``place`` 个算子少了一项。"""
+    operators = page_program(globally_pooled(), '', 28, load_dataset())['operators']
+    del operators[place][without]
+    return own_file(globally_pooled(), operators=operators)
 
 
 def lenet() -> nn.Sequential:
@@ -361,6 +380,19 @@ def lenet() -> nn.Sequential:
         nn.Conv2d(1, 4, 5, padding=2), nn.Sigmoid(), nn.AvgPool2d(2), nn.Flatten(),
         nn.Linear(4 * 14 * 14, 10),
     )  # fmt: skip
+
+
+def globally_pooled() -> nn.Sequential:
+    """收任何边长。"""
+    return nn.Sequential(
+        nn.Conv2d(1, 4, 5), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(2),
+        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 10),
+    )  # fmt: skip
+
+
+def spoiled_page() -> bytes:
+    tensors = encode(lenet())
+    return safetensors.torch.save(tensors, {'page': '{"title": "我的网络", '})
 
 
 WRONG_FILES = {
@@ -373,6 +405,20 @@ WRONG_FILES = {
     'classes': (lambda: own_file(lenet(), classes=['甲']), '10 个得分，类别却有 1 个'),
     'program': (lambda: own_file(lenet(), operators=[]), '个得分'),
     'cut': (lambda: own_file(lenet())[:-4000], '不完整'),
+    'page': (spoiled_page, '不是本书写的网络'),
+    'no operators': (lambda: own_file(lenet(), 'operators'), '不是本书写的网络'),
+    'no titles': (lambda: own_file(lenet(), 'titles'), '不是本书写的网络'),
+    'no mean': (lambda: own_file(lenet(), 'mean'), '不是本书写的网络'),
+    'no stride': (lambda: other_layer(0, 'stride'), '不是本书写的网络'),
+    'no source': (lambda: other_layer(2, 'from'), '不是本书写的网络'),
+    'no epsilon': (lambda: other_layer(1, 'epsilon'), '不是本书写的网络'),
+    'text side': (lambda: own_file(globally_pooled(), side='28'), '不是本书写的网络'),
+    'huge side': (lambda: own_file(globally_pooled(), side=10**6), '内存放不下'),
+    'short int8': (lambda: other_shape('0.weight', [4, 1, 5, 6]), '字节数与形状对不上'),
+    'long int8': (lambda: other_shape('0.weight', [4, 1, 5, 4]), '字节数与形状对不上'),
+    'short float': (lambda: other_shape('6.bias', [11]), '字节数与形状对不上'),
+    'long float': (lambda: other_shape('0.bias', [3]), '字节数与形状对不上'),
+    'scale': (lambda: other_shape('6.weight.scale', [9]), '字节数与形状对不上'),
 }  # fmt: skip
 
 
@@ -381,6 +427,7 @@ def test_a_wrong_file_gets_one_line(lab: WebDriver, name: str) -> None:
     write, shown = WRONG_FILES[name]
     result = run_async(lab, OPEN, base64.b64encode(write()).decode())
     assert result.startswith('错误：') and shown in result
+    assert not re.search('Error|undefined|NaN|JSON', result)
 
 
 OWN = """

@@ -4,16 +4,20 @@ import base64
 import gzip
 import io
 import json
+import re
 from pathlib import Path
+from time import sleep
 
 import numpy as np
 import pytest
 import safetensors.torch
 import torch
+from axe import AXE
 from book_living.weight_scripts import write_weight_scripts
+from built_site import SITE
 from living.draw_still import ANSWERS, PAGES, PICTURE, PREFIX, answers
 from living.write_samples import SCRIPT, samples
-from living_page import ROOT, alike, copy_living, data_folder, open_page, run_async
+from living_page import alike, copy_living, data_folder, open_page, run_async
 from PIL import Image
 from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.chrome.webdriver import WebDriver
@@ -28,10 +32,10 @@ from deepcnn.anatomy import capture, occlusion_map
 from deepcnn.anatomy.program import page_program
 from deepcnn.data import load_dataset, prepare
 from deepcnn.models import Network, load
+from deepcnn.records.titles import TITLES
 from deepcnn.training.weight_codec import decode, encode
 
-SITE = ROOT / '_build' / 'html'
-AXE = (ROOT / 'tests' / 'site' / 'axe-core' / 'axe.min.js').read_text(encoding='utf-8')
+NIN = TITLES['nin']
 SCRIPTS = ('frame', 'lab')
 DATA = {'samples.js', 'weights.js'}  # 快要看到时就取的
 BODY = """<link rel="stylesheet" href="_static/living/lab.css">
@@ -54,6 +58,13 @@ def densenet() -> Network:
 
 def open_lab(browser: WebDriver, site: Path, attributes: str = '') -> None:
     open_page(browser, site, SCRIPTS, BODY.format(attributes=attributes))
+    wait(browser, lambda: browser.find_elements(By.CSS_SELECTOR, '.living--ready'))
+
+
+def open_link(browser: WebDriver, site: Path, hash_: str, attributes: str = '') -> None:
+    open_lab(browser, site, attributes)
+    browser.get('about:blank')  # 只改 # 后面的部分不会重新载入
+    browser.get((site / 'page.html').as_uri() + hash_)
     wait(browser, lambda: browser.find_elements(By.CSS_SELECTOR, '.living--ready'))
 
 
@@ -113,7 +124,8 @@ def test_choosing_an_image_loads_the_small_network(
     open_lab(chromium, site)
     assert '（0.8 MB）' in one(chromium, '.lab__loaders').text
     choose(chromium, 7, 2)
-    assert '答对' in status(chromium, 'DenseNet：运动鞋')
+    said = status(chromium, 'DenseNet：运动鞋')
+    assert '答对' in said and re.search(r'。用了 [1-9]\d* 毫秒。$', said)
     image = load_dataset().test.images[number_of(7, 2)][None]
     assert alike(column(chromium, 2), percentages(densenet, image, 96))
     wait(chromium, lambda: one(chromium, '.lab__maps').is_displayed())
@@ -285,6 +297,69 @@ def test_a_picture_of_nothing_is_black(chromium: WebDriver, site: Path) -> None:
     assert set(found) == {0}
 
 
+# ---- 链接、载入的进度 ------------------------------------------------------------
+
+
+def shown_stage(browser: WebDriver) -> str:
+    """看的是哪个网络的哪一段。"""
+    network, stage = (
+        Select(one(browser, selector)).first_selected_option.text
+        for selector in ('.lab > * > label > select', '[aria-label=特征图] select')
+    )
+    return f'{network}：{stage}'
+
+
+def test_a_link_loads_its_network_when_the_reader_acts(
+    chromium: WebDriver, site: Path
+) -> None:
+    """链接指着 NiN 的一段：先载入别的也不忘，NiN 到了就停在那一段。"""
+    open_link(chromium, site, '#lab-1?network=nin&image=72&stage=stages.1.1')
+    status(chromium, f'就载入 {NIN}（2.0 MB）')
+    button(chromium, '载入 DenseNet').click()
+    status(chromium, 'DenseNet：')
+    wait(chromium, lambda: one(chromium, '.lab__maps').is_displayed())
+    button(chromium, f'载入 {NIN}（2.0 MB）').click()
+    status(chromium, f'{NIN}：')
+    wait(chromium, lambda: shown_stage(chromium) == f'{NIN}：第 2 段')
+
+
+def test_the_first_image_loads_the_network_of_the_link(
+    chromium: WebDriver, site: Path
+) -> None:
+    """不超过 3 MB 的，选了图像就取；更大的等按钮。"""
+    open_link(chromium, site, '#lab-1?network=nin')
+    choose(chromium, 7, 2)
+    status(chromium, f'{NIN}：')
+    open_link(chromium, site, '#lab-1?network=alexnet')
+    choose(chromium, 7, 2)
+    status(chromium, '先载入一个网络')
+    assert '5.2 MB' in button(chromium, '载入 AlexNet').text
+
+
+PROGRESS = """
+window.steps = []
+const note = () => {
+  const progress = document.querySelector('.lab__loader progress')
+  if (progress) steps.push([progress.value, progress.getAttribute('aria-label')])
+}
+new MutationObserver(note).observe(document.querySelector('.lab__loaders'),
+  { childList: true, subtree: true, attributes: true, attributeFilter: ['value'] })
+"""
+
+
+def test_the_progress_grows_part_by_part(chromium: WebDriver, site: Path) -> None:
+    open_lab(chromium, site)
+    chromium.execute_script(PROGRESS)
+    button(chromium, '载入 AlexNet').click()
+    status(chromium, 'AlexNet：')
+    steps = chromium.execute_script('return steps')
+    assert {label for _, label in steps} == {'载入 AlexNet'}
+    shown = list(dict.fromkeys(value for value, _ in steps))
+    parts = len(list(data_folder(site).glob('weights-alexnet-*.js')))
+    assert parts > 5 and shown == pytest.approx([i / parts for i in range(parts + 1)])
+    assert not chromium.find_elements(By.TAG_NAME, 'progress')
+
+
 # ---- 下载失败 -------------------------------------------------------------------
 
 
@@ -348,11 +423,9 @@ def test_a_worker_that_fails_is_told_and_can_be_started_again(
 def test_a_wrong_number_in_the_address_does_no_harm(
     chromium: WebDriver, site: Path, image: str, first: int
 ) -> None:
-    open_lab(chromium, site, 'data-network="densenet"')
     state = f'#lab-1?image={image}&stage=stem.0.0&channel=-1'
-    chromium.get('about:blank')
-    chromium.get((site / 'page.html').as_uri() + state)
-    wait(chromium, lambda: chromium.find_elements(By.CSS_SELECTOR, '.living--ready'))
+    open_link(chromium, site, state, 'data-network="densenet"')
+    button(chromium, '载入 DenseNet').click()
     status(chromium, 'DenseNet：')
     number = number_of(*divmod(first, 10))
     assert f'测试集第 {number} 张' in one(chromium, '.lab__input figcaption').text
@@ -504,6 +577,26 @@ def test_little_comes_before_a_click(chromium: WebDriver, site_url: str) -> None
     scripts = {'frame.js', 'lab.js', 'look.js', 'laboratory.js', 'own.js'}
     assert after.keys() == {*scripts, *weights, *DATA}
     assert sum(after[name] for name in scripts) < 25_000
+
+
+@pytest.mark.parametrize(
+    'state', ['network=nin&stage=stages.1.1', 'network=densenet&stage=stages.2&channel=3']
+)
+def test_a_link_brings_no_weights_before_a_click(
+    chromium: WebDriver, site_url: str, state: str
+) -> None:
+    chromium.get('about:blank')
+    chromium.get(f'{site_url}/chapters/lab.html#lab-1?{state}')
+    wait(chromium, lambda: chromium.find_elements(By.CSS_SELECTOR, '.living--ready'))
+    sleep(0.5)  # 这时就取的话，已经在路上
+    assert loaded(chromium).keys() == {'frame.js', 'lab.js', *DATA}
+    name = NIN if 'nin' in state else 'DenseNet'
+    button(chromium, f'载入 {name}（').click()
+    wait(chromium, lambda: chromium.find_elements(By.CLASS_NAME, 'lab__map'))
+    stages = Select(one(chromium, '[aria-label=特征图] select'))
+    assert f'stage={stages.first_selected_option.get_attribute("value")}' in state
+    pressed = chromium.find_elements(By.CSS_SELECTOR, '.lab__map[aria-pressed=true]')
+    assert len(pressed) == ('channel' in state)
 
 
 def test_a_chapter_takes_its_bench_in_one_piece(

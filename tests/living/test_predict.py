@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from axe import AXE
 from selenium.webdriver.chrome.webdriver import WebDriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -11,7 +12,6 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 ROOT = Path(__file__).resolve().parents[2]
 LIVING = ROOT / 'site' / 'assets' / 'living'
-AXE = (ROOT / 'tests' / 'site' / 'axe-core' / 'axe.min.js').read_text(encoding='utf-8')
 
 STILL = """<div class="living__still"><details><summary><span class="sd-summary-text">{}</span>
 </summary><div><p id="why">{}</p></div></details></div></living-predict>"""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
-from math import log
+from math import e, log
 from pathlib import Path
 from statistics import mean
 
@@ -30,17 +30,27 @@ from deepcnn.models.densenet import (
     paper_densenet,
 )
 from deepcnn.models.googlenet import INCEPTIONS
+from deepcnn.models.lineup import LINEUP
 from deepcnn.models.nin import nin_block
 from deepcnn.models.published import published
 from deepcnn.models.registry import create
 from deepcnn.models.resnet import Bottleneck, ResidualBlock, resnet
 from deepcnn.models.vgg import NUM_CONVS, vgg
-from deepcnn.records.spreads import Interval, interval
+from deepcnn.records.comparison import load_records
+from deepcnn.records.pairwise import differences
+from deepcnn.records.runs import History, load_history
+from deepcnn.records.spreads import Interval, interval, spread
 from deepcnn.records.store import RESULTS, read_json
+from deepcnn.records.titles import TITLES
 from deepcnn.records.trials import compare
 
 CHAPTERS = Path(__file__).resolve().parents[2] / 'chapters'
 NETWORKS = ('alexnet', 'vgg', 'nin', 'googlenet', 'resnet', 'densenet')
+# 每章的主要结果是哪一格：训练之后的曲线，没有训练的章是那张表或最后一个病人。
+RESULTS_OF = dict.fromkeys(NETWORKS, 'train') | {
+    'introduction': 'train', 'toolbox': 'train', 'clinic': 'again',
+    'summary': 'votes', 'after_densenet': 'train',
+}  # fmt: skip
 QUESTION = re.compile(
     r'<!-- 活页：predict (.+) -->\n<details>\n<summary>先预测：(.+)</summary>\n\n'
     r'([\s\S]+?)\n\n</details>'
@@ -287,6 +297,90 @@ def start_of_twenty_layers() -> float:
     return first / printed(page, r'^\| 都没有 \| [\d.]+ \| ([\d.]+) \|$')
 
 
+# ---- 诊所：由存下的输出看病因 ----
+
+
+def clinic(pattern: str) -> float:
+    return printed('clinic', pattern)
+
+
+def what_the_gradients_say() -> str:
+    none = clinic(r'^权重全 0 \[([\d.]+),') == 0 < clinic(r'^随机 \[([\d.]+),')
+    return '权重全是 0' if none else '学习率太小'
+
+
+def what_is_left_after_the_flight() -> str:
+    alive = clinic(r'不是 0 的数：病人 (\d+) 个')
+    return '还在学' if alive else '坏得更彻底'
+
+
+def missing_line() -> str:
+    """梯度一次次加上去，补上那一行就不加。"""
+    growing = clinic(r'^不清零 \[[\d.]+, ([\d.]+),')
+    assert growing == 2 and clinic(r'清零 \[1.0, ([\d.]+), [\d.]+\]$') == 1
+    return 'optimizer.zero_grad()'
+
+
+def where_the_labels_went() -> str:
+    labels = load_dataset().train.labels
+    matching = (labels[1:2001] == labels[:2000]).double().mean()
+    return '数据：图像与标签对不上' if matching < 0.2 else '数据：图像太少'
+
+
+def how_the_answers_are_shifted() -> str:
+    first = clinic(r'各自最常得到的答案： \[(\d),')
+    return '两边的类别编号对不上' if first == 1 else '训练过了头'
+
+
+def what_the_order_changes() -> str:
+    sorted_ = clinic(r'^照原来的次序 \d+%，按类别排好 (\d+)%')
+    mended = clinic(r'^照原来的次序 82.7%，按类别排好 ([\d.]+)%')
+    assert mended - sorted_ > 20
+    return '同一批图像的均值'
+
+
+def what_the_sandals_show() -> str:
+    alone = clinic(r'只送来 \d+ 张凉鞋 ([\d.]+)%')
+    again = clinic(r'用训练集的统计，同样的凉鞋 ([\d.]+)%')
+    return '用训练集的统计' if again > alone + 5 else '多送几张凉鞋'
+
+
+def which_of_five_counts() -> str:
+    ill, well = (
+        clinic(rf'^测五次： {first}') for first in (r'(5\d\.\d)%、5', r'(8\d\.\d)%、8')
+    )
+    return '都不算' if well > ill + 20 else '五个的平均'
+
+
+# ---- 小结与尾声 ----
+
+
+def in_full(network: str) -> History:
+    return load_history(f'full/{network}')
+
+
+def parameters_at_full_size(network: str) -> int:
+    with torch.device('meta'):
+        return count_parameters(LINEUP[network].build(in_full(network).image_size))
+
+
+def budget_accuracies() -> dict[str, list[float]]:
+    return {TITLES[name]: one.accuracies for name, one in load_records().items()}
+
+
+def better_than_the_residual_block() -> str:
+    names = ('resnext', 'se', 'separable', 'vit', 'convnext')
+    gaps = [trial_gap(f'after-{name}', 'after-residual', 'test_accuracy') for name in names]
+    assert sum(gap.clear and gap.mean < 0 for gap in gaps) == 4
+    return '一种也没有' if not any(gap.clear and gap.mean > 0 for gap in gaps) else '一种'
+
+
+def against_the_best() -> str:
+    votes = [printed('summary', rf'^种子 {seed}，六个网络一人一票：([\d.]+)%') for seed in range(3)]
+    best = budget_accuracies()['ResNet-18']
+    return '不如它准' if max(votes) < 100 * min(best) else '更准'
+
+
 # 滑块：真的数。
 NUMBERS: dict[str, Callable[[], float]] = {
     'alexnet-directions': lambda: printed('alexnet', r'^224 像素：121 个方向里的 (\d+) 个'),
@@ -298,6 +392,18 @@ NUMBERS: dict[str, Callable[[], float]] = {
         100 * share(cost('alexnet', image_size=160), cost('alexnet'), 'macs')
     ),
     'vgg-exercise': lambda: 100 * 5 * 9 / 121,
+    'introduction-grown': lambda: 100 * (
+        mean(read_json(RESULTS / 'introduction.json')['test_accuracy']['学得的特征'][-1])
+        - mean(read_json(RESULTS / 'introduction.json')['test_accuracy']['学得的特征'][0])
+    ),
+    'after-resnext': lambda: 100 * (
+        (2 * 256 * 128 + 9 * 4 * 128 + 2 * 512) / count_parameters(Bottleneck(256, 64)) - 1
+    ),
+    'after-separable': lambda: 100 * (1 / 256 + 1 / 9),
+    'summary-parameters': lambda: (
+        parameters_at_full_size('alexnet') / parameters_at_full_size('densenet')
+    ),
+    'summary-pairs': lambda: sum(one.clear for one in differences(budget_accuracies())),
     'nin-exercise': lambda: flattened_nin() / 1e6,
     'googlenet-exercise': channels_without_reduction,
     'densenet-exercise': growth_doubled,
@@ -375,7 +481,7 @@ CHOICES: dict[str, Callable[[], str]] = {
         else '倍'
     ),
     'densenet-channels': lambda: f'{last_channels()} 个',
-    'densenet-bottleneck': lambda: '少' if bottleneck_saves() else '反而多一点',
+    'densenet-bottleneck': lambda: '少一' if bottleneck_saves() else '反而多一点',
     'densenet-most': lambda: 'DenseNet-' + max(
         ('161', '169', '201'), key=lambda name: of_paper(paper_densenet, f'densenet{name}')
     ),
@@ -385,6 +491,25 @@ CHOICES: dict[str, Callable[[], str]] = {
     'introduction-few': lambda: beyond_doubt(
         introduction('学得的特征', '手工特征', 300), '学得的特征', '手工特征'
     ),
+    'clinic-flatten': lambda: str(16 * 14 * 14),
+    'clinic-stuck': what_the_gradients_say,
+    'clinic-rate': what_is_left_after_the_flight,
+    'clinic-accumulated': missing_line,
+    'clinic-softmax': lambda: f'不能，最低约 {-log(e / (e + 9)):.3f}',
+    'clinic-shifted': where_the_labels_went,
+    'clinic-numbered': how_the_answers_are_shifted,
+    'clinic-modes': what_the_order_changes,
+    'clinic-statistics': what_the_sandals_show,
+    'clinic-augmented': which_of_five_counts,
+    'after-vit': lambda: f'{(2 * 2) ** 2} 倍',
+    'after-better': better_than_the_residual_block,
+    'summary-best': lambda: TITLES[max(LINEUP, key=lambda n: in_full(n).test_accuracy)],
+    'summary-unsteady': lambda: max(
+        (title for title in budget_accuracies()),
+        key=lambda title: spread(budget_accuracies()[title]).sd,
+    ).split('（')[0],
+    'summary-votes': against_the_best,
+    'toolbox-first-loss': lambda: f'约 {log(10):.1f}',
     'toolbox-twenty-layers': lambda: (
         '不到一百亿分之一' if (256 * 0.01**2 / 2) ** (20 / 2) < 1e-10 else '约百万分之一'
     ),
@@ -420,7 +545,9 @@ def test_the_number_is_the_computed_one(key: str) -> None:
 
 @pytest.mark.parametrize('key', CHOICES)
 def test_the_right_choice_is_the_computed_one(key: str) -> None:
-    assert questions()[key].right.startswith(CHOICES[key]())
+    question, wanted = questions()[key], CHOICES[key]()
+    choices = question.options['choices'].split('|')
+    assert [one for one in choices if one.startswith(wanted)] == [question.right]
 
 
 @pytest.mark.parametrize('key', questions())
@@ -445,9 +572,13 @@ def test_marker_is_complete(key: str) -> None:
         }
 
 
-def test_every_network_chapter_asks_at_least_four() -> None:
-    counts = Counter(one.page for one in questions().values())
-    assert min(counts[page] for page in NETWORKS) >= 4
+@pytest.mark.parametrize('page', RESULTS_OF)
+def test_every_chapter_asks_at_least_four_before_its_main_result(page: str) -> None:
+    cells = nbformat.read(CHAPTERS / f'{page}.ipynb', as_version=4).cells
+    names = [cell.metadata.get('name') for cell in cells]
+    before = cells[: names.index(RESULTS_OF[page])]
+    asked = [cell.source.count('<summary>先预测：') for cell in before]
+    assert sum(asked) >= 4
 
 
 def test_right_choices_are_not_all_in_one_place() -> None:

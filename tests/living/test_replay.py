@@ -11,6 +11,7 @@ import book_living
 import pytest
 import safetensors.torch
 import torch
+from axe import AXE
 from book_living import data_scripts
 from book_living.films import replay
 from book_living.script_files import write_script
@@ -27,7 +28,6 @@ from deepcnn.training.film import packed, take
 
 ROOT = Path(__file__).resolve().parents[2]
 LIVING = ROOT / 'site' / 'assets' / 'living'
-AXE = (ROOT / 'tests' / 'site' / 'axe-core' / 'axe.min.js').read_text('utf-8')
 EPOCHS = 2
 RUN = {
     'train_loss': [1.5, 0.75],
@@ -208,6 +208,23 @@ def test_it_plays_only_when_asked(page: WebDriver) -> None:
     assert page.execute_script('return location.hash') == '#replay-1?epoch=2'
 
 
+def test_a_calm_reader_sees_the_end_at_once(page: WebDriver) -> None:
+    """系统设成少动的：不逐轮地放，直接到最后一轮。"""
+    features = [{'name': 'prefers-reduced-motion', 'value': 'reduce'}]
+    page.execute_cdp_cmd('Emulation.setEmulatedMedia', {'features': features})
+    try:
+        begin(page)
+        slider = page.find_element(By.CSS_SELECTOR, 'input[type=range]')
+        slider.send_keys(Keys.HOME)
+        assert said(page) == '训练之前'
+        play = page.find_element(By.CSS_SELECTOR, '.replay__controls button')
+        play.send_keys(Keys.ENTER)
+        assert said(page).startswith('第 2 轮') and play.text == '播放'
+        assert page.execute_script('return location.hash') == '#replay-1?epoch=2'
+    finally:
+        page.execute_cdp_cmd('Emulation.setEmulatedMedia', {'features': []})
+
+
 def test_a_link_opens_the_epoch(page: WebDriver, tmp_path: Path) -> None:
     open_page(page, tmp_path, '#replay-1?epoch=1')
     assert wait(page, lambda: said(page)).startswith('第 1 轮')
@@ -262,10 +279,3 @@ def test_records_that_cannot_be_compared_do_not_fail_the_build(
     (only,) = tmp_path.rglob('*.js')
     assert only.read_text('utf-8') == 'Living.put("good", [1])\n'
     assert written == {'good': only.stat().st_size}
-
-
-def test_only_filmed_networks_have_a_player() -> None:
-    page = (ROOT / '_build/html/chapters/densenet.html').read_text('utf-8')
-    assert 'id="fig-densenet-curve"' in page
-    filmed = (ROOT / 'results/replay/densenet.safetensors').exists()
-    assert ('<living-replay' in page) == filmed

@@ -81,7 +81,8 @@ def test_the_page_takes_the_scripts_counted_here(page: Path) -> None:
     """成品里的各个元素要的就是这里数的；打开一页只取框架。"""
     html = (SITE / page.relative_to(ROOT)).with_suffix('.html').read_text('utf-8')
     stated = [(name, ' '.join(needed(name, options))) for name, options in parts_of(page)]
-    assert set(TAG.findall(html)) <= set(stated)
+    found = TAG.findall(html)
+    assert len(found) == html.count('<living-') and set(found) <= set(stated)
     opened = re.findall(r'<script[^>]*src="[^"]*living/([\w-]+)\.js', html)
     assert opened == ['frame']
 

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from math import log2
 from pathlib import Path
 
 import pytest
@@ -159,9 +160,8 @@ def test_the_keyboard_walks_opens_and_closes(page: Page) -> None:
     tree = page.browser.find_element(By.CSS_SELECTOR, '[role=tree]')
     assert tree.get_attribute('aria-activedescendant') == chosen.get_attribute('id')
     page.press(Keys.ARROW_LEFT, Keys.ARROW_LEFT, Keys.END)
-    assert (
-        len(page.rows()) == 6 and '全连接' in page.rows()[-1] or '输出头' in page.detail
-    )
+    assert len(page.rows()) == 6 and page.rows()[-1].startswith('输出头，')
+    assert '输出头' in page.detail
     page.press(Keys.HOME, Keys.ENTER)
     assert '7×7 卷积，步幅 2' in page.rows()[1]
     rows = page.rows()
@@ -289,15 +289,75 @@ return wrong
 """
 
 
+DESCRIBED = 'return Living.data("structure").then((value) => { window.described = value })'
+
+
 @pytest.mark.parametrize('width', [311, 650])
 def test_every_network_fits(width: int, page: Page) -> None:
     page.open('data-network="vgg"', width=width + 64)
-    page.browser.execute_script(
-        'return Living.data("structure").then((value) => { window.described = value })'
-    )
+    page.browser.execute_script(DESCRIBED)
     assert page.browser.execute_script(FIT, width) == []
     scrolls = 'return document.documentElement.scrollWidth - innerWidth'
     assert page.browser.execute_script(scrolls) <= 0
+
+
+# 打开每一段，画出的各行：板与条的大小，以及这一行的数由哪几层加起来。捷径上的小方块只是记号。
+GEOMETRY = """
+const family = window.described.families[arguments[0]]
+const values = Object.fromEntries(family.controls.map((one) => [one.name, one.value]))
+const measured = LayerArithmetic.measure(family, values)
+const open = new Set(measured.parts.map(({ layer }) => layer.path))
+const figure = new StructureDrawing.Figure(measured, 650, open, '')
+figure.render()
+const sizes = (group, name) => [...group.querySelectorAll(`rect.structure__${name}`)]
+  .map((one) => ['width', 'height'].map((side) => Number(one.getAttribute(side))))
+const rows = figure.targets.filter(({ item, name }) => item && !name.startsWith('捷径'))
+return [values.image_size, rows.map(({ item, layer, group }) => ({
+  path: layer.path, chain: item.chain.map(({ path }) => path),
+  plates: sizes(group, 'plate'), bars: sizes(group, 'bar').map(([width]) => width) }))]
+"""
+
+
+@pytest.mark.parametrize(
+    ('family', 'name'),
+    [
+        ('alexnet', 'alexnet'), ('googlenet', 'googlenet'),
+        ('resnet', 'resnet18'), ('densenet', 'densenet'),
+    ],
+)  # fmt: skip
+def test_plates_and_bars_are_drawn_to_scale(family: str, name: str, page: Page) -> None:
+    """板宽是通道数的对数，高是边长；两根条是参数与乘加，各自最大的一行画满。"""
+    page.open('data-network="vgg"')
+    page.browser.execute_script(DESCRIBED)
+    side, rows = page.browser.execute_script(GEOMETRY, family)
+    table = layer_table(meta(name), side, detail=True).rows
+    layers = {row.name.partition('（')[0]: row for row in table}
+
+    plates = [
+        (layers[row['path']].shape, *row['plates'][0])
+        for row in rows
+        if row['plates'] and row['path'] in layers
+    ]
+    assert len(plates) > 10
+    unit = plates[0][1] / log2(plates[0][0][0] + 1)
+    for (channels, *sides), width, height in plates:
+        assert width == pytest.approx(unit * log2(channels + 1)) and width > 4
+        assert height == pytest.approx(max(3, (sides or [1])[0] / 4))
+
+    barred = [row for row in rows if row['bars']]
+    for place, kind in enumerate(('parameters', 'macs')):
+        counts = [
+            sum(
+                getattr(layer, kind)
+                for path, layer in layers.items()
+                if any(f'{path}.'.startswith(f'{one}.') for one in row['chain'])
+            )
+            for row in barred
+        ]
+        widths = [row['bars'][place] for row in barred]
+        assert max(widths) == 100
+        share = [100 * count / max(counts) for count in counts]
+        assert widths == pytest.approx([max(1, one) if one else 0 for one in share])
 
 
 def test_the_focus_is_not_covered_by_the_detail(page: Page) -> None:

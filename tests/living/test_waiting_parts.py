@@ -45,6 +45,7 @@ def test_every_chapter_has_its_lab_and_replay(chapter: str) -> None:
         assert found[name]['network'] == CHAPTERS[chapter]
     assert len(found['lab']['says']) > 20
     page = (SITE / f'chapters/{chapter}.html').read_text('utf-8')
+    assert f'id="fig-{chapter}-curve"' in page
     assert ('<living-lab' in page) == (CHAPTERS[chapter] in shipped())
     film = ROOT / f'results/replay/{CHAPTERS[chapter]}.safetensors'
     assert ('<living-replay' in page) == film.exists()

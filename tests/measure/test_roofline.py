@@ -32,7 +32,8 @@ def test_fused_optimizer_reads_and_writes() -> None:
     optimizer = torch.optim.SGD(net.parameters(), lr=0.1, fused=True)
     costs = [c for c in count_costs(optimizer.step) if 'sgd' in c.name]
     assert len(costs) == 1
-    assert costs[0].bytes >= 3 * 64 * 4  # 至少读权重与梯度、写权重
+    # 读权重与梯度，写权重；梯度也算写过
+    assert costs[0].bytes in (3 * 64 * 4, 4 * 64 * 4)
 
 
 def test_slower_of_the_two_limits_counts() -> None:

@@ -11,7 +11,6 @@ from small_data import load_digits_dataset
 from deepcnn.models.lineup import LINEUP, entry
 from deepcnn.records.attempts import (
     VALIDATION_IMAGES,
-    Attempt,
     best,
     by_budget,
     choice_of,
@@ -141,13 +140,3 @@ def test_laptop_recipe_is_not_worse_than_the_best_trial(name: str) -> None:
     winner = best(trials)
     error = sampling_error(winner.accuracy, VALIDATION_IMAGES)
     assert winner.accuracy - chosen.accuracy < error
-
-
-def test_only_trials_of_the_same_budget_are_compared() -> None:
-    def trial(epochs: int, images: int | None, accuracy: float) -> Attempt:
-        recipe = {'epochs': epochs, 'train_images': images}
-        return Attempt(recipe, [], [accuracy], 1.0, 'CPU', {}, None)
-
-    long, short, long_again = trial(2, None, 0.8), trial(9, 100, 0.9), trial(2, None, 0.7)
-    assert by_budget([long, short, long_again]) == [[short], [long, long_again]]
-    assert long.images_trained == 110_000

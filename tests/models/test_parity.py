@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 import pytest
 import torch
 import torch.nn.functional as F
+from random_images import random_images
 from torch import Tensor, nn
 from torchvision import models as torchvision_models
 
@@ -19,12 +20,6 @@ from deepcnn.models.alexnet import alexnet
 from deepcnn.models.googlenet import INCEPTIONS, Inception, googlenet
 from deepcnn.models.network import Network
 from deepcnn.models.nin import nin
-
-
-def random_images(count: int, channels: int, size: int, seed: int = 0) -> Tensor:
-    """有正有负的随机图像：最大与平均、少一个 ReLU，在上面都看得出。"""
-    generator = torch.Generator().manual_seed(seed)
-    return torch.randn(count, channels, size, size, generator=generator)
 
 
 class Layers:

@@ -27,12 +27,7 @@ from deepcnn.training.loop import TrainingDiverged, fit
 CPU = torch.device('cpu')
 RECIPE = Recipe(32, 2, 2e-3, batch_size=8, shift=1, erasing=0.5, precision='fp32')
 STEPS = 5  # 每轮
-
-
-@pytest.fixture(scope='module', autouse=True)
-def one_thread() -> None:
-    """分出的进程里不能有 OpenMP 的线程；接着做要逐位相同，线程数也要一样。"""
-    torch.set_num_threads(1)
+pytestmark = pytest.mark.usefixtures('one_thread')
 
 
 @pytest.fixture(scope='module')

@@ -28,11 +28,7 @@ from deepcnn.plot import inline_backend
 
 CPU = torch.device('cpu')
 TINY = ['--side', '32', '--batch', '4', '--seconds', '0.001']
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> None:
-    torch.set_num_threads(1)
+pytestmark = pytest.mark.usefixtures('one_thread')
 
 
 def test_every_line_tells_size_speed_and_the_accuracy_of_the_book(

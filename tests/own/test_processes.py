@@ -24,12 +24,7 @@ from deepcnn.training import Recipe
 
 CPU = torch.device('cpu')
 RECIPE = Recipe(32, 2, 2e-3, batch_size=8, shift=1, precision='fp32')
-pytestmark = needs_fork
-
-
-@pytest.fixture(scope='module', autouse=True)
-def one_thread() -> None:
-    torch.set_num_threads(1)
+pytestmark = [needs_fork, pytest.mark.usefixtures('one_thread')]
 
 
 @pytest.fixture(scope='module')

@@ -4,7 +4,6 @@ import matplotlib
 import numpy as np
 import pytest
 import torch
-from matplotlib import pyplot as plt
 
 from deepcnn import plot
 from deepcnn.anatomy import ClassActivation, Exciting, Occlusion
@@ -15,16 +14,21 @@ IMAGES = torch.randint(
 )
 
 
-@pytest.fixture(autouse=True)
-def close_figures():
-    yield
-    plt.close('all')
-
-
 def exciting(channel: int, *indices: int) -> Exciting:
     count = len(indices)
     places = torch.tensor([[0.25, 0.75]] * count)
     return Exciting(channel, torch.tensor(indices), torch.ones(count), places)
+
+
+def test_eight_exciting_images_make_two_rows_of_four() -> None:
+    fig = plot.exciting_images(IMAGES, [exciting(c, *[0, 1, 2, 3] * 2) for c in (7, 30)])
+    fig.canvas.draw()
+    places = [axes.get_position() for axes in fig.axes]
+    lefts = [round(place.x0, 3) for place in places]
+    tops = [round(place.y1, 3) for place in places]
+    assert lefts[:4] == lefts[4:8] == lefts[8:12] and len(set(lefts[:4])) == 4
+    assert len(set(tops[:4])) == 1 and len(set(tops)) == 4
+    assert tops == sorted(tops, reverse=True)
 
 
 def test_exciting_images_stand_in_their_order_with_their_place() -> None:

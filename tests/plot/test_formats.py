@@ -66,13 +66,16 @@ def colours_lost(output: dict) -> set[str]:
     """SVG 里曲线、点与浅色的带的颜色，PNG 里没有相近的。"""
     pixels = Image.open(BytesIO(b64decode(output['image/png']))).convert('RGB').getcolors(1 << 24)
     seen = np.array([colour for _, colour in pixels])
-    used = set(re.findall('#[0-9a-f]{6}', output['image/svg+xml'])) & curve_colours()
-    shown = {one: (to_rgb(one), 24) for one in used}
+    shown = {one: (to_rgb(one), 24) for one in colours_used(output)}
     bands = r'fill: (#[0-9a-f]{6}); fill-opacity: (0\.[12]\d*)'
     for colour, share in re.findall(bands, output['image/svg+xml']):
         mixed = 255 + float(share) * (to_rgb(colour) - 255)  # 盖在白底上
         shown[f'{colour} × {share}'] = mixed, 16
     return {name for name, (one, near) in shown.items() if np.abs(seen - one).max(1).min() > near}
+
+
+def colours_used(output: dict) -> set[str]:
+    return set(re.findall('#[0-9a-f]{6}', output['image/svg+xml'])) & curve_colours()
 
 
 def curve_colours() -> set[str]:
@@ -84,13 +87,23 @@ def to_rgb(colour: str) -> np.ndarray:
     return np.array([int(colour[at : at + 2], 16) for at in (1, 3, 5)])
 
 
+def curves_of(path: Path) -> list[dict]:
+    """存成两种格式的图。"""
+    cells = nbformat.read(path, 4).cells
+    outputs = [o.get('data', {}) for cell in cells for o in cell.get('outputs', [])]
+    return [one for one in outputs if 'image/svg+xml' in one]
+
+
+def test_the_curves_of_the_book_are_found() -> None:
+    both = [one for path in chapter_files() for one in curves_of(path)]
+    assert len(both) > 40 and sum(map(len, map(colours_used, both))) > 40
+
+
 @pytest.mark.parametrize('path', chapter_files(), ids=lambda path: path.stem)
 def test_small_pngs_keep_the_colours_of_all_curves(path: Path) -> None:
     """JupyterLab 先显示 PNG：六条曲线要是六种颜色，占地再小也不合并。"""
-    cells = nbformat.read(path, 4).cells
-    outputs = [o.get('data', {}) for cell in cells for o in cell.get('outputs', [])]
-    both = [one for one in outputs if 'image/svg+xml' in one]
-    assert [colours_lost(one) for one in both] == [set()] * len(both)
+    lost = [colours_lost(one) for one in curves_of(path)]
+    assert not any(lost), lost
 
 
 def test_the_same_curve_is_stored_byte_for_byte() -> None:

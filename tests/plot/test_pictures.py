@@ -1,7 +1,6 @@
 """图像、特征图、卷积核与曲线怎样画；图里每个字都有字形。"""
 
 import re
-import warnings
 from pathlib import Path
 
 import matplotlib
@@ -20,19 +19,7 @@ from deepcnn.plot.chinese_font import FONT
 from deepcnn.plot.mosaic import Mosaic
 from deepcnn.records.runs import History, Run
 
-CHAPTERS = Path(__file__).resolve().parents[2] / 'chapters'
 matplotlib.use('Agg')
-
-
-def test_chinese_labels_have_glyphs() -> None:
-    plot.use_book_style()
-    with warnings.catch_warnings():
-        warnings.simplefilter('error')
-        fig = plot.show_images(
-            torch.rand(2, 1, 8, 8), ['短靴', '衬衫'], '种子 0 · 训练'
-        )
-        fig.canvas.draw()
-    plt.close(fig)
 
 
 @pytest.mark.parametrize(
@@ -46,13 +33,6 @@ def test_every_character_in_the_code_has_a_glyph(page: Path) -> None:
     cells = nbformat.read(page, as_version=4).cells
     code = ''.join(cell.source for cell in cells if cell.cell_type == 'code')
     assert not {c for c in code if not c.isspace() and ord(c) not in drawn}
-
-
-def test_the_font_of_the_book_is_added_once() -> None:
-    plot.use_book_style()
-    known = len(font_manager.fontManager.ttflist)
-    plot.use_book_style()
-    assert len(font_manager.fontManager.ttflist) == known
 
 
 def test_map_colours_are_centred_on_zero() -> None:

@@ -59,7 +59,7 @@ def test_only_what_differs_is_listed() -> None:
 
 @pytest.mark.parametrize(
     ('accuracy', 'images', 'expected'),
-    [(0.5, 100, 0.05), (0.9, 10_000, 0.003), (0.0, 1, 0.0), (1.0, 1, 0.0)],
+    [(0.5, 100, 0.05), (0.9, 10_000, 0.003), (0.9, 5000, 0.00424264), (0, 1, 0), (1, 10, 0)],
 )
 def test_sampling_error_of_a_share(
     accuracy: float, images: int, expected: float
@@ -81,24 +81,26 @@ def test_the_first_of_equals_is_best() -> None:
 def test_shorter_budgets_come_first() -> None:
     long, short = attempt(0.1, epochs=3), attempt(0.2, train_images=50)
     even_longer = attempt(0.3, epochs=1, train_images=None)
-    groups = by_budget([long, even_longer, short, attempt(0.4, epochs=3, lr=9)])
-    assert [len(group) for group in groups] == [1, 2, 1]
+    again = attempt(0.4, epochs=3, lr=9)
+    groups = by_budget([long, even_longer, short, again])
+    assert groups == [[short], [long, again], [even_longer]]
     assert [group[0].images_trained for group in groups] == [100, 300, 55_000]
 
 
 def test_grid_by_rows_and_columns() -> None:
     tried = [
         attempt(0.1, lr=1, flip=True), attempt(0.2, lr=1, flip=False),
-        attempt(lr=2, flip=True),
+        attempt(0.3, lr=2, flip=True), attempt(lr=3, flip=True),
     ]  # fmt: skip
-    assert values_of(tried, 'lr') == [1, 2]
-    first, second = accuracy_grid(tried, 'lr', 'flip')
-    assert first == [0.1, 0.2]
-    assert all(map(math.isnan, second))  # 发散的，与没有试的
+    assert values_of(tried, 'lr') == [1, 2, 3]
+    first, (known, untried), third = accuracy_grid(tried, 'lr', 'flip')
+    assert first == [0.1, 0.2] and known == 0.3 and math.isnan(untried)
+    assert all(map(math.isnan, third))  # 发散的，与没有试的
     with pytest.raises(ValueError, match='lr=1、flip=True 试了不止一次'):
         accuracy_grid([*tried, attempt(0.5, lr=1, erasing=0.5)], 'lr', 'flip')
-    with pytest.raises(ValueError, match="没有 'rate' 这一项：可以用 epochs"):
-        values_of(tried, 'rate')
+    for ask in (values_of, effect, lambda tried, name: accuracy_grid(tried, 'lr', name)):
+        with pytest.raises(ValueError, match="没有 'rate' 这一项：可以用 epochs"):
+            ask(tried, 'rate')
 
 
 def test_effect_is_the_mean_over_everything_else() -> None:

@@ -1,6 +1,5 @@
 """挑选超参数的记录：几个进程同时添，一条也不丢；打断时不留半个文件。"""
 
-import json
 import os
 import subprocess
 import sys
@@ -10,7 +9,6 @@ import pytest
 
 from deepcnn.records import store
 from deepcnn.records.attempts import Attempt, add_attempt, load_attempts
-from deepcnn.records.store import write_json
 
 ROOT = Path(__file__).parents[2]
 EACH = 60
@@ -62,10 +60,3 @@ def test_nothing_is_lost_when_writing_fails(
     add_attempt(path, one)
     assert load_attempts(path) == [one, one]
     assert not list(tmp_path.glob('*.part'))
-
-
-def test_what_is_written_is_chinese_json_for_everyone_to_read(tmp_path: Path) -> None:
-    path = write_json(tmp_path / 'deep' / 'one.json', {'名字': [1, 2]})
-    text = path.read_text(encoding='utf-8')
-    assert '名字' in text and json.loads(text) == {'名字': [1, 2]}
-    assert path.stat().st_mode & 0o444 == 0o444

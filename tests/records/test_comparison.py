@@ -1,4 +1,4 @@
-"""六网对比的算术：均值与起伏、两两比较、混淆、表决与分歧；记录的存与读。"""
+"""六网对比的算术：均值与起伏、两两比较；记录的存与读。"""
 
 import math
 from dataclasses import replace
@@ -6,17 +6,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from small_data import load_digits_dataset
 
-from deepcnn.data.dataset import Dataset
 from deepcnn.models.lineup import LINEUP
 from deepcnn.records.agreement import (
-    UNDECIDED,
-    confused,
-    confusion_matrix,
-    labels_for,
-    majority,
-    only_right,
     predictions_of,
 )
 from deepcnn.records.comparison import (
@@ -122,41 +114,6 @@ def test_an_interval_that_could_not_be_computed_claims_nothing() -> None:
     assert not RankedPair('甲', '乙', 1.0, 0.0, 2.0).clear
 
 
-# ---- 混淆与分歧 ----
-
-
-def test_confusion_is_a_share_of_the_true_class() -> None:
-    labels = torch.tensor([6, 6, 6, 6, 0, 0])
-    predicted = torch.tensor([[6, 0, 0, 2, 0, 6], [6, 6, 6, 6, 0, 0]])
-    assert confused(predicted, labels, true=6, said=0) == [0.5, 0.0]
-    assert confused(predicted, labels, true=0, said=6) == [0.5, 0.0]
-    assert confused(predicted, labels, true=6, said=6) == [0.25, 1.0]
-
-
-def test_rows_of_the_confusion_matrix_are_shares() -> None:
-    labels = torch.tensor([0, 0, 1, 2])
-    predicted = torch.tensor([[0, 1, 1, 0], [0, 0, 1, 2]])
-    expected = [[0.75, 0.25, 0], [0, 1, 0], [0.5, 0, 0.5]]
-    assert confusion_matrix(predicted, labels, 3).tolist() == expected
-
-
-def test_majority_needs_more_than_half() -> None:
-    predicted = torch.tensor([[1, 1, 1, 5], [1, 2, 2, 5], [1, 2, 3, 4]])
-    assert majority(predicted).tolist() == [1, 2, UNDECIDED, 5]
-    assert majority(predicted[:2]).tolist() == [1, UNDECIDED, UNDECIDED, 5]
-
-
-def test_images_that_only_one_network_gets_right() -> None:
-    labels = torch.tensor([0, 1, 2, 3])
-    answers = {
-        '甲': torch.tensor([0, 1, 9, 3]),
-        '乙': torch.tensor([0, 9, 9, UNDECIDED]),
-        '丙': torch.tensor([0, 9, 2, 9]),
-    }
-    found = {name: one.tolist() for name, one in only_right(answers, labels).items()}
-    assert found == {'甲': [1, 3], '乙': [], '丙': [2]}
-
-
 # ---- 存与读 ----
 
 
@@ -221,18 +178,6 @@ def test_records_under_other_conditions_are_not_compared(
 def test_one_seed_is_not_compared() -> None:
     with pytest.raises(ValueError, match='只有 1 个种子'):
         require_comparable([record(seeds=(0,)), record('vgg11', seeds=(0,))])
-
-
-@pytest.fixture(scope='module')
-def digits() -> Dataset:
-    return load_digits_dataset()
-
-
-def test_labels_come_from_the_same_data(digits: Dataset) -> None:
-    mine = replace(record(), dataset=digits.name)
-    assert torch.equal(labels_for([mine], digits), digits.test.labels[:4])
-    with pytest.raises(ValueError, match='请用 load_dataset.. 的 四张图'):
-        labels_for([record()], digits)
 
 
 @pytest.mark.parametrize('name', LINEUP)

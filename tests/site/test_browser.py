@@ -15,8 +15,10 @@ import pydata_sphinx_theme
 import pytest
 import sphinx
 import sphinx_book_theme
+from axe import AXE
 from babel.messages.mofile import read_mo
 from browsing import console_errors, requested, set_theme, set_width
+from built_site import SITE
 from docutils.languages import en as docutils_english
 from selenium.webdriver.chrome.webdriver import WebDriver
 from selenium.webdriver.common.action_chains import ActionChains
@@ -24,9 +26,6 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
-ROOT = Path(__file__).resolve().parents[2]
-SITE = ROOT / '_build' / 'html'
-AXE = (ROOT / 'tests' / 'site' / 'axe-core' / 'axe.min.js').read_text(encoding='utf-8')
 HAN = re.compile('[\u4e00-\u9fff]')
 WORD = re.compile('[A-Za-z]{2,}')
 
@@ -278,11 +277,12 @@ def test_search_and_menus_request_nothing_from_outside(
     chromium.execute_script("document.querySelector('.search-button__button').click()")
     field_ = chromium.switch_to.active_element
     field_.send_keys('残差', Keys.ENTER)
-    open_page(chromium, f'{site_url}/search.html?q=残差')
+    WebDriverWait(chromium, 20).until(lambda _: 'search.html' in chromium.current_url)
+    WebDriverWait(chromium, 20).until(lambda _: chromium.execute_script(FOUND))
     chromium.execute_script("localStorage.removeItem('mode')")
     chromium.execute_script("localStorage.removeItem('theme')")
     urls = requested(chromium)
-    assert urls
+    assert any('search.html' in url for url in urls)
     assert all(url.startswith(f'{site_url}/') for url in urls), urls
 
 
@@ -290,8 +290,9 @@ def test_no_sideways_scrolling(
     served: dict[str, Visit], from_disk: dict[str, Visit]
 ) -> None:
     for visits in (served, from_disk):
-        wide = {name: v.look['wide'] for name, v in visits.items() if v.look['wide']}
-        assert not wide
+        # 空的列表：滚得动，但撑宽它的不是哪一个元素的框
+        wide = {name: v.look['wide'] for name, v in visits.items()}
+        assert not {n: found for n, found in wide.items() if found is not None}
 
 
 def test_formulas_are_typeset(
@@ -372,7 +373,7 @@ def test_interface_is_chinese_throughout(served: dict[str, Visit]) -> None:
 
 def test_english_of_the_theme_is_recognised() -> None:
     for text in ('Previous', 'Search', 'Toggle hidden content', 'Note:', 'Copyright'):
-        assert is_english('article', text) or is_english('interface', text), text
+        assert is_english('article', text), text
     assert not is_english('interface', '3. AlexNet')
     assert not is_english('article', 'In International Conference on Machine Learning')
 

@@ -8,10 +8,10 @@ import pytest
 from book_pages.linked_terms import WITHOUT_LINKS
 from book_source import chapter_files
 from bs4 import BeautifulSoup, NavigableString
+from built_site import built_file
 from glossary_terms import Term, all_terms, names_pattern
 
 ROOT = Path(__file__).resolve().parents[2]
-SITE = ROOT / '_build' / 'html'
 ANCHORS = {term.term: term.anchor for term in all_terms()}
 PAGES = sorted(
     path.relative_to(ROOT).with_suffix('').as_posix()
@@ -24,10 +24,7 @@ ASIDES = '.admonition, details'
 
 
 def built(name: str) -> str:
-    path = SITE / f'{name}.html'
-    if not path.exists():
-        pytest.fail('先运行 make book', pytrace=False)
-    return path.read_text(encoding='utf-8')
+    return built_file(f'{name}.html').read_text(encoding='utf-8')
 
 
 @pytest.mark.parametrize('term', all_terms(), ids=lambda term: term.term)

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from axe import AXE
 from book_formulas.rendered import read_rendered
 from book_pages.code_lines import columns, foldable
 from book_pages.folded_checks import assertions, to_fold
 from book_pages.kept_together import KeepTogether
+from built_site import SITE, built_file
 from contrast import faint
 from docutils import nodes
 from docutils.utils import new_document
@@ -20,8 +22,6 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
 ROOT = Path(__file__).resolve().parents[2]
-SITE = ROOT / '_build' / 'html'
-AXE = (ROOT / 'tests' / 'site' / 'axe-core' / 'axe.min.js').read_text(encoding='utf-8')
 
 # 一页里的毛病：裁掉的代码、太小的字、滚走的表题、一行一两个字的格、拆开的名字、行首的标点。
 FAULTS = r"""
@@ -91,10 +91,7 @@ def usual_screen(chromium: WebDriver) -> Iterator[None]:
 
 
 def built(page: str) -> str:
-    path = SITE / 'chapters' / f'{page}.html'
-    if not path.exists():
-        pytest.fail('先运行 make book', pytrace=False)
-    return path.read_text('utf-8')
+    return built_file(f'chapters/{page}.html').read_text('utf-8')
 
 
 def show_at(browser: WebDriver, width: int) -> None:

@@ -1,5 +1,6 @@
 """构建之后的加工：公式换成 SVG，样式表合成一个，脚本延后。"""
 
+from base64 import b64encode
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -199,6 +200,16 @@ def test_a_plot_saved_denser_is_shown_at_the_size_of_the_book(tmp_path: Path) ->
 def test_picture_with_a_given_size_is_left_alone(tmp_path: Path) -> None:
     page = '<img src="a.png" style="width: 5em;" /><img width="3" src="a.png" />'
     assert size_pictures(page, tmp_path) == page
+
+
+def test_an_embedded_picture_carries_its_size_too(tmp_path: Path) -> None:
+    write_png_head(tmp_path / 'a.png', 700, 292)
+    source = b64encode((tmp_path / 'a.png').read_bytes()).decode()
+    page = f'<img alt="甲" src="data:image/png;base64,{source}" /><img src="a.png" />'
+    assert size_pictures(page, tmp_path) == (
+        f'<img width="700" height="292" alt="甲" src="data:image/png;base64,{source}" />'
+        '<img width="700" height="292" fetchpriority="high" src="a.png" />'
+    )
 
 
 def test_broken_picture_is_named(tmp_path: Path) -> None:

@@ -14,9 +14,9 @@ import repository
 import yaml
 from book_pages import repository_buttons
 from book_source import chapter_files
+from built_site import SITE, built_file
 
 ROOT = Path(__file__).resolve().parents[2]
-SITE = ROOT / '_build' / 'html'
 CHAPTERS = sorted(
     path.relative_to(ROOT / 'chapters').with_suffix('').as_posix()
     for path in chapter_files()
@@ -61,8 +61,7 @@ def links_of(page: Path) -> list[Link]:
 
 
 def built_pages() -> list[Path]:
-    if not (SITE / 'index.html').exists():
-        pytest.fail('先运行 make book', pytrace=False)
+    built_file()
     return [path for path in SITE.rglob('*.html') if '_static' not in path.parts]
 
 

@@ -15,12 +15,12 @@ from book_search.chapters import (
 )
 from book_search.plain_formula import plain_formula
 from book_search.terms import read_terms
+from built_site import SITE, built_file
 from docutils import nodes
 from docutils.core import publish_doctree
 from docutils.utils import new_document
 
-ROOT = Path(__file__).resolve().parents[2]
-SECTIONS = ROOT / '_build' / 'html' / '_static' / 'book_search_sections.js'
+SECTIONS = SITE / '_static' / 'book_search_sections.js'
 PREFIX = 'window.BOOK_CHAPTERS='
 
 CHAPTER = """
@@ -152,9 +152,7 @@ def test_the_script_survives_quotes_and_line_separators(tmp_path: Path) -> None:
 
 
 def test_the_whole_book_is_in_the_script() -> None:
-    if not SECTIONS.exists():
-        pytest.fail('先运行 make book', pytrace=False)
-    chapters = load_script(SECTIONS)
+    chapters = load_script(built_file(SECTIONS))
     assert [chapter['url'] for chapter in chapters[:3]] == [
         'index.html',
         'chapters/introduction.html',
@@ -183,7 +181,5 @@ def test_only_the_search_page_loads_it() -> None:
 
 
 def test_the_script_stays_small() -> None:
-    if not SECTIONS.exists():
-        pytest.fail('先运行 make book', pytrace=False)
-    pages = len(load_script(SECTIONS))  # 每页约 8.7 KB：书里添了章或自测，它才变大
+    pages = len(load_script(built_file(SECTIONS)))  # 每页约 8.7 KB：书里添了章或自测，它才变大
     assert len(gzip.compress(SECTIONS.read_bytes())) < 9_000 * pages

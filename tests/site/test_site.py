@@ -7,11 +7,10 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-import pytest
 import yaml
+from built_site import SITE, built_file
 
 ROOT = Path(__file__).resolve().parents[2]
-SITE = ROOT / '_build' / 'html'
 HAN = re.compile('[\u4e00-\u9fff]')
 
 # 浏览器打开页面时就会去取的东西；<a href> 只有点了才取，不在其中。
@@ -74,8 +73,7 @@ def read_page(path: Path) -> Page:
 @cache
 def read_site() -> dict[Path, Page]:
     """读入整个网站，返回 {文件: Page}；网站还没有建时测试失败。"""
-    if not (SITE / 'index.html').exists():
-        pytest.fail('先运行 make book', pytrace=False)
+    built_file()
     # _static 里的 .html 是主题的模板片段，不是页面。
     found = (path for path in SITE.rglob('*.html') if '_static' not in path.parts)
     return {path.resolve(): read_page(path) for path in sorted(found)}
@@ -209,16 +207,18 @@ def test_mathjax_stands_by_for_new_formulas() -> None:
 
 def test_plots_keep_their_place_while_loading() -> None:
     """写明宽高，图到了文字才不跳；每页只有第一张优先。"""
-    seen = 0
+    seen, embedded = 0, set()
     for page in pages():
         text = page.path.read_text(encoding='utf-8')
+        here = re.findall(r'<img[^>]*\bsrc="data:image/[^>]*>', text)
+        embedded |= {page.name for _ in here}
         plots = re.findall(r'<img[^>]*_images/[^>]*\.(?:png|svg)"[^>]*>', text)
-        for tag in plots:
+        for tag in plots + here:
             assert re.search(r'\bwidth="[1-9]\d*" height="[1-9]\d*"', tag), tag
         first = [tag for tag in plots if 'fetchpriority="high"' in tag]
         assert first == plots[:1], page.name
         seen += len(plots)
-    assert seen > 60
+    assert seen > 60 and embedded == {'index.html', 'chapters/lab.html'}
 
 
 def test_a_branch_of_github_pages_keeps_static_files() -> None:

@@ -15,6 +15,12 @@ TOOLS = (check_links, draw_cover, make_pdf, measure_pages, pack_zip, typeset_for
 name_of = pytest.mark.parametrize('tool', TOOLS, ids=lambda tool: tool.__name__)
 
 
+def test_every_command_is_listed() -> None:
+    folder = Path(make_pdf.__file__).parent
+    found = {path.stem for path in folder.glob('*.py') if 'Command(' in path.read_text('utf-8')}
+    assert found == {tool.__name__ for tool in TOOLS}
+
+
 @name_of
 def test_an_unknown_option_is_refused_in_chinese(
     tool: ModuleType, capsys: pytest.CaptureFixture[str]

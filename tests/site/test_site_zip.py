@@ -4,11 +4,9 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from built_site import SITE, built_file
 from pack_zip import FOLDER, pack
 from selenium.webdriver.chrome.webdriver import WebDriver
-
-ROOT = Path(__file__).resolve().parents[2]
-SITE = ROOT / '_build' / 'html'
 
 BROKEN_IMAGES = """
 return [...document.images].filter(i => !i.complete || !i.naturalWidth).map(i => i.src)
@@ -56,8 +54,7 @@ def test_only_what_a_reader_needs(small_site: Path, tmp_path: Path) -> None:
 
 @pytest.fixture(scope='module')
 def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    if not (SITE / 'index.html').exists():
-        pytest.fail('先运行 make book', pytrace=False)
+    built_file()
     # 读者的文件夹常带空格和汉字。
     folder = tmp_path_factory.mktemp('我的 书')
     pack(SITE, folder / 'site.zip')

@@ -8,6 +8,7 @@ import nbformat
 import pypdfium2
 import pytest
 from book_slides.deck_text import Writer, blocks, opening, sentences, slides, wanted
+from built_site import SITE, built_file
 from selenium.webdriver.chrome.webdriver import WebDriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -15,7 +16,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 from transfer_size import transfer_size
 
 ROOT = Path(__file__).resolve().parents[2]
-DECKS = ROOT / '_build' / 'html' / 'slides'
+DECKS = SITE / 'slides'
 CHAPTERS = (
     'introduction', 'toolbox', 'alexnet', 'vgg', 'nin', 'googlenet', 'resnet', 'densenet',
 )  # fmt: skip
@@ -26,10 +27,7 @@ FOLDER_BUDGET = 6_000_000  # 整个文件夹，没有压缩
 
 
 def page(chapter: str) -> str:
-    path = DECKS / f'{chapter}.html'
-    if not path.exists():
-        pytest.fail('先运行 make book', pytrace=False)
-    return path.read_text(encoding='utf-8')
+    return built_file(DECKS / f'{chapter}.html').read_text(encoding='utf-8')
 
 
 def marked(chapter: str) -> list[nbformat.NotebookNode]:

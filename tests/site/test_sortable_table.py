@@ -4,14 +4,14 @@ import re
 from pathlib import Path
 
 import pytest
+from axe import AXE
+from built_site import built_file
 from selenium.webdriver.chrome.webdriver import WebDriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 ROOT = Path(__file__).resolve().parents[2]
-SITE = ROOT / '_build' / 'html'
 SCRIPT = ROOT / 'site' / 'assets' / 'sortable_table.js'
-AXE = (ROOT / 'tests' / 'site' / 'axe-core' / 'axe.min.js').read_text(encoding='utf-8')
 
 ROWS = """
 return [...document.querySelectorAll('.tag_sortable tbody tr')]
@@ -117,10 +117,7 @@ def test_axe_accepts_the_table(page: WebDriver) -> None:
 
 
 def built_page(name: str) -> str:
-    path = SITE / 'chapters' / f'{name}.html'
-    if not path.exists():
-        pytest.fail('先运行 make book', pytrace=False)
-    return path.read_text(encoding='utf-8')
+    return built_file(f'chapters/{name}.html').read_text(encoding='utf-8')
 
 
 def test_only_pages_with_such_a_table_load_the_script() -> None:

@@ -6,12 +6,10 @@
 import re
 from collections import Counter
 from functools import cache
-from pathlib import Path
 
 import pytest
 from book_light.site_files import built_pages
-
-SITE = Path(__file__).resolve().parents[2] / '_build' / 'html'
+from built_site import SITE, built_file
 
 # 不看的：注释、脚本，和排好的公式（都是 MathJax 写的）。
 SKIPPED = re.compile(
@@ -69,8 +67,7 @@ def test_misplaced_elements_are_found(html: str, wrong: list[str]) -> None:
 
 @cache
 def pages() -> dict[str, str]:
-    if not (SITE / 'index.html').exists():
-        pytest.fail('先运行 make book', pytrace=False)
+    built_file()
     return {
         path.relative_to(SITE).as_posix(): path.read_text('utf-8')
         for path in built_pages(SITE)

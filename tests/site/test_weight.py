@@ -6,12 +6,9 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-import pytest
 from book_light.site_files import built_pages
+from built_site import SITE, built_file
 from transfer_size import transfer_size
-
-ROOT = Path(__file__).resolve().parents[2]
-SITE = ROOT / '_build' / 'html'
 
 PAGE_BUDGET = 1_200_000  # 全部请求，压缩之后
 # 画出第一屏之前必须到齐的：Slow 4G 每秒约 180 KB，加上两个来回，还来得及在 2.5 秒内显示。
@@ -60,8 +57,7 @@ def fonts_and_pictures(sheet: Path) -> set[Path]:
 
 @cache
 def requests() -> list[Requests]:
-    if not (SITE / 'index.html').exists():
-        pytest.fail('先运行 make book', pytrace=False)
+    built_file()
     return [Requests(path.resolve()) for path in sorted(built_pages(SITE))]
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 import matplotlib
 import pytest
 import torch
-from matplotlib import pyplot as plt
 from torch import nn
 from trial_records import load_trial
 
@@ -16,7 +15,7 @@ from deepcnn.models.network import Network
 from deepcnn.plot.curves import curves_with_spread, dots_with_spread, lines_with_spread
 from deepcnn.records import runs, trials
 from deepcnn.records.runs import Run
-from deepcnn.records.trials import Trial, compare, intervals, results_table
+from deepcnn.records.trials import Trial
 from deepcnn.training import seeds
 from deepcnn.training.evaluation import evaluate
 from deepcnn.training.experiment import Variant, recipe_of, run_variants
@@ -26,12 +25,6 @@ from deepcnn.training.seeds import new_history, train, train_seeds
 
 matplotlib.use('Agg')
 RECIPE = Recipe(8, 2, 1e-2, 16, precision='fp32', flip=False, seeds=(0, 1, 2))
-
-
-@pytest.fixture(autouse=True)
-def close_figures():
-    yield
-    plt.close('all')
 
 
 @pytest.fixture
@@ -199,35 +192,10 @@ def test_image_too_small_is_refused_before_training(
         run_variants([Variant('x', '甲', build, Recipe(6, 1, 1e-2))], data)
 
 
-def test_unknown_measure_and_missing_profile_name_the_legal_ones() -> None:
-    with pytest.raises(ValueError, match='train_loss、running_accuracy.*gap'):
-        trial_with([1], [1]).measure('loss')
+def test_a_missing_profile_names_the_legal_ones() -> None:
     with pytest.raises(ValueError, match='没有 gpu 档.*quick'):
         recipe_of({'quick': RECIPE}, 'gpu')
     assert recipe_of({'quick': RECIPE}, 'quick') is RECIPE
-
-
-# ---- 表 -----------------------------------------------------------------------
-
-
-def test_tables_show_means_and_intervals() -> None:
-    a = trial_with([0.9, 0.91, 0.92], [0.8, 0.8, 0.8], '甲')
-    b = trial_with([0.5, 0.51, 0.52], [0.8, 0.81, 0.82], '乙')
-    measures = ('train_loss', 'train_accuracy', 'gap')
-    [row, _] = results_table([a, b], measures).rows
-    assert row == ('甲', 330, '1.000 ± 0.000', '91.00% ± 1.00%', '11.00% ± 1.00%')
-    assert compare(a, b, 'train_accuracy').mean == pytest.approx(0.4)
-    table = intervals([(a, b)], 'train_accuracy')
-    assert table.headers == ('训练准确率', '差别（百分点）', '95% 区间')
-    assert table.rows == (('甲 减 乙', '**+40.00**', '[37.73, 42.27]'),)
-    [row] = intervals([(a, b)], 'test_accuracy').rows
-    assert row[1:] == ('−1.00', '[−3.48, 1.48]')
-
-
-def test_one_seed_has_no_spread_in_the_tables() -> None:
-    one = trial_with([0.9], [0.8])
-    assert intervals([(one, one)], 'gap').rows[0][2] == '—'
-    assert results_table([one], ('gap',)).rows[0][2] == '10.00%（1 个种子）'
 
 
 # ---- 图 -----------------------------------------------------------------------

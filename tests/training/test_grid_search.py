@@ -1,6 +1,5 @@
 """网格搜索：格子齐全、只看验证集、发散不中断，坏输入说出合法的值。"""
 
-import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,11 +12,7 @@ from deepcnn.data.dataset import Dataset
 from deepcnn.models.network import Network
 from deepcnn.records.attempts import (
     Attempt,
-    accuracy_grid,
-    effect,
     load_attempts,
-    sampling_error,
-    values_of,
 )
 from deepcnn.training import grid_search as search
 from deepcnn.training.recipe import Recipe
@@ -127,29 +122,3 @@ def test_trials_are_kept_only_when_recording(
     search.keep_attempts('tuning', [trial(1e-3, 0, 0.9)])
     path = tmp_path / 'exercises' / 'tuning.json'
     assert load_attempts(path) == [trial(1e-3, 0, 0.9)]
-
-
-def test_accuracies_are_arranged_by_two_settings() -> None:
-    trials = [trial(1, 0, 0.5), trial(1, 9, 0.6), trial(3, 0, 0.7), trial(3, 9, None)]
-    rows = accuracy_grid(trials, 'lr', 'weight_decay')
-    assert rows[0] == [0.5, 0.6]
-    assert rows[1][0] == 0.7 and math.isnan(rows[1][1])
-    with pytest.raises(ValueError, match='试了不止一次'):
-        accuracy_grid([*trials, trials[0]], 'lr', 'weight_decay')
-    with pytest.raises(ValueError, match='lr、weight_decay'):
-        accuracy_grid(trials, 'lr', 'dropout')
-
-
-def test_effect_averages_over_the_other_settings() -> None:
-    trials = [trial(1, 0, 0.5), trial(1, 9, 0.6), trial(3, 0, 0.7), trial(3, 9, 0.9)]
-    assert effect(trials, 'lr') == pytest.approx({1: 0.55, 3: 0.8})
-    assert values_of(trials, 'weight_decay') == [0, 9]
-    with pytest.raises(ValueError, match='lr、weight_decay'):
-        effect(trials, 'dropout')
-
-
-def test_sampling_error() -> None:
-    assert sampling_error(0.9, 5000) == pytest.approx(0.00424, abs=1e-5)
-    assert sampling_error(1.0, 10) == 0
-    with pytest.raises(ValueError, match='0～1'):
-        sampling_error(1.2, 10)

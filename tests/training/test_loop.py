@@ -12,7 +12,6 @@ from deepcnn.data.dataset import Dataset
 from deepcnn.records.runs import Run
 from deepcnn.training import loop
 from deepcnn.training.loop import TrainingDiverged, fit
-from deepcnn.training.optimization import make_optimizer
 from deepcnn.training.progress import report_epoch
 from deepcnn.training.recipe import Recipe
 from deepcnn.training.seeds import train
@@ -28,18 +27,6 @@ def digits() -> Dataset:
 
 def linear_net() -> nn.Module:
     return nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
-
-
-def test_constant_sgd_step_is_the_textbook_step() -> None:
-    net = nn.Linear(3, 2, bias=False)
-    before = net.weight.detach().clone()
-    recipe = Recipe(
-        8, 1, 0.1, optimizer='sgd', schedule='constant', weight_decay=0, momentum=0
-    )
-    optimizer = make_optimizer(net, recipe, CPU)
-    net(torch.ones(1, 3)).sum().backward()
-    optimizer.step()
-    torch.testing.assert_close(net.weight, before - 0.1 * torch.ones(2, 3))
 
 
 def test_divergence_names_step_rate_and_remedy(digits: Dataset) -> None:
@@ -76,15 +63,6 @@ def test_a_batch_of_one_number_per_channel_has_no_variance(
         ValueError, match='batch_size=1、image_size=8.*没有方差可算：请加大 batch_size'
     ):
         fit(net, digits.first(8, 8), replace(SHORT, batch_size=1), 0, CPU)
-
-
-def test_other_value_errors_are_passed_on(digits: Dataset) -> None:
-    class Refusing(nn.Sequential):
-        def forward(self, X: torch.Tensor) -> torch.Tensor:
-            raise ValueError('图像太小')
-
-    with pytest.raises(ValueError, match='^图像太小$'):
-        fit(Refusing(*linear_net()), digits.first(64, 8), SHORT, 0, CPU)
 
 
 @pytest.mark.parametrize('steps', range(1, 10))

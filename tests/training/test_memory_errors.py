@@ -66,14 +66,6 @@ def test_the_allocator_of_this_machine_is_recognised() -> None:
     assert is_out_of_memory(caught.value)
 
 
-def test_other_errors_are_passed_on(
-    digits: Dataset, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(loop, 'train_epoch', failing(RuntimeError('形状不对')))
-    with pytest.raises(RuntimeError, match='^形状不对$'):
-        fit(linear_net(), digits, SHORT, 0, CPU)
-
-
 @pytest.mark.parametrize(
     ('batch_size', 'advice'),
     [

@@ -60,8 +60,18 @@
         ? '网络都隐藏了：点上面的名字。' : '指着一点，或用方向键，读出它的数；小圆点是各个种子。'
     }
 
+    /* 读一点；另两幅图也读同一个网络的（曲线停在最后一轮），只有这一幅的话念出来。 */
     read(at) {
       if (at < 0 || at === this.at) return
+      const { number } = this.chart.targets[at]
+      for (const one of shown) {
+        one.readout.setAttribute('aria-live', one === this ? 'polite' : 'off')
+        one.point(one === this ? at : one.chart.targets.findLastIndex((other) => other.number === number))
+      }
+    }
+
+    point(at) {
+      if (at === this.at) return
       this.at = at
       const target = this.chart.targets[at]
       this.readout.textContent = target.words

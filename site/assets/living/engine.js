@@ -12,21 +12,21 @@
 
     const NOT_WEIGHTS = '这个文件不是本书写的网络：请用 deepcnn 的 export_page 写出的 .safetensors 文件'
 
-    const CUT_SHORT = '文件不完整：请重新写出或重新下载'
+    function require(fine) {
+      if (!fine) throw new Error(NOT_WEIGHTS)
+    }
+
+    const count = (shape) => shape.reduce((product, side) => product * side, 1)
 
     /* safetensors：八个字节的头长，JSON 的头，然后是数据。 */
     function readFile(buffer) {
-      try {
-        const length = Number(new DataView(buffer).getBigUint64(0, true))
-        const header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 8, length)))
-        const { __metadata__: metadata = {}, ...tensors } = header
-        const data = buffer.slice(8 + length)
-        const end = Math.max(...Object.values(tensors).map((one) => one.data_offsets[1]))
-        if (!(end <= data.byteLength)) throw new Error(CUT_SHORT)
-        return { metadata, tensors, data }
-      } catch (unreadable) {
-        throw unreadable.message === CUT_SHORT ? unreadable : new Error(NOT_WEIGHTS)
-      }
+      const length = Number(new DataView(buffer).getBigUint64(0, true))
+      const header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 8, length)))
+      const { __metadata__: metadata = {}, ...tensors } = header
+      const data = buffer.slice(8 + length)
+      const end = Math.max(...Object.values(tensors).map((one) => one.data_offsets[1]))
+      if (!(end <= data.byteLength)) throw new Error('文件不完整：请重新写出或重新下载')
+      return { metadata, tensors, data }
     }
 
     function shapeOf(file, name) {
@@ -34,20 +34,29 @@
       return file.tensors[name].shape
     }
 
-    /* 读一个张量成 float32；存成 int8 的，每个输出通道乘它的比例。 */
-    function readTensor(file, name, into) {
-      const { dtype, shape, data_offsets: [from, to] } = file.tensors[name]
-      const bytes = file.data.slice(from, to)
-      if (dtype === 'F32') return into.set(new Float32Array(bytes))
-      const scale = file.tensors[`${name}.scale`]
-      if (dtype !== 'I8' || !scale) throw new Error(`权重 ${name} 是 ${dtype}：只认识 F32 与 I8`)
-      const steps = new Int8Array(bytes)
-      const factors = new Float32Array(file.data.slice(...scale.data_offsets))
-      const each = steps.length / shape[0]
-      for (let i = 0; i < steps.length; i++) into[i] = steps[i] * factors[Math.floor(i / each)]
+    /* 存着的数；字节数与写明的形状不合，读出来的就全错位了。 */
+    function stored(file, name, wanted) {
+      const shape = shapeOf(file, name)
+      const { dtype, data_offsets } = file.tensors[name]
+      const Numbers = { F32: Float32Array, I8: Int8Array }[dtype]
+      if (!Numbers) throw new Error(`权重 ${name} 是 ${dtype}：只认识 F32 与 I8`)
+      const bytes = file.data.slice(...data_offsets)
+      if (bytes.byteLength !== count(shape) * Numbers.BYTES_PER_ELEMENT) {
+        throw new Error(`权重 ${name} 的字节数与形状对不上：请重新写出这个网络`)
+      }
+      requireSame({ to: name }, wanted, count(shape))
+      return new Numbers(bytes)
     }
 
-    const count = (shape) => shape.reduce((product, side) => product * side, 1)
+    /* 读一个张量成 float32；存成 int8 的，每个输出通道乘它的比例。 */
+    function readTensor(file, name, into) {
+      const values = stored(file, name, into.length)
+      if (values instanceof Float32Array) return into.set(values)
+      const [rows] = shapeOf(file, name)
+      const scale = stored(file, `${name}.scale`, rows)
+      const each = values.length / rows
+      values.forEach((value, i) => { into[i] = value * scale[Math.floor(i / each)] })
+    }
 
     // ---- 内存与矩阵乘法 --------------------------------------------------------------
 
@@ -61,21 +70,24 @@
           floats += Math.ceil(length / 4) * 4 // 16 字节对齐
         },
         allocate() {
-          const bytes = floats * 4 + 65536
-          let buffer
-          if (useKernel) {
-            const memory = new WebAssembly.Memory({ initial: Math.ceil(bytes / 65536) })
-            const instance = new WebAssembly.Instance(kernel, { engine: { memory } })
-            buffer = memory.buffer
-            store.product = kernelProduct(instance.exports.product)
-          } else {
-            buffer = new ArrayBuffer(bytes)
-            store.product = plainProduct
-          }
+          const [buffer, product] = room(Math.ceil(floats / 16384) + 1, useKernel)
+          store.product = product
           wanted.forEach(([from, length, give]) => give(new Float32Array(buffer, from * 4, length)))
         },
       }
       return store
+    }
+
+    /* pages 页内存（一页 65536 字节，16384 个数），与在那里做的矩阵乘法。 */
+    function room(pages, useKernel) {
+      try {
+        if (!useKernel) return [new ArrayBuffer(pages * 65536), plainProduct]
+        const memory = new WebAssembly.Memory({ initial: pages })
+        const instance = new WebAssembly.Instance(kernel, { engine: { memory } })
+        return [memory.buffer, kernelProduct(instance.exports.product)]
+      } catch (full) {
+        throw new Error('内存放不下这个网络：请用更小的边长')
+      }
     }
 
     /* C = 偏置 + A·B；A 是 rows×depth，B 是 depth×columns，都按行存放。 */
@@ -112,6 +124,8 @@
       Math.floor((side + 2 * padding - kernel) / stride) + 1
 
     function windowed([, height, width], { kernel, stride, padding, to }) {
+      const given = [...kernel, ...stride, ...padding]
+      require(given.length === 6 && given.every(Number.isInteger))
       const sides = [height, width].map((side, i) =>
         afterWindow(side, kernel[i], stride[i], padding[i]))
       if (Math.min(...sides) < 1) throw new Error(`图像太小，${to} 没有输出：请用更大的边长`)
@@ -177,19 +191,19 @@
           requireSame(step, matrices[0].depth, input[0])
           requireSame(step, 1, input[1] * input[2])
           if (matrices.length > 1) {
+            requireSame(step, matrices[1].depth, matrices[0].rows)
             plan.store.want(matrices[0].rows, (floats) => { step.between = floats })
           }
-          return [matrices[matrices.length - 1].rows, 1, 1]
+          return [matrices.at(-1).rows, 1, 1]
         },
         run: (plan, step, [input], output) => multiply(plan, step, input.data, output.data, 1),
       },
       norm: {
         shape(plan, step, [input]) {
           for (const part of ['weight', 'bias', 'running_mean', 'running_var']) {
-            const name = `${step.layer}.${part}`
-            requireSame(step, count(shapeOf(plan.file, name)), input[0])
-            readTensor(plan.file, name, step[part] = new Float32Array(input[0]))
+            readTensor(plan.file, `${step.layer}.${part}`, step[part] = new Float32Array(input[0]))
           }
+          require(Number.isFinite(step.epsilon))
           return input
         },
         run(plan, step, [input], output) {
@@ -371,43 +385,48 @@
 
     // ---- 网络 --------------------------------------------------------------------
 
-    /* 打开一个网络。program 是算子；不给时读文件自己带的。useKernel 为假时只用 JavaScript。 */
-    function open(buffer, program, useKernel = Boolean(kernel)) {
+    /* 打开一个网络。program 是算子；不给时读文件自己带的（export_page 写在头里）。useKernel 为假
+     * 时只用 JavaScript。 */
+    function open(...given) {
+      try {
+        return build(...given)
+      } catch (error) { // 这里自己说的都是 Error；别的是浏览器的英文，缺了、写坏了一项才有
+        throw error.constructor === Error ? error : new Error(NOT_WEIGHTS)
+      }
+    }
+
+    function build(buffer, program, useKernel = Boolean(kernel)) {
       const file = readFile(buffer)
-      program = program || ownProgram(file)
+      program ||= JSON.parse(file.metadata.page)
+      const { side, mean, std, title, titles, taps, classes } = program
+      require(title && classes.every(String) && Number.isFinite(mean / std))
       const store = createStore(useKernel)
       const plan = { file, store, deepest: 1, columns: 1 }
       const tensors = new Map()
       const make = (name, shape) => {
+        require(shape.length === 3 && shape.every((one) => Number.isInteger(one) && one > 0))
         const tensor = { shape }
         tensors.set(name, tensor)
         store.want(count(shape), (floats) => { tensor.data = floats })
         return tensor
       }
-      make(INPUT, [1, program.side, program.side])
+      make(INPUT, [1, side, side])
       const steps = program.operators.map((described) => {
         const step = { ...described }
         const inputs = step.from.map((name) => tensors.get(name))
         const operator = OPERATORS[step.do]
-        if (!operator || inputs.includes(undefined)) throw new Error(NOT_WEIGHTS)
+        require(operator && !inputs.includes(undefined))
         const output = make(step.to, operator.shape(plan, step, inputs.map((one) => one.shape)))
         return { step, inputs, output, run: operator.run }
       })
-      const result = tensors.get(program.output)
-      if (!result || count(result.shape) !== program.classes.length) {
-        throw new Error(`网络给出 ${result && count(result.shape)} 个得分，类别却有 ${program.classes.length} 个`)
-      }
+      const found = count(tensors.get(program.output)?.shape || [0])
+      if (found !== classes.length) throw new Error(`网络给出 ${found} 个得分，类别却有 ${classes.length} 个`)
+      require(taps.every((name) => tensors.has(name) && titles[name]))
       store.want(plan.columns, (floats) => { plan.unfolded = floats })
       store.want((plan.deepest + 1) * PANEL, (floats) => { plan.panel = floats })
       store.allocate()
       plan.file = null // 权重已经抄进内存
       return network(program, plan, steps, tensors)
-    }
-
-    /* export_page 写的文件自己带着算子。 */
-    function ownProgram(file) {
-      if (!file.metadata.page) throw new Error(NOT_WEIGHTS)
-      return JSON.parse(file.metadata.page)
     }
 
     function network(program, plan, steps, tensors) {
@@ -448,12 +467,12 @@
           return { height, width, bias: 0, values: features.data.slice(label * each, (label + 1) * each) }
         }
         const values = new Float32Array(each)
-        const row = classWeights(after[0].step.matrices, label)
+        const { matrices } = after[0].step
+        const row = classWeights(matrices, label)
         for (let c = 0; c < channels; c++) {
           for (let i = 0; i < each; i++) values[i] += row[c] * features.data[c * each + i]
         }
-        const matrices = after[0].step.matrices
-        return { height, width, bias: matrices[matrices.length - 1].bias[label], values }
+        return { height, width, bias: matrices.at(-1).bias[label], values }
       }
 
       /* 盖住 28×28 图像的一块，各处的概率；rows 是要算的几行中心，stride、patch 以像素计。 */

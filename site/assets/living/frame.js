@@ -30,20 +30,13 @@
   }
 
   /* 载入并运行 living/ 里的一个脚本；失败时说没有取到 title。 */
-  function run(path, title) {
-    return new Promise((resolve, reject) => {
-      const script = document.createElement('script')
-      script.src = address(path)
-      script.onload = () => {
-        script.remove()
-        resolve()
-      }
-      script.onerror = () => {
-        script.remove()
-        reject(new Error(`没有取到${title}：请检查网络，或重新下载整个网站`))
-      }
+  async function run(path, title) {
+    const script = make('script', { src: address(path) })
+    await new Promise((resolve, reject) => {
+      script.onload = resolve
+      script.onerror = () => reject(new Error(`没有取到${title}：请检查网络，或重新下载整个网站`))
       document.head.append(script)
-    })
+    }).finally(() => script.remove())
   }
 
   /* 一个部件快要看到、或读者动手之后才用得到的脚本，一页载入一次；失败之后可以再来。 */
@@ -64,33 +57,26 @@
 
   /* 造一个元素：make('button', {type: 'button', onclick}, '文字', 另一个元素)。
    * 以 on 开头的是事件，名字里有连字符的与 role、for 之类是属性，其余是 DOM 的字段。 */
-  function make(tag, fields = {}, ...children) {
-    const element = fill(document.createElement(tag), fields)
-    element.append(...children)
-    return element
-  }
+  const make = (tag, fields, ...children) => fill(document.createElement(tag), fields, children, true)
 
   /* 同样地造一个 SVG 元素；SVG 只有属性。 */
-  function draw(tag, fields = {}, ...children) {
-    const element = document.createElementNS('http://www.w3.org/2000/svg', tag)
+  const draw = (tag, fields, ...children) =>
+    fill(document.createElementNS('http://www.w3.org/2000/svg', tag), fields, children)
+
+  function fill(element, fields = {}, children, html) {
     for (const [name, value] of Object.entries(fields)) {
       if (name.startsWith('on')) element.addEventListener(name.slice(2), value)
+      else if (html && name in element && name !== 'list') element[name] = value
       else element.setAttribute(name, value)
     }
     element.append(...children)
-    return element
-  }
-
-  function fill(element, fields) {
-    for (const [name, value] of Object.entries(fields)) {
-      if (name.startsWith('on')) element.addEventListener(name.slice(2), value)
-      else if (name in element && name !== 'list') element[name] = value
-      else element.setAttribute(name, value)
-    }
     return element
   }
 
   const thousands = (number) => number.toLocaleString('en-US') // 1,234：与书里的写法相同
+
+  /* 读者的系统要少动：按播放就直接到最后。 */
+  const calm = () => matchMedia('(prefers-reduced-motion: reduce)').matches
 
   const STEPS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }
 
@@ -214,7 +200,7 @@
     }
   }
 
-  window.Living = { LivingElement, data, put, script, holds, make, draw, address, thousands, moved }
+  window.Living = { LivingElement, data, put, script, holds, make, draw, address, thousands, calm, moved }
 
   document.querySelectorAll('.living[data-scripts]')
     .forEach((element) => whenNear(element, () => offer(element)))

@@ -39,9 +39,7 @@
       this.input.choose(Number(state.image) in samples.numbers ? Number(state.image) : 0)
       this.quiet = false
       const { title, bytes } = this.networks.get(this.chosen)
-      if (bytes > AT_ONCE) return
-      if (state.stage) this.load(this.chosen) // 链接指着网络的一段：打开链接就是要看
-      else this.says(`选一张图像或动笔，就载入 ${title}（${megabytes(bytes)}）。`)
+      if (bytes <= AT_ONCE) this.says(`选一张图像或动笔，就载入 ${title}（${megabytes(bytes)}）。`)
     }
 
     createParts(only) {
@@ -87,7 +85,7 @@
       const all = async () => {
         this.everything.remove()
         this.parts.table.focus({ preventScroll: true }) // 按过的按钮没有了；得分就来
-        for (const name of [...this.networks.keys()]) if (name !== OWN) await this.load(name)
+        for (const name of [...this.networks.keys()]) await this.load(name)
       }
       return make('button', { type: 'button', onclick: all }, `全部载入（${megabytes(bytes)}）`)
     }
@@ -128,8 +126,7 @@
       const network = this.networks.get(name)
       this.parts.choice.append(new Option(network.title, name))
       this.parts.choosing.hidden = !this.looks || this.parts.choice.childElementCount < 2
-      const chosen = this.networks.get(this.chosen)
-      if (!chosen.program || name === OWN) this.chosen = name
+      if (!this.networks.get(this.chosen).program || [OWN, this.wanted?.network].includes(name)) this.chosen = name
       this.parts.choice.value = this.chosen
       this.run(name, true)
     }
@@ -163,8 +160,10 @@
     changed(input, settled) {
       this.current = input
       const network = this.networks.get(this.chosen)
-      if (!this.quiet && !network.program && !network.failed && network.bytes <= AT_ONCE) this.load(this.chosen)
-      if (!network.program && !this.quiet && network.bytes > AT_ONCE) this.says('先载入一个网络')
+      if (!network.program && !this.quiet) {
+        if (network.bytes > AT_ONCE) this.says('先载入一个网络')
+        else if (!network.failed) this.load(this.chosen)
+      }
       for (const [name, { program }] of this.networks) if (program) this.run(name, settled)
       if (settled && !this.quiet) this.keep()
     }
@@ -223,7 +222,8 @@
       surgery.useNetwork(network)
       maps.useNetwork(network.program)
       heat.useNetwork(network.program)
-      if (this.wanted) for (const part of [surgery, maps, heat]) part.restore(this.wanted)
+      if (!this.wanted || (this.wanted.network || network.name) !== network.name) return
+      for (const part of [surgery, maps, heat]) part.restore(this.wanted)
       this.wanted = null
     }
 
@@ -238,7 +238,8 @@
       this.parts.table.replaceChildren(...[...groups].map(([key, group]) => Living.scoreTable(group, label(key))))
       if (!settled) return
       const lines = [...groups].map(([key, group]) => Living.summary(group, label(key)))
-      this.says(`${lines.join('；')}。`)
+      const took = ready.reduce((sum, { result }) => sum + result.milliseconds, 0)
+      this.says(`${lines.join('；')}。用了 ${Math.ceil(took)} 毫秒。`)
     }
 
     now() {

@@ -40,7 +40,8 @@
       if (result.activation) drawActivation(result.activation)
     }
 
-    const target = () => (label.value === '' ? now().result.answer : Number(label.value))
+    /* 读者选的一类；没有选时是 undefined，用网络自己的回答。 */
+    const target = () => (label.value === '' ? undefined : Number(label.value))
 
     function drawActivation({ values, height, width }) {
       const { pixels } = now()
@@ -50,7 +51,8 @@
     async function occlude() {
       const mine = ++turn
       const { name, pixels, classes, result, changes } = now()
-      const [one, whole] = [target(), result.probabilities[target()]]
+      const one = target() ?? result.answer
+      const whole = result.probabilities[one]
       const drops = new Float32Array(ROWS * ROWS).fill(NaN)
       coveredFigure.hidden = false
       for (let row = 0; row < ROWS; row++) {
@@ -72,7 +74,7 @@
     }
     const written = () => (label.value === '' ? {} : { label: label.value })
 
-    return { element, useNetwork, show, target: () => (label.value === '' ? undefined : Number(label.value)), restore, written }
+    return { element, useNetwork, show, target, restore, written }
   }
 
   /* 白底的浅灰图上盖一层颜色，绝对值越大越浓，与章里的图相同；还没有算的地方没有颜色。 */

@@ -38,12 +38,10 @@
         const before = changes && answerTo(network, pixels)
         const start = performance.now()
         const found = answerTo(network, pixels, changes)
-        const milliseconds = performance.now() - start
-        const { answer } = found
         return {
-          ...found, before, milliseconds,
+          ...found, before, milliseconds: performance.now() - start,
           maps: Object.fromEntries(maps.map((one) => [one, network.map(one)])),
-          activation: network.activation(label === undefined ? answer : label),
+          activation: network.activation(label ?? found.answer),
         }
       },
       answers: ({ name, images, changes }) =>

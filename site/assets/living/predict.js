@@ -80,9 +80,8 @@
         shown.textContent = Guess.written(value(), task.unit)
         range.setAttribute('aria-valuetext', shown.textContent)
       }
-      const range = make('input', { type: 'range', min: 0, max: notches, step: 1, oninput, onpointerdown })
-      range.value = Math.round(notches / 2)
-      range.setAttribute('aria-valuetext', '还没有猜')
+      const range = make('input', { type: 'range', min: 0, max: notches, value: Math.round(notches / 2),
+        'aria-valuetext': '还没有猜', oninput, onpointerdown })
       const ends = make('span', { className: 'predict__ends' },
         Guess.written(task.low, task.unit), shown, Guess.written(task.high, task.unit))
       const title = make('span', { className: 'predict__question' }, this.question())
@@ -123,10 +122,8 @@
         dot.style.left = `${100 * Guess.place(this.task, value)}%`
         return dot
       }
-      const track = make('div', { className: 'predict__track' },
+      return make('div', { className: 'predict__track', 'aria-hidden': 'true' }, // 下面那句话说的是同一件事
         mark(guess, 'guess', '你猜'), mark(this.task.answer, 'answer', '实际'))
-      track.setAttribute('aria-hidden', 'true') // 下面那句话说的是同一件事
-      return track
     }
 
     /* 折叠里的文字抄一份：原来的那一份留给打印。 */

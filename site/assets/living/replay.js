@@ -2,7 +2,7 @@
  *
  * 影片由 deepcnn/training/film.py 拍下，读者点过（按钮是 frame.js 的）才取；在那之前原来的曲线图留着。 */
 (() => {
-  const { make, draw, chart, line, film } = Living
+  const { make, draw, calm, chart, line, film } = Living
   const PAUSE = 700 // 播放时一幕停多少毫秒
   const TILE = 66 // 一个通道画多大，像素
   const GAP = 1 // 卷积核之间空一个像素
@@ -56,10 +56,8 @@
     }
 
     toggle() {
-      if (this.timer) {
-        this.stop()
-        return
-      }
+      if (this.timer) return this.stop()
+      if (calm()) return this.seek(this.epochs)
       if (this.epoch === this.epochs) this.go(0)
       this.play.textContent = '暂停'
       this.timer = setInterval(() => {

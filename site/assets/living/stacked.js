@@ -1,7 +1,7 @@
 /* 叠起来的窗口：最上面一个单元，在下面各层与输入里看到多大一片。每层都取窗口里的平均，
  * 只为各层的图看得见；看到哪一片与卷积核里的数无关。 */
 (() => {
-  const { make, moved } = Living
+  const { make, calm, moved } = Living
   const { slider, imageChoice, button, grey, picture, whole } = Stepper
   const BEAT = 900 // 播放时两层之间的毫秒
 
@@ -9,7 +9,7 @@
     constructor(host, panel, data, state) {
       this.host = host
       this.data = data
-      this.image = Number(state.image) in data.images ? Number(state.image) : 0
+      this.image = whole(state.image, 0, 0, data.images.length - 1)
       this.layers = whole(state.layers, 2, 1, 4)
       this.kernel = whole(state.kernel, 3, 2, 5)
       this.stride = whole(state.stride, 1, 1, 2)
@@ -141,6 +141,7 @@
 
     play() {
       if (this.timer) return this.stop()
+      if (calm()) return this.reveal(this.windows.length)
       this.reveal(0)
       this.playing.textContent = '暂停'
       this.timer = setInterval(() => {

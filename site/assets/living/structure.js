@@ -61,8 +61,7 @@
       this.summary = make('p', { className: 'structure__summary living__numbers' })
       this.warning = make('p', { className: 'living__failure', role: 'status' })
       this.figure = make('div', { className: 'structure__drawing' })
-      this.detail = make('div', { className: 'structure__detail living__numbers' })
-      this.detail.setAttribute('aria-live', 'polite')
+      this.detail = make('div', { className: 'structure__detail living__numbers', 'aria-live': 'polite' })
       panel.append(
         make('div', { className: 'living__controls' }, ...fields, reset),
         this.summary, this.warning, this.figure, this.detail)

@@ -1,6 +1,6 @@
 /* 滑动的窗口：一次一个乘积地看卷积与池化。 */
 (() => {
-  const { make } = Living
+  const { make, calm } = Living
   const { slider, choice, imageChoice, button, written, factor, grey, signed, limitOf, picture, whole } = Stepper
 
   const OPERATIONS = { conv: '卷积', max: '最大池化', average: '平均池化' }
@@ -13,7 +13,7 @@
       this.host = host
       this.data = data
       this.kind = state.kind in OPERATIONS ? state.kind : 'conv'
-      this.image = Math.min(data.images.length - 1, whole(state.image, 0, 0, 99))
+      this.image = whole(state.image, 0, 0, data.images.length - 1)
       this.window = {
         size: data.side,
         kernel: whole(state.kernel, 3, 1, 7), stride: whole(state.stride, 1, 1, 4),
@@ -228,6 +228,7 @@
 
     toggle() {
       if (this.timer) return this.stop()
+      if (calm()) return this.key('End')
       if (this.finished) this.goTo(0, 0)
       this.playing.textContent = '暂停'
       this.sum.setAttribute('aria-live', 'off') // 播放时不一句句地念

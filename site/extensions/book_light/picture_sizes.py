@@ -8,6 +8,7 @@
 
 import re
 import struct
+from base64 import b64decode
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,10 @@ from pathlib import Path
 PICTURE = re.compile(
     r'<img (?![^>]*\b(?:width|style)=)(?![^>]*_static/)'
     r'[^>]*\bsrc="([^"]+\.(?:png|svg))"[^>]*>'
+)
+# 嵌在页面里的（没有脚本时的实验台）：不另取，只写宽高。
+EMBEDDED = re.compile(
+    r'<img (?![^>]*\b(?:width|style)=)(?=[^>]*\bsrc="data:image/png;base64,([^"]+)")'
 )
 # 笔记本里写明的像素数；写成样式的高，图变窄时不会跟着变矮。
 IN_PIXELS = re.compile(r'(<img [^>]*?) style="width: \d+px; height: \d+px;"')
@@ -40,9 +45,13 @@ def chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 def png_size(path: Path) -> tuple[int, int]:
     """返回 PNG 显示时的宽和高，CSS 像素；不是 PNG 时抛出 ValueError。"""
-    data = path.read_bytes()
+    return size_in(path.read_bytes(), str(path))
+
+
+def size_in(data: bytes, name: str) -> tuple[int, int]:
+    """PNG 的内容 ``data`` 的宽和高，与 ``png_size`` 同；``name`` 用在出错的话里。"""
     if len(data) < 24 or not data.startswith(PNG_HEAD):
-        raise ValueError(f'{path} 不是 PNG 图像')
+        raise ValueError(f'{name} 不是 PNG 图像')
     width, height = struct.unpack('>II', data[16:24])
     density = dict(chunks(data)).get(b'pHYs', b'')
     if len(density) == 9 and density[8] == 1:  # 1：每米多少像素
@@ -76,4 +85,9 @@ def size_pictures(page: str, folder: Path) -> str:
         attributes = f'width="{width}" height="{height}" fetchpriority="{order}"'
         return match[0].replace('<img ', f'<img {attributes} ', 1)
 
+    def sized_here(match: re.Match[str]) -> str:
+        width, height = size_in(b64decode(match[1]), '嵌在页面里的图')
+        return f'<img width="{width}" height="{height}" '
+
+    page = EMBEDDED.sub(sized_here, page)
     return PICTURE.sub(sized, IN_PIXELS.sub(r'\1', page))

@@ -79,10 +79,10 @@ def training_images() -> dict[str, dict[str, str]]:
 
 
 def millions_of_parameters() -> dict[str, float]:
-    """小结的对比表里的参数个数（百万），{显示的名字: 个数}。"""
+    """小结里同一预算的表中的参数个数（百万），{显示的名字: 个数}。"""
     notebook = json.loads((ROOT / 'chapters' / 'summary.ipynb').read_text('utf-8'))
     cell = next(
-        one for one in notebook['cells'] if one['metadata'].get('name') == 'comparison'
+        one for one in notebook['cells'] if one['metadata'].get('name') == 'budget'
     )
     table = ''.join(cell['outputs'][0]['data']['text/markdown'])
     head, _, *rows = [

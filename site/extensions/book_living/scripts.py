@@ -43,6 +43,7 @@ PIECE = re.compile(
     r'|(?<![-+]) *(?P<mark>[-+*/%=<>?:,;!&|(){}\[\]]) *(?![-+])',
     re.S,
 )
+# 只写在有部件的每页都先取的 frame 里。
 HEADING = '/* 源码连同说明：仓库的 site/assets/living/ */\n'
 
 
@@ -79,7 +80,8 @@ def write_scripts(source: Path, folder: Path) -> None:
     for name in (*JOINED, *TOGETHER):
         holds = ''.join(f"Living.holds('{one}');\n" for one in TOGETHER.get(name, ()))
         texts = [(source / f'{one}.js').read_text('utf-8') for one in sources_of(name)]
-        joined = HEADING + holds + without_comments(';\n'.join(texts)).lstrip()
+        heading = HEADING if name == 'frame' else ''
+        joined = heading + holds + without_comments(';\n'.join(texts)).lstrip()
         (folder / f'{name}.js').write_text(joined, encoding='utf-8', newline='\n')
 
 
