@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import pytest
 from browsing import console_errors, requested, set_theme, set_width
-from built_parts import SITE, alive, open_built, used, violations, wait
+from built_parts import alive, open_built, used, violations, wait
+from built_site import SITE
 from selenium.webdriver.chrome.webdriver import WebDriver
 
 # 一页 → 在那里看的部件：合起来每一种都有。
