@@ -1,12 +1,12 @@
 """成品里的部件：滚到眼前，等它活过来，照读者的样子点一点，再请 axe 看一遍。"""
 
+from axe import AXE
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.chrome.webdriver import WebDriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
-from test_train_live import AXE, FEW_IMAGES, SITE, press, status
-
-__all__ = ['SITE', 'alive', 'open_built', 'used', 'violations', 'wait']
+from test_train_live import FEW_IMAGES, press, status
 
 ALIVE = """
 const [part] = arguments
@@ -54,7 +54,9 @@ def open_built(browser: WebDriver, url: str) -> None:
 
 
 def wait(browser: WebDriver, found: object, told: object = '') -> object:
-    return WebDriverWait(browser, 60, 0.02).until(lambda _: found(), str(told))
+    redrawn = [StaleElementReferenceException]  # 正在换成新的一张表
+    waiting = WebDriverWait(browser, 60, 0.02, redrawn)
+    return waiting.until(lambda _: found(), str(told))
 
 
 def alive(browser: WebDriver, part: WebElement) -> None:

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 from browsing import set_theme, set_width
-from built_parts import SITE, alive, open_built, violations, wait
+from built_parts import alive, open_built, violations, wait
+from built_site import SITE
 from living_page import alike
 from selenium.webdriver.chrome.webdriver import WebDriver
 from selenium.webdriver.common.action_chains import ActionChains
