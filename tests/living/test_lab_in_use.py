@@ -40,7 +40,7 @@ def test_nothing_goes_outside_and_the_photo_goes_nowhere(
     photo = np.full((300, 200), 230, np.uint8)
     photo[150:250, 100:150] = 30
     Image.fromarray(photo).save(tmp_path / 'photo.png')
-    before = column(chromium, 2)
+    before = wait(chromium, lambda: column(chromium, 2))
     button(chromium, '照片').click()
     one(chromium, '.lab__file[accept="image/*"]').send_keys(str(tmp_path / 'photo.png'))
     wait(chromium, lambda: says.text == '你的照片' and column(chromium, 2) != before)
