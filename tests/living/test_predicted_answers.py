@@ -245,6 +245,12 @@ def introduction(first: str, second: str, images: int) -> Interval:
     return interval(*scores)
 
 
+def what_more_images_add() -> float:
+    """学得的特征：最多的图像比最少的高几个百分点。"""
+    scores = read_json(RESULTS / 'introduction.json')['test_accuracy']['学得的特征']
+    return 100 * (mean(scores[-1]) - mean(scores[0]))
+
+
 def what_augmentation_gains_when_trained_longer() -> str:
     with_it, without = (
         load_trial(f'alexnet-small-{arm}').measure('test_accuracy')
@@ -392,10 +398,7 @@ NUMBERS: dict[str, Callable[[], float]] = {
         100 * share(cost('alexnet', image_size=160), cost('alexnet'), 'macs')
     ),
     'vgg-exercise': lambda: 100 * 5 * 9 / 121,
-    'introduction-grown': lambda: 100 * (
-        mean(read_json(RESULTS / 'introduction.json')['test_accuracy']['学得的特征'][-1])
-        - mean(read_json(RESULTS / 'introduction.json')['test_accuracy']['学得的特征'][0])
-    ),
+    'introduction-grown': what_more_images_add,
     'after-resnext': lambda: 100 * (
         (2 * 256 * 128 + 9 * 4 * 128 + 2 * 512) / count_parameters(Bottleneck(256, 64)) - 1
     ),
