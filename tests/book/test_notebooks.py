@@ -77,7 +77,7 @@ WHITELIST = {
         'train', 'profile', 'flat', 'results', 'compare', 'loss',
     },
     'experiments/batch_normalization': {
-        'train', 'profile', 'results', 'compare', 'accuracy',
+        'train', 'profile', 'flat', 'results', 'compare', 'accuracy',
     },
     'experiments/ladder': {'train', 'profile', 'flat', 'results', 'compare'},
     'own_images': {

@@ -89,16 +89,46 @@ def test_the_four_cells_of_batch_normalization() -> None:
         - mean(points(trial.measure('test_accuracy')))
         for one, trial in trials.items()
     }
-    assert f'训练与测试差 {gap["both"]:.2f} 个百分点，都没有的只差 {gap["neither"]:.2f} 个' in told
+    low, high = min(gap.values()), max(gap.values())
+    assert f'训练与测试差 {low:.2f} 到 {high:.2f} 个百分点' in told
     first = [run.train_loss[0] for run in trials['shortcut'].history.runs]
     assert f'训练损失从 {min(first):.2f} 到 {max(first):.2f}' in told
-    last = [run.train_loss[-1] for run in trials['neither'].history.runs]
-    assert f'从 {min(last):.3f} 到 {max(last):.3f}' in told
+    trained = {one: mean(points(trials[one].measure('train_accuracy'))) for one in trials}
+    assert f'训练准确率是 {trained["neither"]:.2f}%，再训练还会往上走' in told
+    ceiling = f'训练准确率是 {trained["shortcut"]:.2f}% 与 {trained["both"]:.2f}%'
+    assert ceiling in told
     spreads = {
         one: stdev(run.train_loss[-1] for run in trial.history.runs)
         for one, trial in trials.items()
     }
     assert max(spreads, key=spreads.get) == 'neither'
+
+
+def test_halfway_normalization_helps_with_and_without_the_shortcut() -> None:
+    """末尾的准确率到头了；半程的训练损失、首末两轮的测试准确率，由记录再算。"""
+    told = prose_of('experiments/batch_normalization')
+    runs = {
+        one: load_trial(f'twenty-{one}').history.runs
+        for one in ('neither', 'shortcut', 'normalized', 'both')
+    }
+    losses = {one: np.mean([run.train_loss for run in runs[one]], axis=0) for one in runs}
+    half = len(losses['both']) // 2
+    plain = losses['neither'][half - 1] - losses['normalized'][half - 1]
+    beside = losses['shortcut'][half - 1] - losses['both'][half - 1]
+    halfway = f'第 {half} 轮的训练损失，没有捷径时批量归一化低 {plain:.3f}，'
+    assert f'{halfway}有捷径时低 {beside:.3f}' in told
+    order = ('both', 'shortcut', 'normalized', 'neither')
+    for better, worse in pairwise(order):
+        assert all(losses[better][1:] < losses[worse][1:])
+    tests = {one: np.mean([run.test_accuracy for run in runs[one]], axis=0) for one in runs}
+    first, last = (100 * (tests['both'][at] - tests['neither'][at]) for at in (0, -1))
+    assert f'高 {first:.1f} 个百分点，到第 {2 * half} 轮只高 {last:.2f} 个' in told
+    changes = np.array([
+        [losses[one][-1] - losses[one][-2], 100 * (tests[one][-1] - tests[one][-2])]
+        for one in order
+    ])  # fmt: skip
+    most = abs(changes).max(axis=0)
+    assert f'训练损失至多变 {most[0]:.3f}，测试准确率至多变 {most[1]:.2f} 个百分点' in told
 
 
 def test_adding_with_equal_macs_has_fewer_parameters() -> None:
