@@ -1,15 +1,12 @@
 """矩阵乘法的 WebAssembly：由 site/living_kernel/product.wat 写出 site/assets/living/kernel.js。
 
-用法：python tools/living/build_kernel.py。要 wabt 的 wat2wasm（Debian 的 wabt，或 npm 的同名
-包）；网站与测试只用写好的 kernel.js，不需要它。
+用法：python tools/living/build_kernel.py。用 wasmtime（requirements.txt）把文字写成字节；
+网站只用写好的 kernel.js，不需要它。
 """
 
 import base64
 import hashlib
-import shutil
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -19,7 +16,8 @@ from command_line import Command, run  # noqa: E402
 
 SOURCE = ROOT / 'site' / 'living_kernel' / 'product.wat'
 SCRIPT = ROOT / 'site' / 'assets' / 'living' / 'kernel.js'
-COMPILER = 'wat2wasm'
+HEADER = 8  # 字节：四个是标记，四个是版本
+CUSTOM = 0  # 自定义段的号码；wasmtime 把调试用的名字写在末尾的这一段里
 
 TEMPLATE = """\
 /* 由 tools/living/build_kernel.py 写出，不要手改。源文件 site/living_kernel/product.wat，
@@ -29,17 +27,30 @@ Living.kernel = '{code}'
 
 
 def compiled() -> bytes:
-    """``SOURCE`` 的 WebAssembly；没有编译器或写错了时抛出 SystemExit，一行中文。"""
-    compiler = shutil.which(COMPILER)
-    if compiler is None:
-        raise SystemExit(f'没有 {COMPILER}：Debian 上请安装 wabt')
-    with tempfile.TemporaryDirectory() as folder:
-        target = Path(folder) / 'product.wasm'
-        command = [compiler, str(SOURCE), '-o', str(target)]
-        done = subprocess.run(command, capture_output=True, encoding='utf-8')
-        if done.returncode:
-            raise SystemExit(f'{SOURCE.name} 编译不了：{done.stderr.strip()}')
-        return target.read_bytes()
+    """``SOURCE`` 的 WebAssembly；没有 wasmtime 或写错了时抛出 SystemExit，一行中文。"""
+    try:
+        from wasmtime import WasmtimeError, wat2wasm
+    except ModuleNotFoundError:
+        raise SystemExit('没有 wasmtime：请运行 pip install wasmtime') from None
+    try:
+        return without_names(bytes(wat2wasm(SOURCE.read_text(encoding='utf-8'))))
+    except WasmtimeError as error:
+        reason = ' '.join(str(error).split())
+        raise SystemExit(f'{SOURCE.name} 编译不了：{reason}') from None
+
+
+def without_names(code: bytes) -> bytes:
+    """去掉第一个自定义段和它后面的；每段依次是号码、长度（LEB128）、内容。"""
+    at = HEADER
+    while at < len(code) and code[at] != CUSTOM:
+        length = shift = 0
+        more = True
+        while more:
+            at += 1
+            length |= (code[at] & 0x7F) << shift
+            shift, more = shift + 7, code[at] & 0x80
+        at += 1 + length
+    return code[:at]
 
 
 def script(code: bytes) -> str:
