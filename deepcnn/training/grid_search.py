@@ -96,7 +96,7 @@ def augmentation(recipe: Recipe) -> str:
     return '、'.join(used) or '不增广'
 
 
-def keep_attempts(name: str, attempts: list[Attempt]) -> None:
-    """正在录制时存成 results/exercises/<name>.json；平时不写文件。"""
+def keep_attempts(name: str, attempts: list[Attempt], folder: str = FOLDER) -> None:
+    """正在录制时存成 results/<folder>/<name>.json；平时不写文件。"""
     if recording := current_recording():
-        save_attempts(recording.results / FOLDER / f'{name}.json', attempts)
+        save_attempts(recording.results / folder / f'{name}.json', attempts)
