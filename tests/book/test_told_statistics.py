@@ -131,6 +131,20 @@ def test_halfway_normalization_helps_with_and_without_the_shortcut() -> None:
     assert f'训练损失至多变 {most[0]:.3f}，测试准确率至多变 {most[1]:.2f} 个百分点' in told
 
 
+def test_what_the_first_test_images_show() -> None:
+    """各章「数据」一节的图：八张里各类有几件。"""
+    data = load_dataset()
+    shown = [data.class_names[label] for label in data.test.labels[:8]]
+    assert '八张里有三条裤子、一只短靴' in prose_of('alexnet')
+    assert (shown.count('裤子'), shown.count('短靴')) == (3, 1)
+    assert '两件衬衫，' in prose_of('vgg') and shown.count('衬衫') == 2
+    for page in ('alexnet', 'resnet'):
+        assert '套头衫、衬衫与外套' in prose_of(page)
+    assert {*shown} == {'裤子', '短靴', '衬衫', '套头衫', '外套'}
+    black = (data.test.images[:8, 0, :, [0, -1]] == 0).float().mean()
+    assert black > 0.9 and '四周是黑的' in prose_of('nin')
+
+
 def test_adding_with_equal_macs_has_fewer_parameters() -> None:
     concatenated, added = (
         load_trial(f'densenet-{one}').parameters for one in ('concatenate', 'add-macs')
