@@ -1,5 +1,6 @@
 """笔记本里的图存成什么，缩到手机的宽度时字有多大。"""
 
+import json
 import re
 from base64 import b64decode
 from collections.abc import Callable
@@ -225,3 +226,12 @@ def test_stored_figures_are_no_wider_than_the_page(path: Path) -> None:
     assert all(float(width) <= 110 * WIDTH for width in widths)
     sizes = re.findall(r'(?:font|label)size=(\d+)', notebook)
     assert all(int(size) >= SMALL for size in sizes)
+
+
+@pytest.mark.parametrize('path', chapter_files(), ids=lambda path: path.stem)
+def test_logarithmic_ticks_are_written_at_full_size(path: Path) -> None:
+    """对数刻度自己写的是 10 的几次方，指数只有七成大，手机上看不清。"""
+    cells = json.loads(path.read_text(encoding='utf-8'))['cells']
+    for source in (''.join(cell['source']) for cell in cells):
+        if re.search(r"LogNorm\(|scale(=|\()'log'", source):
+            assert re.search(r"format='|_formatter\(|set_[xy]ticks\(\w+, \[f'", source)
