@@ -80,6 +80,7 @@ WHITELIST = {
         'train', 'profile', 'flat', 'results', 'compare', 'accuracy',
     },
     'experiments/ladder': {'train', 'profile', 'flat', 'results', 'compare'},
+    'experiments/learning_rates': {'data', 'train', 'results', 'compare'},
     'own_images': {
         'confused', 'counts', 'decoding', 'measure', 'plan', 'predict', 'pretrain',
         'processes', 'sides', 'three-lines', 'train', 'tune', 'tuned',

@@ -24,7 +24,7 @@ def finish(app: Sphinx, error: Exception | None) -> None:
         if not ICON_SCRIPT.search(page):  # 没有重写的页，上次构建已经处理过
             continue
         to_root = '../' * (len(path.relative_to(site).parts) - 1)
-        page = size_pictures(lighten(page), path.parent)
+        page = size_pictures(lighten(page, site / '_static'), path.parent)
         path.write_text(bundler.bundle(page, to_root), 'utf-8')
     remove_unused(site / '_static')
 
