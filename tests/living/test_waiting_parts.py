@@ -125,7 +125,7 @@ def test_scripts_of_every_page_come_without_comments(tmp_path: Path) -> None:
     """进度、放大、侧栏、排序：打开一页就取，也只取程序。"""
     write_plain(LIVING.parent, tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {
-        'figure_zoom.js', 'progress.js', 'sidebar.js', 'sortable_table.js',
+        'figure_zoom.js', 'later_pictures.js', 'progress.js', 'sidebar.js', 'sortable_table.js',
     }  # fmt: skip
     for path in tmp_path.iterdir():
         plain = path.read_text('utf-8')

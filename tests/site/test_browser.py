@@ -123,11 +123,17 @@ return {
   typeset: document.querySelectorAll('.math mjx-container svg').length,
   failed: document.querySelectorAll('[data-mjx-error], mjx-merror').length,
   images: document.images.length,
-  broken: [...document.images].filter((i) => i.loading !== 'lazy' && !i.naturalWidth)
-    .map((i) => i.src),
+  broken: [...document.images].filter((i) => !i.naturalWidth).map((i) => i.src),
   unreachable: [...document.querySelectorAll('main :is(a[href], button, summary, input)')]
     .filter((e) => e.tabIndex < 0 && e.checkVisibility()).map((e) => e.outerHTML.slice(0, 120)),
 };
+"""
+
+EVERY_PICTURE = """
+const pictures = [...document.images], done = arguments[0];
+for (const one of pictures) one.loading = 'eager';
+const arrived = (one) => one.complete || new Promise((tell) => { one.onload = one.onerror = tell; });
+Promise.all(pictures.map(arrived)).then(() => done());
 """
 
 INTERFACE_TEXT = """
@@ -192,6 +198,7 @@ def visit(browser: WebDriver, url: str, width: int, known: set[str]) -> Visit:
         WebDriverWait(browser, 20).until(lambda _: browser.execute_script(FOUND))
     seen = Visit(errors=console_errors(browser), requests=requested(browser))
     browser.execute_script(OPEN_FOLDED)
+    browser.execute_async_script(EVERY_PICTURE)
     seen.look = browser.execute_script(LOOK)
     if width > 500:
         seen.text = browser.execute_script(INTERFACE_TEXT)
@@ -284,6 +291,16 @@ def test_search_and_menus_request_nothing_from_outside(
     urls = requested(chromium)
     assert any('search.html' in url for url in urls)
     assert all(url.startswith(f'{site_url}/') for url in urls), urls
+
+
+def test_pictures_wait_for_the_first_view_and_then_all_arrive(
+    chromium: WebDriver, site_url: str
+) -> None:
+    missing = 'return [...document.images].filter((one) => !one.naturalWidth).length'
+    for site in (site_url, SITE.as_uri()):
+        open_page(chromium, f'{site}/chapters/densenet.html')
+        assert chromium.execute_script(missing) > 10
+        WebDriverWait(chromium, 20).until(lambda _: not chromium.execute_script(missing))
 
 
 def test_no_sideways_scrolling(

@@ -141,14 +141,14 @@ def write_png_head(path: Path, width: int, height: int) -> None:
     path.write_bytes(b'\x89PNG\r\n\x1a\n\0\0\0\rIHDR' + size)
 
 
-def test_pictures_carry_their_size_and_the_first_goes_first(tmp_path: Path) -> None:
+def test_pictures_carry_their_size_and_all_but_the_first_wait(tmp_path: Path) -> None:
     for name, width in (('a', 640), ('b', 300)):
         write_png_head(tmp_path / f'{name}.png', width, 200)
     logo = '<img src="../_static/logo.svg" />'
     page = '<img alt="甲" src="a.png" /><img src="b.png" /><img src="c.gif" />'
     assert size_pictures(logo + page, tmp_path) == logo + (
         '<img width="640" height="200" fetchpriority="high" alt="甲" src="a.png" />'
-        '<img width="300" height="200" fetchpriority="low" src="b.png" />'
+        '<img width="300" height="200" loading="lazy" src="b.png" />'
         '<img src="c.gif" />'
     )
 
@@ -164,7 +164,7 @@ def test_a_curve_and_a_picture_are_shown_at_the_same_scale(tmp_path: Path) -> No
     page = '<img src="a.svg" /><img src="b.png" style="width: 440px; height: 220px;" />'
     assert size_pictures(page, tmp_path) == (
         '<img width="440" height="220" fetchpriority="high" src="a.svg" />'
-        '<img width="440" height="220" fetchpriority="low" src="b.png" />'
+        '<img width="440" height="220" loading="lazy" src="b.png" />'
     )
 
 

@@ -217,6 +217,7 @@ def test_plots_keep_their_place_while_loading() -> None:
             assert re.search(r'\bwidth="[1-9]\d*" height="[1-9]\d*"', tag), tag
         first = [tag for tag in plots if 'fetchpriority="high"' in tag]
         assert first == plots[:1], page.name
+        assert all('loading="lazy"' in tag for tag in plots[1:]), page.name
         seen += len(plots)
     assert seen > 60 and embedded == {'index.html', 'chapters/lab.html'}
 

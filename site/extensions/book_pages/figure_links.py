@@ -29,6 +29,7 @@ def add_links(
     if count:
         context['body'] = body
         app.add_js_file('figure_zoom.js')
+        app.add_js_file('later_pictures.js')
 
 
 def setup(app: Sphinx) -> None:
