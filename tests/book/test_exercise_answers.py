@@ -90,12 +90,17 @@ def test_nin_with_one_convolution_less() -> None:
 def test_blocks_of_the_successors() -> None:
     text = answer('ex-googlenet-successors')
     c1, c2, c3, c4 = INCEPTIONS['3a']
-    halved = [c1 // 2, *(c // 2 for c in c2 + c3), c4 // 2]
-    a, *middle, d = halved
-    block = Inception(128, a, tuple(middle[:2]), tuple(middle[2:]), d)
+    quarters = [c1 // 4, *(c // 4 for c in c2 + c3), c4 // 4]
+    a, *middle, d = quarters
+    block = Inception(192 // 4, a, tuple(middle[:2]), tuple(middle[2:]), d)
     assert f'原来有 {count_parameters(block):,} 个参数' in text
     # 每个输出通道少一个偏置，多两个批量归一化的参数
-    assert f'有 {count_parameters(block) + sum(halved):,} 个' in text
+    assert f'有 {count_parameters(block) + sum(quarters):,} 个' in text
+    original, factorized, residual = (
+        load_trial(f'inception-{one}').parameters for one in ('original', 'factorized', 'residual')
+    )
+    assert f'比原来的少 {1 - factorized / original:.0%} 的参数' in text
+    assert f'残差的多 {residual / original - 1:.0%}' in text
 
 
 def test_parameter_sizes() -> None:
@@ -174,14 +179,12 @@ def test_results_of_the_successors_are_those_recorded() -> None:
         for a, b in pairwise(trials)
     ]
     assert (
-        f'加批量归一化高 {gaps[0].mean:.2f} 个百分点，再分解高 {gaps[1].mean:.2f} 个，'
-        f'再加残差低 {-gaps[2].mean:.2f} 个，区间都含 0'
+        f'加批量归一化低 {-gaps[0].mean:.2f} 个百分点，区间 {gaps[0].text()} 不含 0；'
+        f'再分解低 {-gaps[1].mean:.2f} 个，再加残差高 {gaps[2].mean:.2f} 个，区间都含 0'
     ) in text
-    assert not any(gap.clear for gap in gaps)
+    assert [gap.clear for gap in gaps] == [True, False, False]
     loss = interval(trials[1].measure('train_loss'), trials[0].measure('train_loss'))
     assert f'训练损失低 {-loss.mean:.3f}，区间 {loss.text(3)}' in text and loss.clear
-    first = [mean(run.test_accuracy[0] for run in t.history.runs) for t in trials[:2]]
-    assert f'第一轮之后高 {100 * (first[1] - first[0]):.1f} 个百分点' in text
 
 
 def test_results_of_nin_with_one_convolution_less_are_those_recorded() -> None:

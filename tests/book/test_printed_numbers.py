@@ -977,7 +977,9 @@ def test_other_pages_quoted_by_densenet_and_googlenet() -> None:
     )
     assert f'参数约是它的 {float(ratio):.1f} 倍' in told
     loss = compare(load_trial('inception-bn'), load_trial('inception-original'), 'train_loss')
-    assert f'训练损失低 {-loss.mean:.3f}；三步的测试准确率' in prose_of('googlenet')
+    gap, _ = told_gap('inception-bn', 'inception-original', 'test_accuracy')
+    known = f'训练损失低 {-loss.mean:.3f}，测试准确率却低 {gap} 个百分点；另两步的测试准确率'
+    assert known in prose_of('googlenet')
 
 
 def told_gap(first: str, second: str, measure: str) -> tuple[str, str]:
@@ -1074,11 +1076,21 @@ def test_exercises_told_in_words_are_those_of_the_records() -> None:
         mean(run.test_accuracy[0] for run in trials[name].history.runs)
         for name in ('bn', 'original')
     ]
-    start = 100 * (starts[0] - starts[1])
-    assert f'高 {start:.1f} 个百分点，到末轮只高 {gap.mean:.2f} 个' in told
+    start = 100 * (starts[1] - starts[0])
+    assert f'比「＋批量归一化」高 {start:.1f} 个百分点，到第四轮' in told
+    assert f'测试准确率低 {-gap.mean:.2f} 个百分点，区间 {gap.text()} 不含 0' in told
+    curves = {
+        name: [mean(losses) for losses in zip(*(r.train_loss for r in t.history.runs), strict=True)]
+        for name, t in trials.items()
+    }
+    ranks = [sorted(names, key=lambda name: curves[name][at]) for at in range(20)]
+    assert [rank[0] for rank in ranks] == 3 * ['original'] + 17 * ['bn']
+    assert [rank[-1] for rank in ranks[7:]] == 13 * ['original']
     losses = [compare(trials[b], trials[a], 'train_loss') for a, b in pairwise(names)]
     assert f'训练损失低 {-losses[0].mean:.3f}，区间 {losses[0].text(3)}' in told
-    assert [one.clear for one in losses] == [True, False, False]
+    assert f'训练损失高 {losses[1].mean:.3f}，区间 {losses[1].text(3)}' in told
+    assert f'末尾的训练损失只低 {-losses[2].mean:.3f}，区间含 0' in told
+    assert [one.clear for one in losses] == [True, True, False]
     changes = printed_by('exercises/inception_successors', 'flat')
     numbers = re.findall(r'\| [−+](\d\.\d{3}) \| [−+](\d\.\d\d) \|', changes)
     most = [max(map(float, column)) for column in zip(*numbers, strict=True)]

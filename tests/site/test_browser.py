@@ -132,7 +132,8 @@ return {
 EVERY_PICTURE = """
 const pictures = [...document.images], done = arguments[0];
 for (const one of pictures) one.loading = 'eager';
-const arrived = (one) => one.complete || new Promise((tell) => { one.onload = one.onerror = tell; });
+const arrived = (one) =>
+  one.complete || new Promise((tell) => { one.onload = one.onerror = tell; });
 Promise.all(pictures.map(arrived)).then(() => done());
 """
 
