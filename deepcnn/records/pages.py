@@ -49,6 +49,7 @@ RECORDS = {
     'experiments/ladder': variants(
         'ladder', 'sigmoid relu vgg pooled inception normalized residual dense'
     ),
+    'experiments/learning_rates': variants('rates', 'nin vgg11 alexnet'),
     'after_densenet': variants(
         'after', 'residual resnext se separable vit convnext'
     ),

@@ -36,6 +36,7 @@ from deepcnn.models.published import published
 from deepcnn.models.registry import create
 from deepcnn.models.resnet import Bottleneck, ResidualBlock, resnet
 from deepcnn.models.vgg import NUM_CONVS, vgg
+from deepcnn.records.attempts import effect, load_attempts
 from deepcnn.records.comparison import load_records
 from deepcnn.records.pairwise import differences
 from deepcnn.records.runs import History, load_history
@@ -303,6 +304,16 @@ def start_of_twenty_layers() -> float:
     return first / printed(page, r'^\| 都没有 \| [\d.]+ \| ([\d.]+) \|$')
 
 
+def most_raised_by_a_doubled_rate() -> str:
+    """学习率从 0.001 加倍，哪个网络的平均验证准确率提高得最多。"""
+    gains = {}
+    for title, network in (('NiN', 'nin'), ('VGG', 'vgg11'), ('AlexNet', 'alexnet')):
+        path = CHAPTERS.parent / 'results' / 'experiments' / f'rates-{network}.json'
+        means = effect(load_attempts(path), 'lr')
+        gains[title] = means[2e-3] - means[1e-3]
+    return max(gains, key=gains.__getitem__)
+
+
 # ---- 诊所：由存下的输出看病因 ----
 
 
@@ -524,6 +535,7 @@ CHOICES: dict[str, Callable[[], str]] = {
     'own-confused': most_confused,
     'own-timid': timid_fine_tuning,
     'own-fastest': fastest_of_the_six,
+    'rates-doubled': most_raised_by_a_doubled_rate,
     'normalization-start': lambda: (
         '四十几分之一' if 40 < start_of_twenty_layers() < 50 else '约四分之一'
     ),

@@ -1,0 +1,82 @@
+"""「NiN 要更大的学习率吗」一页的表与话，由存下的各次尝试再算一遍。"""
+
+import re
+from statistics import mean, stdev
+
+import pytest
+from test_printed_numbers import CHAPTERS, half_of_welch, printed_by, prose_of
+
+from deepcnn.records.attempts import load_attempts
+
+PAGE = 'experiments/learning_rates'
+RECORDS = CHAPTERS.parent / 'results' / 'experiments'
+TITLES = {'nin': 'NiN', 'vgg11': 'VGG-11（1/4 宽）', 'alexnet': 'AlexNet'}
+
+
+def found(network: str) -> dict[float, list[float]]:
+    """学习率 → 各种子的验证准确率，%。"""
+    path = RECORDS / f'rates-{network}.json'
+    by_rate: dict[float, list[float]] = {}
+    for one in load_attempts(path):
+        by_rate.setdefault(one.recipe['lr'], []).append(100 * one.accuracy)
+    return by_rate
+
+
+def best(network: str) -> float:
+    return max(by := found(network), key=lambda rate: mean(by[rate]))
+
+
+def gap(network: str, first: float, second: float) -> tuple[float, str]:
+    """``first`` 减 ``second``：差别与 95% 区间。"""
+    a, b = found(network)[first], found(network)[second]
+    middle, half = mean(a) - mean(b), half_of_welch(a, b)
+    return middle, f'[{middle - half:.2f}, {middle + half:.2f}]'.replace('-', '−')
+
+
+@pytest.mark.parametrize('network', TITLES)
+def test_every_rate_has_three_seeds_and_the_same_budget(network: str) -> None:
+    path = RECORDS / f'rates-{network}.json'
+    attempts = load_attempts(path)
+    assert len({(one.budget, one.recipe['image_size']) for one in attempts}) == 1
+    assert all(len(values) == 3 for values in found(network).values())
+    assert len({(one.recipe['lr'], *one.recipe['seeds']) for one in attempts}) == len(attempts)
+
+
+def test_tables_are_recomputed() -> None:
+    rows = printed_by(PAGE, 'results')
+    for number, network in enumerate(TITLES):
+        for rate, values in found(network).items():
+            (line,) = re.findall(rf'^\| {re.escape(f"{rate:g}")} \| (.*) \|$', rows, re.M)
+            cell = f'{mean(values):.2f}% ± {stdev(values):.2f}%'
+            assert line.split(' | ')[number] == cell
+    rows = printed_by(PAGE, 'compare')
+    for network, title in TITLES.items():
+        top = best(network)
+        for rate in found(network).keys() - {top}:
+            middle, ends = gap(network, top, rate)
+            assert f'| {title} | {top:g} | {rate:g} | +{middle:.2f} | {ends} |' in rows
+
+
+def test_what_the_rates_say_is_told_as_recorded() -> None:
+    told = prose_of(PAGE)
+    assert {one: best(one) for one in TITLES} == {'nin': 1e-3, 'vgg11': 2e-3, 'alexnet': 5e-4}
+    nin, vgg, alexnet = ({r: mean(v) for r, v in found(one).items()} for one in TITLES)
+    assert abs(nin[1e-3] - nin[2e-3]) < 0.005 and '平均一样高' in told
+    middle, ends = gap('vgg11', 2e-3, 1e-3)
+    assert f'VGG 的 0.002 比 0.001 高 {middle:.2f} 个百分点，区间 {ends} 不含 0' in told
+    assert '−' not in ends
+    for rate in (5e-4, 2e-3, 4e-3):
+        assert gap('nin', 1e-3, rate)[1].startswith('[−')
+    middle, ends = gap('alexnet', 5e-4, 1e-3)
+    assert f'比 0.001 高 {middle:.2f} 个，区间 {ends}' in told
+    middle, ends = gap('alexnet', 5e-4, 2e-3)
+    assert f'比 0.002 高 {middle:.2f} 个，区间 {ends}' in told
+    raised = f'提高 {vgg[2e-3] - vgg[1e-3]:.2f} 个百分点；NiN 一点没有提高'
+    assert f'{raised}，AlexNet 反而低 {alexnet[1e-3] - alexnet[2e-3]:.2f} 个' in told
+    falls = [max(by.values()) - by[4e-3] for by in (vgg, nin, alexnet)]
+    assert 'VGG 低 {:.2f} 个百分点，NiN 低 {:.2f} 个，AlexNet 低 {:.2f} 个'.format(*falls) in told
+    seeds = '%、'.join(f'{value:.1f}' for value in found('nin')[4e-3])
+    assert f'三个种子是 {seeds}%' in told
+    assert '最好的比 AlexNet 的大，却不比 VGG 的大' in prose_of('nin')
+    summed = '最好的，NiN 是 0.001 与 0.002，比 AlexNet 的 0.0005 大，却不比 VGG 的 0.002 大'
+    assert summed in prose_of('summary')
