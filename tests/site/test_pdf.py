@@ -48,6 +48,14 @@ def test_links_lead_inside_the_book(url: str, expected: str) -> None:
     assert make_pdf.paper_link(url, 'chapters/nin') == expected
 
 
+def test_training_logs_are_not_printed() -> None:
+    log = '<details class="hide"><summary>展开每轮的记录</summary><pre>第 1/2 轮</pre></details>'
+    part = article(log)
+    make_pdf.leave_out_logs(part)
+    assert '第 1/2 轮' not in part.get_text() and '纸上不印' in part.get_text()
+    assert not part.find('details')
+
+
 def test_folded_solutions_are_opened() -> None:
     part = article('<details class="sd"><summary>解答</summary><p>因为</p></details>')
     make_pdf.open_folded(part)

@@ -26,6 +26,7 @@ SITE = ROOT / '_build' / 'html'
 SOURCE = ROOT / '_build' / 'paper.html'
 TARGET = ROOT / 'dist' / 'book.pdf'
 STYLES = ('_static/pygments.css', '_static/formulas.css')
+TRAINING_LOG = '每轮的记录'  # 折叠的标题里的字
 # 纸上用不着的：按钮、锚点记号、上一章下一章、脚本、脚注的回链。
 SCREEN_ONLY_TAGS = {'script', 'style', 'button', 'template', 'mjx-assistive-mml'}
 SCREEN_ONLY_CLASSES = {
@@ -82,6 +83,7 @@ def read_article(document: str) -> Tag:
         raise PaperError(f'{path.name} 里没有正文')
     for element in article.find_all(is_screen_only):
         element.decompose()
+    leave_out_logs(article)
     open_folded(article)
     describe_formulas(article)
     mark_wide_tables(article)
@@ -96,6 +98,15 @@ def is_screen_only(element: Tag) -> bool:
         or not SCREEN_ONLY_CLASSES.isdisjoint(element.get('class', ()))
         or 'data-screen-only' in element.attrs
     )
+
+
+def leave_out_logs(article: Tag) -> None:
+    """训练时每轮一行的记录常有几百行，纸上只留一句话。"""
+    for details in article.find_all('details'):
+        summary = details.find('summary', recursive=False)
+        if summary and TRAINING_LOG in summary.get_text():
+            details.name, details.attrs = 'p', {}
+            details.string = '（每轮的记录纸上不印，见网页或笔记本。）'
 
 
 def open_folded(article: Tag) -> None:
