@@ -4,7 +4,8 @@ import re
 from statistics import mean, stdev
 
 import pytest
-from test_printed_numbers import CHAPTERS, half_of_welch, printed_by, prose_of
+from test_printed_numbers import CHAPTERS, printed_by, prose_of
+from test_told_statistics import widened
 
 from deepcnn.records.attempts import load_attempts
 
@@ -29,8 +30,7 @@ def best(network: str) -> float:
 def gap(network: str, first: float, second: float) -> tuple[float, str]:
     """``first`` 减 ``second``：差别与 95% 区间。"""
     a, b = found(network)[first], found(network)[second]
-    middle, half = mean(a) - mean(b), half_of_welch(a, b)
-    return middle, f'[{middle - half:.2f}, {middle + half:.2f}]'.replace('-', '−')
+    return mean(a) - mean(b), widened(a, b, 0.05)
 
 
 @pytest.mark.parametrize('network', TITLES)
@@ -55,6 +55,20 @@ def test_tables_are_recomputed() -> None:
         for rate in found(network).keys() - {top}:
             middle, ends = gap(network, top, rate)
             assert f'| {title} | {top:g} | {rate:g} | +{middle:.2f} | {ends} |' in rows
+
+
+def test_how_flat_the_last_epoch_was_is_told() -> None:
+    changes = []
+    for network in TITLES:
+        by_rate: dict[float, list[tuple[float, float]]] = {}
+        for one in load_attempts(RECORDS / f'rates-{network}.json'):
+            loss, accuracy = one.train_loss, one.validation_accuracy
+            last = loss[-1] - loss[-2], 100 * (accuracy[-1] - accuracy[-2])
+            by_rate.setdefault(one.recipe['lr'], []).append(last)
+        changes += [[*map(mean, zip(*seeds, strict=True))] for seeds in by_rate.values()]
+    losses, accuracies = zip(*changes, strict=True)
+    told = f'至多变 {max(map(abs, accuracies)):.2f} 个百分点，训练损失至多还降 {-min(losses):.3f}；'
+    assert told in prose_of(PAGE)
 
 
 def test_what_the_rates_say_is_told_as_recorded() -> None:

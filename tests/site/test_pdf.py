@@ -51,7 +51,7 @@ def test_links_lead_inside_the_book(url: str, expected: str) -> None:
 def test_training_logs_are_not_printed() -> None:
     log = '<details class="hide"><summary>展开每轮的记录</summary><pre>第 1/2 轮</pre></details>'
     part = article(log)
-    make_pdf.leave_out_logs(part)
+    make_pdf.open_folded(part)
     assert '第 1/2 轮' not in part.get_text() and '纸上不印' in part.get_text()
     assert not part.find('details')
 

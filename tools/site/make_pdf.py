@@ -83,7 +83,6 @@ def read_article(document: str) -> Tag:
         raise PaperError(f'{path.name} 里没有正文')
     for element in article.find_all(is_screen_only):
         element.decompose()
-    leave_out_logs(article)
     open_folded(article)
     describe_formulas(article)
     mark_wide_tables(article)
@@ -100,20 +99,18 @@ def is_screen_only(element: Tag) -> bool:
     )
 
 
-def leave_out_logs(article: Tag) -> None:
-    """训练时每轮一行的记录常有几百行，纸上只留一句话。"""
-    for details in article.find_all('details'):
-        summary = details.find('summary', recursive=False)
-        if summary and TRAINING_LOG in summary.get_text():
-            details.name, details.attrs = 'p', {}
-            details.string = '（每轮的记录纸上不印，见网页或笔记本。）'
-
-
 def open_folded(article: Tag) -> None:
-    """折叠的解答与代码在纸上全部展开，标题变成普通的一行。"""
+    """折叠的解答与代码在纸上全部展开，标题变成普通的一行。
+
+    训练时每轮一行的记录常有几百行，只留一句话。
+    """
     for details in article.find_all('details'):
         summary = details.find('summary', recursive=False)
         title = summary.get_text(' ', strip=True) if summary else ''
+        if TRAINING_LOG in title:
+            details.name, details.attrs = 'p', {}
+            details.string = '（每轮的记录纸上不印，见网页或笔记本。）'
+            continue
         is_code = 'hide' in details.get('class', ())
         if summary and is_code:
             summary.decompose()
