@@ -1,16 +1,22 @@
 """构建之后的加工：公式换成 SVG，样式表合成一个，脚本延后。"""
 
-from base64 import b64encode
+import re
+from base64 import b64decode, b64encode
+from io import BytesIO
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+import pydata_sphinx_theme
 import pytest
 from book_formulas.rendered import Formulas, formula_key, read_rendered
 from book_light.early_scripts import lighten
+from book_light.icon_font import with_used_icons
 from book_light.one_stylesheet import Bundler
 from book_light.picture_sizes import png_size, size_pictures, svg_size
 from book_light.site_files import remove_unused
 from book_light.unused_rules import Names, used_names, without_unused_rules
+from fontTools.pens.recordingPen import RecordingPen
+from fontTools.ttLib import TTFont
 from PIL import Image
 
 from deepcnn import plot
@@ -113,6 +119,36 @@ def test_stylesheets_become_one(static: Path) -> None:
 def test_only_rules_of_names_in_use_stay(css: str, kept: str) -> None:
     used = Names(frozenset({'card', '10'}), ('mark--',))
     assert without_unused_rules(css, used) == kept
+
+
+def outline(font: TTFont, icon: str) -> list[tuple]:
+    pen = RecordingPen()
+    glyphs = font.getGlyphSet()
+    glyphs[font.getBestCmap()[ord(icon)]].draw(pen)
+    return pen.value
+
+
+def test_icon_font_keeps_the_icons_in_use_unchanged(tmp_path: Path) -> None:
+    theme = Path(pydata_sphinx_theme.__file__).parent
+    (solid,) = theme.rglob('fa-solid-900.woff2')
+    kept = tmp_path / 'fontawesome/a.woff2'
+    kept.parent.mkdir()
+    kept.write_bytes(solid.read_bytes())
+    face = '@font-face{font-weight:900;src:%s;font-style:normal}.x:before{content:"\uf00d"}'
+    old = 'url(fontawesome/a.woff2) format("woff2"),url(fontawesome/a.ttf) format("truetype")'
+    css = with_used_icons(face % old, tmp_path)
+    found = re.search(r'url\(data:font/woff2;base64,([^)]*)\) format\("woff2"\)', css)
+    assert css == face % found[0]
+    data = b64decode(found[1])
+    assert len(data) < 1000
+    font = TTFont(BytesIO(data))
+    assert list(font.getBestCmap()) == [0xF00D]
+    assert outline(font, '\uf00d') == outline(TTFont(solid), '\uf00d')
+
+
+def test_other_fonts_are_left_alone(tmp_path: Path) -> None:
+    css = '@font-face{src:url(fonts/lato.woff2) format("woff2")}.x:before{content:"\uf00d"}'
+    assert with_used_icons(css, tmp_path) == css
 
 
 def test_names_come_from_pages_and_scripts_but_not_from_data(tmp_path: Path) -> None:

@@ -33,6 +33,13 @@ for (const name of ['localStorage', 'sessionStorage'])
   });
 """
 
+# 记下页首写的颜色，以及此后每次改成的颜色。
+WATCH_COLOURS = """
+window.colours = [];
+new MutationObserver(() => colours.push(document.documentElement.dataset.theme))
+  .observe(document, { subtree: true, attributeFilter: ['data-theme'] });
+"""
+
 
 def read(page: str) -> str:
     return built_file(page).read_text(encoding='utf-8')
@@ -374,3 +381,36 @@ def test_reading_survives_refused_storage(chromium: WebDriver, site: str) -> Non
         assert not [line for line in log if line['level'] == 'SEVERE']
     finally:
         chromium.execute_cdp_cmd('Page.removeScriptToEvaluateOnNewDocument', script)
+
+
+@pytest.mark.parametrize(
+    ('system', 'mode', 'shown'),
+    [
+        ('dark', '', 'dark'),  # 第一次来
+        ('light', '', 'light'),
+        ('dark', 'auto', 'dark'),
+        ('dark', 'light', 'light'),
+        ('light', 'dark', 'dark'),
+        ('light', '不认识的', 'light'),
+    ],
+)
+def test_colours_are_settled_before_the_first_paint(
+    chromium: WebDriver, site: str, system: str, mode: str, shown: str
+) -> None:
+    keep = f"localStorage.clear(); if ('{mode}') localStorage.setItem('mode', '{mode}');"
+    preference = {'name': 'prefers-color-scheme', 'value': system}
+    chromium.get(f'{site}/404.html')
+    chromium.execute_cdp_cmd('Emulation.setEmulatedMedia', {'features': [preference]})
+    script = chromium.execute_cdp_cmd(
+        'Page.addScriptToEvaluateOnNewDocument', {'source': keep + WATCH_COLOURS}
+    )
+    try:
+        chromium.get(f'{site}/chapters/about.html')
+        WebDriverWait(chromium, 10).until(
+            lambda driver: driver.execute_script('return document.readyState === "complete"')
+        )
+        assert set(chromium.execute_script('return colours')) == {shown}
+    finally:
+        chromium.execute_cdp_cmd('Page.removeScriptToEvaluateOnNewDocument', script)
+        chromium.execute_cdp_cmd('Emulation.setEmulatedMedia', {'features': []})
+        chromium.execute_script('localStorage.clear()')

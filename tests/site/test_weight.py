@@ -86,5 +86,5 @@ def test_a_page_waits_for_one_stylesheet_alone() -> None:
 def test_nothing_unused_is_published() -> None:
     requests()
     names = [path.name for path in (SITE / '_static').rglob('*')]
-    assert not [name for name in names if name.endswith(('.map', '.ttf', '.po'))]
+    assert not [name for name in names if name.endswith(('.map', '.ttf', '.woff2', '.po'))]
     assert 'fontawesome.js' not in names

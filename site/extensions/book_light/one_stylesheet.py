@@ -11,6 +11,7 @@ from pathlib import Path
 from posixpath import normpath
 from urllib.parse import urlsplit
 
+from .icon_font import with_used_icons
 from .unused_rules import Names, without_unused_rules
 
 SHEET = re.compile(
@@ -64,6 +65,7 @@ class Bundler:
 
     def write(self, names: tuple[str, ...]) -> str:
         css = '@charset "utf-8";\n' + '\n'.join(self.kept(name) for name in names)
+        css = with_used_icons(css, self.static)
         digest = hashlib.sha256(css.encode()).hexdigest()[:12]
         name = f'book-{digest}.css'
         (self.static / name).write_text(css, encoding='utf-8')

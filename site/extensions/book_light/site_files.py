@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-# 从 _static 里删去的：源码映射、翻译的源文件、旧浏览器的字体、主题的模板片段。
+# 从 _static 里删去的：源码映射、翻译的源文件、字体（用到的已经写进样式表）、主题的模板片段。
 UNUSED = (
     '**/*.map',
     '**/*.ttf',
+    'vendor/fontawesome/webfonts/*',
     '**/*.html',
     'locales/**/*.[mp]o',
     'scripts/fontawesome.js',

@@ -1,4 +1,4 @@
-"""主题的修正：中文界面、读屏软件读得对的标记、不许存储时的替身，撤下 Thebe。
+"""主题的修正：中文界面、读屏软件读得对的标记、不许存储时的替身、少算的样式与排版，撤下 Thebe。
 
 它们改的都是 Jupyter Book 1.x 与主题写死的东西；换了主题，这一个扩展要重看。
 """
@@ -6,7 +6,14 @@
 from book_root import ROOT
 from sphinx.application import Sphinx
 
-from . import accessible_html, refused_storage, without_thebe, zh_interface
+from . import (
+    accessible_html,
+    first_colours,
+    refused_storage,
+    scrollable_boxes,
+    without_thebe,
+    zh_interface,
+)
 
 SHEETS = ('book', 'code', 'figures', 'tables', 'print')
 
@@ -20,6 +27,13 @@ def add_stylesheets(app: Sphinx) -> None:
 
 def setup(app: Sphinx) -> dict[str, bool]:
     app.connect('builder-inited', add_stylesheets)
-    for part in (zh_interface, accessible_html, refused_storage, without_thebe):
+    for part in (
+        zh_interface,
+        accessible_html,
+        refused_storage,
+        first_colours,
+        scrollable_boxes,
+        without_thebe,
+    ):
         part.setup(app)
     return {'parallel_read_safe': True, 'parallel_write_safe': True}
