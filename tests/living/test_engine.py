@@ -390,6 +390,30 @@ def globally_pooled() -> nn.Sequential:
     )  # fmt: skip
 
 
+class Joined(nn.Module):
+    """一处相连，后面的卷积读得到两份。"""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(1, 2, 3, padding=1)
+        self.second = nn.Conv2d(2, 3, 3, padding=1)
+        self.third = nn.Conv2d(5, 4, 3, padding=1)
+        self.pool, self.last = nn.AdaptiveAvgPool2d(1), nn.Linear(9, 10)
+
+    def forward(self, X: torch.Tensor) -> torch.Tensor:
+        X = self.first(X)
+        X = torch.cat([X, self.second(X)], 1)
+        X = torch.cat([X, self.third(X)], 1)
+        return self.last(torch.flatten(self.pool(X), 1))
+
+
+def other_cut(place: str, **changed: object) -> bytes:
+    """剪断的那一处，或它的一份（parts）、一个读者（readers），改了 ``changed``。"""
+    [cut] = cuts = page_program(Joined(), '', 28, load_dataset())['cuts']
+    (cut[place][-1] if place else cut).update(changed)
+    return own_file(Joined(), cuts=cuts)
+
+
 def spoiled_page() -> bytes:
     tensors = encode(lenet())
     return safetensors.torch.save(tensors, {'page': '{"title": "我的网络", '})
@@ -419,6 +443,13 @@ WRONG_FILES = {
     'short float': (lambda: other_shape('6.bias', [11]), '字节数与形状对不上'),
     'long float': (lambda: other_shape('0.bias', [3]), '字节数与形状对不上'),
     'scale': (lambda: other_shape('6.weight.scale', [9]), '字节数与形状对不上'),
+    'cuts': (lambda: own_file(globally_pooled(), cuts='剪断'), '不是本书写的网络'),
+    'no parts': (lambda: other_cut('', parts=None), '不是本书写的网络'),
+    'strange part': (lambda: other_cut('parts', tensor='没有'), '不是本书写的网络'),
+    'strange place': (lambda: other_cut('parts', at='没有'), '不是本书写的网络'),
+    'strange reader': (lambda: other_cut('readers', at='没有'), '不是本书写的网络'),
+    'nameless reader': (lambda: other_cut('readers', title=''), '不是本书写的网络'),
+    'far reader': (lambda: other_cut('readers', sees=9), '不是本书写的网络'),
 }  # fmt: skip
 
 
@@ -428,6 +459,11 @@ def test_a_wrong_file_gets_one_line(lab: WebDriver, name: str) -> None:
     result = run_async(lab, OPEN, base64.b64encode(write()).decode())
     assert result.startswith('错误：') and shown in result
     assert not re.search('Error|undefined|NaN|JSON', result)
+
+
+def test_cuts_that_fit_are_taken(lab: WebDriver) -> None:
+    content = base64.b64encode(own_file(Joined())).decode()
+    assert run_async(lab, OPEN, content) == '我的网络'
 
 
 OWN = """
