@@ -47,6 +47,10 @@ class Interval:
         """带符号的差别，``−0.81``。"""
         return f'{self.mean:+.{digits}f}'.replace('-', '−')
 
+    def marked(self, digits: int = 2) -> str:
+        """同 ``gap``，区间不含 0 的加粗。"""
+        return f'**{self.gap(digits)}**' if self.clear else self.gap(digits)
+
     def text(self, digits: int = 2) -> str:
         """``[−1.59, −0.03]``；没有区间时是 ``—``。"""
         if self.low is None:

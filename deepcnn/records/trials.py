@@ -77,8 +77,8 @@ def intervals(pairs: Sequence[tuple[Trial, Trial]], measure: str) -> Table:
     for first, second in pairs:
         values = ([scale * v for v in one.measure(measure)] for one in (first, second))
         found = interval(*values)
-        gap = f'**{found.gap(digits)}**' if found.clear else found.gap(digits)
-        rows.append((f'{first.label} 减 {second.label}', gap, found.text(digits)))
+        label = f'{first.label} 减 {second.label}'
+        rows.append((label, found.marked(digits), found.text(digits)))
     return Table((MEASURES[measure], f'差别{unit}', '95% 区间'), tuple(rows))
 
 

@@ -54,7 +54,8 @@ def test_tables_are_recomputed() -> None:
         top = best(network)
         for rate in found(network).keys() - {top}:
             middle, ends = gap(network, top, rate)
-            assert f'| {title} | {top:g} | {rate:g} | +{middle:.2f} | {ends} |' in rows
+            shown = f'+{middle:.2f}' if ends.startswith('[−') else f'**+{middle:.2f}**'
+            assert f'| {title} | {top:g} | {rate:g} | {shown} | {ends} |' in rows
 
 
 def test_how_flat_the_last_epoch_was_is_told() -> None:
@@ -79,6 +80,8 @@ def test_what_the_rates_say_is_told_as_recorded() -> None:
     middle, ends = gap('vgg11', 2e-3, 1e-3)
     assert f'VGG 的 0.002 比 0.001 高 {middle:.2f} 个百分点，区间 {ends} 不含 0' in told
     assert '−' not in ends
+    middle, ends = gap('vgg11', 2e-3, 4e-3)
+    assert f'比 0.004 高 {middle:.2f} 个，区间 {ends} 含 0' in told and '[−' in ends
     for rate in (5e-4, 2e-3, 4e-3):
         assert gap('nin', 1e-3, rate)[1].startswith('[−')
     middle, ends = gap('alexnet', 5e-4, 1e-3)
@@ -87,10 +90,12 @@ def test_what_the_rates_say_is_told_as_recorded() -> None:
     assert f'比 0.002 高 {middle:.2f} 个，区间 {ends}' in told
     raised = f'提高 {vgg[2e-3] - vgg[1e-3]:.2f} 个百分点；NiN 一点没有提高'
     assert f'{raised}，AlexNet 反而低 {alexnet[1e-3] - alexnet[2e-3]:.2f} 个' in told
-    falls = [max(by.values()) - by[4e-3] for by in (vgg, nin, alexnet)]
-    assert 'VGG 低 {:.2f} 个百分点，NiN 低 {:.2f} 个，AlexNet 低 {:.2f} 个'.format(*falls) in told
+    middle, ends = gap('alexnet', 5e-4, 4e-3)
+    assert f'AlexNet 低 {middle:.2f} 个百分点，区间 {ends} 不含 0' in told and '−' not in ends
+    falls = [max(by.values()) - by[4e-3] for by in (vgg, nin)]
+    assert 'VGG 低 {:.2f} 个，NiN 低 {:.2f} 个，区间都含 0'.format(*falls) in told
     seeds = '%、'.join(f'{value:.1f}' for value in found('nin')[4e-3])
     assert f'三个种子是 {seeds}%' in told
-    assert '最好的比 AlexNet 的大，却不比 VGG 的大' in prose_of('nin')
-    summed = '最好的，NiN 是 0.001 与 0.002，比 AlexNet 的 0.0005 大，却不比 VGG 的 0.002 大'
+    assert 'NiN 的比 AlexNet 的大，不比 VGG 的大，三个种子还定不了' in prose_of('nin')
+    summed = '平均最高的，NiN 是 0.001 与 0.002，AlexNet 是 0.0005，VGG 是 0.002，三个种子还定不了'
     assert summed in prose_of('summary')

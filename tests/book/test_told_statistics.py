@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from book_source import read_page
 from scipy.stats import tukey_hsd
 from test_printed_numbers import CHAPTERS, RUNGS, half_of_welch, prose_of
 from torch import Tensor, nn
@@ -94,7 +95,7 @@ def test_the_four_cells_of_batch_normalization() -> None:
     first = [run.train_loss[0] for run in trials['shortcut'].history.runs]
     assert f'训练损失从 {min(first):.2f} 到 {max(first):.2f}' in told
     trained = {one: mean(points(trials[one].measure('train_accuracy'))) for one in trials}
-    assert f'训练准确率是 {trained["neither"]:.2f}%，再训练还会往上走' in told
+    assert f'都没有的一种，训练准确率是 {trained["neither"]:.2f}%。' in told
     ceiling = f'训练准确率是 {trained["shortcut"]:.2f}% 与 {trained["both"]:.2f}%'
     assert ceiling in told
     spreads = {
@@ -104,31 +105,75 @@ def test_the_four_cells_of_batch_normalization() -> None:
     assert max(spreads, key=spreads.get) == 'neither'
 
 
-def test_halfway_normalization_helps_with_and_without_the_shortcut() -> None:
-    """末尾的准确率到头了；半程的训练损失、首末两轮的测试准确率，由记录再算。"""
+def test_normalization_lowers_the_loss_with_and_without_the_shortcut() -> None:
+    """末尾的准确率到头了；各轮的训练损失、首末两轮的测试准确率，由记录再算。"""
     told = prose_of('experiments/batch_normalization')
     runs = {
         one: load_trial(f'twenty-{one}').history.runs
         for one in ('neither', 'shortcut', 'normalized', 'both')
     }
-    losses = {one: np.mean([run.train_loss for run in runs[one]], axis=0) for one in runs}
-    half = len(losses['both']) // 2
-    plain = losses['neither'][half - 1] - losses['normalized'][half - 1]
-    beside = losses['shortcut'][half - 1] - losses['both'][half - 1]
-    halfway = f'第 {half} 轮的训练损失，没有捷径时批量归一化低 {plain:.3f}，'
-    assert f'{halfway}有捷径时低 {beside:.3f}' in told
+    by_seed = {one: np.array([run.train_loss for run in runs[one]]) for one in runs}
+    losses = {one: values.mean(axis=0) for one, values in by_seed.items()}
+    plain, beside = (
+        by_seed[without] - by_seed[with_it]
+        for without, with_it in (('neither', 'normalized'), ('shortcut', 'both'))
+    )
+    rest = (plain - beside).T  # 一轮一行，每个种子一个
+    similar = [not interval(one, np.zeros(len(one))).clear for one in rest]
+    assert all(similar[1:12]) and not any(similar[12:]) and not similar[0]
+    ranges = (
+        f'{min(found):.3f} 到 {max(found):.3f}'
+        for found in (one.mean(axis=0)[1:12] for one in (plain, beside))
+    )
+    middle = '从第 2 轮到第 12 轮，没有捷径时批量归一化低 {}，有捷径时低 {}'
+    assert middle.format(*ranges) in told
+    worse = interval(by_seed['normalized'][:, 0], by_seed['neither'][:, 0])
+    assert f'损失反而高 {worse.mean:.3f}，区间 {worse.text(3)}' in told
     order = ('both', 'shortcut', 'normalized', 'neither')
     for better, worse in pairwise(order):
         assert all(losses[better][1:] < losses[worse][1:])
     tests = {one: np.mean([run.test_accuracy for run in runs[one]], axis=0) for one in runs}
     first, last = (100 * (tests['both'][at] - tests['neither'][at]) for at in (0, -1))
-    assert f'高 {first:.1f} 个百分点，到第 {2 * half} 轮只高 {last:.2f} 个' in told
+    epochs = len(losses['both'])
+    assert f'高 {first:.1f} 个百分点，到第 {epochs} 轮只高 {last:.2f} 个' in told
     changes = np.array([
         [losses[one][-1] - losses[one][-2], 100 * (tests[one][-1] - tests[one][-2])]
         for one in order
     ])  # fmt: skip
     most = abs(changes).max(axis=0)
     assert f'训练损失至多变 {most[0]:.3f}，测试准确率至多变 {most[1]:.2f} 个百分点' in told
+
+
+def test_training_losses_of_the_three_nins() -> None:
+    told, answer = prose_of('exercises/nin_without_1x1'), read_page(CHAPTERS / 'exercises.md')
+    two, one, linear = (
+        load_trial(f'nin-{name}').measure('train_loss') for name in ('two', 'one', 'linear')
+    )
+    fewer, plain = interval(two, one), interval(two, linear)
+    said = f'高 {fewer.mean:.3f} 与 {plain.mean:.3f}，区间都不含 0'
+    assert said in told and said in answer
+    assert f'训练损失低 {fewer.mean:.3f}，区间 {fewer.text(3)}' in told
+    assert f'只去掉 ReLU 的低 {plain.mean:.3f}，区间 {plain.text(3)}' in told
+
+
+def test_successors_learn_more_than_they_recognize() -> None:
+    told = prose_of('exercises/inception_successors')
+    names = ('original', 'bn', 'factorized', 'residual')
+    trials = [load_trial(f'inception-{name}') for name in names]
+    gaps = [100 * mean(trial.measure('gap')) for trial in trials]
+    assert f'都比测试高 {min(gaps):.1f} 到 {max(gaps):.1f} 个百分点' in told
+    trained = 100 * mean(trials[0].measure('train_accuracy'))
+    assert f'「原来的」训练准确率是 {trained:.2f}%' in told
+    for measure, best in (('train_loss', max), ('test_accuracy', max)):
+        assert best(trials, key=lambda one: mean(one.measure(measure))) is trials[0]
+    before, after = (
+        points(load_trial(f'ladder-{rung}').measure('test_accuracy'))
+        for rung in ('inception', 'normalized')
+    )
+    lower = 100 * interval(*(one.measure('test_accuracy') for one in trials[:2])).mean
+    contrast = f'测试准确率高 {mean(after) - mean(before):.2f} 个百分点，这里低 {lower:.2f} 个'
+    assert contrast in told
+    assert f'最长的一条路上有 {3 + 2 * 3 + 7 * 3} 个卷积层' in told  # 入口与第二模块三个
 
 
 def test_what_the_first_test_images_show() -> None:
