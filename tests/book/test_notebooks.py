@@ -55,7 +55,7 @@ WHITELIST = {
         'test',
     },
     'exercises/nin_without_1x1': {
-        'profile', 'train', 'results', 'flat', 'compare', 'start',
+        'profile', 'train', 'results', 'flat', 'compare', 'loss', 'start',
     },
     'exercises/inception_successors': {
         'profile', 'train', 'results', 'flat', 'compare', 'loss',
