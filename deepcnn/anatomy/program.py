@@ -31,7 +31,8 @@ class NotInPage(ValueError):
 def describe(net: nn.Module) -> dict[str, object]:
     """``net`` 的算子与要看的张量：``{'operators', 'taps', 'output': 名字, 'cuts'}``。
 
-    按评价模式：丢弃层什么也不做。``taps`` 是第一个卷积层与各阶段的输出，``cuts`` 见 cuts.py。
+    按评价模式：丢弃层什么也不做。``taps`` 是第一个卷积层、各阶段与得分图的输出，``cuts`` 见
+    cuts.py。
     引擎不会算的层、函数与写法抛出 NotInPage（ValueError 的一种），写明名字。
     """
     tracer = Tracer()
@@ -59,9 +60,17 @@ def describe(net: nn.Module) -> dict[str, object]:
     stages = [names[node] for node in tracer.stages(net)]
     first = [one['to'] for one in operators if one['do'] == 'conv'][:1]
     return {
-        'operators': operators, 'taps': list(dict.fromkeys([*first, *stages])),
+        'operators': operators,
+        'taps': list(dict.fromkeys([*first, *stages, *score_maps(operators)])),
         'output': names[output.args[0]], 'cuts': cuts(net, operators),
     }  # fmt: skip
+
+
+def score_maps(operators: list[Operator]) -> list[str]:
+    """卷积直接交给全局平均池化的图：一个通道是一类的得分，NiN 才有。"""
+    made = {one['to']: one['do'] for one in operators}
+    pooled = [one['from'][0] for one in operators if one['do'] == 'adaptive']
+    return [name for name in pooled if made.get(name) == 'conv']
 
 
 class Described(Protocol):
@@ -97,14 +106,16 @@ def page_program(
 
 
 def titles(net: nn.Module, names: list[str]) -> list[str]:
-    """各段在页面上怎样叫：DenseNet 的稠密块与过渡层，别的网络的第几段；读者的用它的名字。"""
+    """各处在页面上怎样叫：DenseNet 的稠密块与过渡层，别的网络的第几段；读者的用它的名字。"""
     if not isinstance(net, Network):
         return names
     dense = any(isinstance(layer, DenseBlock) for layer in net.modules())
     found = []
     for name in names:
         match = re.fullmatch(r'stages\.(\d+).*', name)
-        if match is None:
+        if name.startswith('head'):
+            found.append('得分图')
+        elif match is None:
             found.append('第一个卷积层' if not found else '入口')
         elif dense:
             kind = ('稠密块', '过渡层')[int(match[1]) % 2]

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from living.write_programs import DATA, script_of
 from torch import Tensor, nn
 
-from deepcnn.anatomy.program import NotInPage, describe
+from deepcnn.anatomy.program import NotInPage, describe, page_program
 from deepcnn.data import load_dataset
 from deepcnn.models.lineup import LINEUP
 
@@ -35,6 +35,16 @@ def test_stages_keep_the_names_of_the_modules() -> None:
     assert set(taps) <= set(modules) and program['output'] in modules
     written = [one['to'] for one in program['operators']]
     assert len(written) == len(set(written))
+
+
+def test_the_score_maps_of_nin_can_be_looked_at() -> None:
+    """全局平均池化之前，一个通道一类；别的网络交给池化的是最后一段。"""
+    with torch.device('meta'):
+        program = page_program(built('nin'), 'NiN', 224, load_dataset())
+    assert program['taps'][-1] == 'head.1.4'
+    assert program['titles']['head.1.4'] == '得分图'
+    for name in LINEUP.keys() - {'nin'}:
+        assert describe(built(name))['taps'][-1].startswith('stages.')
 
 
 def test_a_layer_used_twice_writes_two_tensors() -> None:

@@ -84,6 +84,39 @@ def test_every_point_reads_as_python_counts(page: WebDriver) -> None:
     assert words == wanted
 
 
+BARS = """
+const chart = document.querySelector(`living-compared[data-kind=${arguments[0]}]`).chart
+const bars = [...chart.svg.querySelectorAll('line.network__line')]
+  .map((bar) => ['x1', 'x2', 'y1', 'y2'].map((end) => Number(bar.getAttribute(end))))
+const { targets } = chart
+return [targets.map(({ at }) => at), bars]
+"""
+
+
+@pytest.mark.parametrize('kind', ['seconds', 'parameters'])
+def test_error_bars_are_as_long_on_both_sides(page: WebDriver, kind: str) -> None:
+    """坐标容得下误差线的两端，没有一头被截短。"""
+    points, bars = page.execute_script(BARS, kind)
+    middles = {((x1 + x2) / 2, (y1 + y2) / 2) for x1, x2, y1, y2 in bars if y1 != y2}
+    assert len(middles) == len(points) == len(LINEUP)
+    for x, y in points:
+        assert any((x, y) == pytest.approx(middle, abs=0.2) for middle in middles)
+
+
+def test_bands_stay_inside_the_axes(page: WebDriver) -> None:
+    lowest = min(
+        spread([run.test_accuracy[epoch] for run in record.runs]).mean
+        - spread([run.test_accuracy[epoch] for run in record.runs]).sd
+        for record in load_records().values()
+        for epoch in range(record.recipe['epochs'])
+    )
+    labels = page.execute_script(
+        'return [...document.querySelectorAll("living-compared[data-kind=curves] svg.chart text")]'
+        '.map((one) => one.textContent).filter((one) => one.endsWith("%"))'
+    )
+    assert min(float(one[:-1]) for one in labels) <= 100 * lowest
+
+
 def test_the_figure_gives_way_but_its_caption_stays(page: WebDriver) -> None:
     figure = page.find_element(By.ID, 'fig-summary-curves')
     assert not figure.find_element(By.TAG_NAME, 'img').is_displayed()

@@ -180,6 +180,8 @@ def test_without_scripts_the_figures_and_the_questions_stand(
     wait(browser, lambda: evaluate(browser, ready) == url)
     parts = json.dumps(selector(page))
     assert evaluate(browser, 'typeof Living') == 'undefined'
+    colours = 'getComputedStyle(document.querySelector(".bd-header-article")).backgroundColor'
+    assert evaluate(browser, colours) == 'rgb(255, 255, 255)'  # 不透出滚到下面的正文
     assert evaluate(browser, f'document.querySelectorAll({parts}).length') > 0
     assert evaluate(browser, f'({STILLS})({parts}, false)') == []
     questions = """[...document.querySelectorAll('living-predict details')]

@@ -160,8 +160,8 @@ def test_a_channel_of_the_first_layer_shows_its_kernel(
     ]
     assert '通道 5' in captions[0] and '7×7' in captions[1] and '96×96' in captions[3]
     large = one(chromium, '.lab__detail canvas')
-    large.send_keys(Keys.ARROW_LEFT)
-    assert one(chromium, '.lab__detail figcaption').text != captions[0]
+    large.send_keys(*[Keys.ARROW_LEFT] * 48, *[Keys.ARROW_DOWN] * 48)
+    assert '：第 48 行第 1 列是' in one(chromium, '.lab__detail figcaption').text  # 左下角
     # 卷积核与看到的一块逐点相乘再相加，就是特征图上那一处的值。
     value, expected = run_async(chromium, KERNEL_TIMES_PATCH)
     assert value == pytest.approx(expected, abs=1e-4)

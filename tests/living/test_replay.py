@@ -178,6 +178,13 @@ def test_the_pixels_are_the_stored_numbers(
         slider.send_keys(Keys.ARROW_LEFT)
 
 
+def test_places_are_called_as_in_the_lab(page: WebDriver) -> None:
+    begin(page)
+    text = page.find_element(By.TAG_NAME, 'living-replay').text
+    assert '稠密块 1（' in text and '稠密块 2（' in text
+    assert '阶段' not in text
+
+
 def test_the_slider_tells_the_epoch(page: WebDriver) -> None:
     begin(page)
     assert said(page) == '第 2 轮：损失 0.750，测试准确率 62.5%'

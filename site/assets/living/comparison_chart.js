@@ -44,9 +44,10 @@
     network, points: kind === 'curves' ? curve(network) : place(network, kind),
   }))
 
-  /* 准确率的坐标：五个百分点一格，容得下全部种子。 */
+  /* 准确率的坐标：五个百分点一格，容得下全部种子与误差线的两端。 */
   function accuracyAxis(series) {
-    const values = series.flatMap(({ points }) => points.flatMap(({ seeds }) => seeds.map(([, y]) => y)))
+    const values = series.flatMap(({ points }) => points.flatMap(({ y, seeds }) =>
+      [y.mean - y.sd, y.mean + y.sd, ...seeds.map(([, one]) => one)]))
     const low = Math.floor(Math.min(...values) * 20)
     const high = Math.ceil(Math.max(...values) * 20)
     const ticks = Array.from({ length: high - low + 1 }, (_, i) => (low + i) / 20)

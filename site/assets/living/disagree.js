@@ -8,7 +8,7 @@
     async build(panel, state) {
       const answers = Living.answersOf(await Living.data('answers'))
       const kinds = answers.networks.map((one) => ({
-        name: one.name, words: `只有 ${one.title} 答对`, found: answers.onlyRight(one),
+        name: one.name, words: `只有 ${one.title}${one.title.endsWith('）') ? '' : ' '}答对`, found: answers.onlyRight(one),
       }))
       kinds.push({ name: 'nobody', words: '六个都答错', found: answers.nobodyRight() })
       const cards = Living.imageCards(answers, Number(this.dataset.bytes))

@@ -45,7 +45,7 @@
     createParts(only) {
       const status = make('p', { className: 'lab__status living__numbers', role: 'status' })
       const loaders = make('div', { className: 'lab__loaders' })
-      const table = make('div', { className: 'lab__table', tabIndex: 0, role: 'region', 'aria-label': '各类的概率' })
+      const table = make('div', { className: 'lab__table', tabIndex: -1, role: 'region', 'aria-label': '各类的概率' })
       const choice = make('select', { onchange: () => this.choose(choice.value) })
       const choosing = make('div', { className: 'living__controls', hidden: true }, make('label', {}, '看哪个网络', choice))
       this.networks.forEach((network) => loaders.append(network.row = this.loader(network)))
@@ -81,13 +81,17 @@
     }
 
     allLoader() {
-      const bytes = [...this.networks.values()].reduce((sum, network) => sum + network.bytes, 0)
       const all = async () => {
         this.everything.remove()
-        this.parts.table.focus({ preventScroll: true }) // 按过的按钮没有了；得分就来
+        this.parts.loaders.querySelector('.lab__loader')?.focus({ preventScroll: true }) // 按过的按钮没有了
         for (const name of [...this.networks.keys()]) await this.load(name)
       }
-      return make('button', { type: 'button', onclick: all }, `全部载入（${megabytes(bytes)}）`)
+      return make('button', { type: 'button', onclick: all }, this.remaining())
+    }
+
+    remaining() {
+      const bytes = [...this.networks.values()].reduce((sum, { program, bytes }) => sum + (program ? 0 : bytes), 0)
+      return `全部载入（${megabytes(bytes)}）`
     }
 
     /* 引擎、Worker 与看里面的几样，到读者动手才载入。 */
@@ -125,6 +129,7 @@
     arrived(name) {
       const network = this.networks.get(name)
       this.parts.choice.append(new Option(network.title, name))
+      if (this.everything) this.everything.textContent = this.remaining()
       this.parts.choosing.hidden = !this.looks || this.parts.choice.childElementCount < 2
       if (!this.networks.get(this.chosen).program || [OWN, this.wanted?.network].includes(name)) this.chosen = name
       this.parts.choice.value = this.chosen
@@ -236,6 +241,7 @@
       }
       const label = (classes) => (classes === this.samples.classes.join() ? this.current.label : null)
       this.parts.table.replaceChildren(...[...groups].map(([key, group]) => Living.scoreTable(group, label(key))))
+      this.parts.table.tabIndex = 0 // 空的时候不停在这里
       if (!settled) return
       const lines = [...groups].map(([key, group]) => Living.summary(group, label(key)))
       const took = ready.reduce((sum, { result }) => sum + result.milliseconds, 0)

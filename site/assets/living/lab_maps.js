@@ -101,7 +101,7 @@
         onclick: (event) => moveTo(pointed(event, large, height, width)),
         onkeydown: (event) => step(event, at, [height, width]),
       })
-      const parts = [figure(large, `通道 ${channel}：第 ${at[0]} 行第 ${at[1]} 列是 ${short(values[at[0] * width + at[1]])}`)]
+      const parts = [figure(large, `通道 ${channel}：第 ${at[0] + 1} 行第 ${at[1] + 1} 列是 ${short(values[at[0] * width + at[1]])}`)]
       if (layer) parts.push(...kernelFigures(at))
       detail.append(...parts, zeroing(`${tap()}:${channel}`))
       Living.paint(large, values, height, width, Living.rangeOf(values), 'heat')

@@ -62,7 +62,7 @@
       this.figures = make('div', { className: 'chart__pair' })
       panel.append(this.introduction(), this.controls(), this.buttons(), this.tries(), this.hint,
         this.status, this.legend, this.figures)
-      if (refused.length) this.say(`网址里的${refused.join('、')}不在可选的范围里，换成了通常的设置。`)
+      if (refused.length) this.say(`网址里的${refused.join('、')} 不在可选的范围里，换成了通常的设置。`)
     }
 
     say(text) {
