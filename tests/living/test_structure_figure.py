@@ -97,8 +97,7 @@ class Page:
 
     def set_side(self, side: object) -> None:
         field = self.browser.find_element(By.NAME, 'image_size')
-        field.clear()
-        field.send_keys(str(side))
+        field.send_keys(Keys.CONTROL, 'a', Keys.NULL, Keys.DELETE, str(side))
 
     @property
     def hash(self) -> str:
@@ -127,11 +126,13 @@ def test_a_layer_tells_its_numbers(page: Page) -> None:
         row = rows[path]
         shape = '×'.join(map(str, row.shape))
         wanted = f'输出 {shape}，{row.parameters:,} 个参数，{row.macs:,} 次乘加'
-        index = next(i for i, label in enumerate(labels) if label.endswith(wanted))
+        index = next(i for i, label in enumerate(labels) if f'{wanted}，感受野' in label)
         found = page.browser.find_elements(By.CSS_SELECTOR, '[role=treeitem]')
         page.browser.execute_script('arguments[0].scrollIntoView()', found[index])
         found[index].click()
         assert f'→ {shape}' in page.detail
+        field = labels[index].partition('感受野 ')[2]
+        assert f'感受野\n{field}' in page.detail or field == '是整张图像'
         assert (
             f'{row.parameters:,} = ' in page.detail
             and f'{row.macs:,} = ' in page.detail
@@ -247,6 +248,10 @@ def test_what_does_not_fit_is_named_in_one_line(page: Page) -> None:
         assert page.text('.living__failure') == '边长要是 1～512 的整数'
     page.set_side(63)
     assert page.text('.living__failure') == '' and page.rows() != before
+    page.set_side('')
+    page.press()  # 写到一半离开，回到现在的值
+    field = page.browser.find_element(By.NAME, 'image_size')
+    assert field.get_property('value') == '63' and page.text('.living__failure') == ''
 
 
 def test_a_wrong_link_opens_the_usual_figure(page: Page) -> None:

@@ -83,6 +83,9 @@
       for (const event of ['input', 'change']) {
         element.addEventListener(event, () => this.change(control, element.value))
       }
+      element.addEventListener('blur', () => { // 写到一半离开，回到现在的值
+        if (this.parse(control, element.value) === undefined) this.update()
+      })
       this.inputs.push({ control, element })
       return element
     }
