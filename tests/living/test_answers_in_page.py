@@ -196,7 +196,8 @@ def test_who_disagrees_is_counted(
     bring(page, 'living-disagree')
     alone = agreement.only_right(answers, labels)
     right = sum((answer == labels).int() for answer in answers.values())
-    wanted = [f'只有 {TITLES[n]} 答对 {len(found):,}' for n, found in alone.items()]
+    named = {n: TITLES[n] if TITLES[n][-1] == '）' else f'{TITLES[n]} ' for n in alone}
+    wanted = [f'只有 {named[n]}答对 {len(found):,}' for n, found in alone.items()]
     wanted.append(f'六个都答错 {int((right == 0).sum()):,}')
     assert texts(page, 'living-disagree .living__controls button') == wanted
 

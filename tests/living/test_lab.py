@@ -567,14 +567,14 @@ def test_little_comes_before_a_click(chromium: WebDriver, site_url: str) -> None
     chromium.get(f'{site_url}/chapters/lab.html')
     wait(chromium, lambda: chromium.find_elements(By.CSS_SELECTOR, '.living--ready'))
     before = loaded(chromium)
-    assert before.keys() == {'frame.js', 'lab.js', *DATA}
+    assert before.keys() == {'frame.js', 'lab.js', 'picker.js', *DATA}
     button(chromium, '载入 DenseNet').click()
     status(chromium, 'DenseNet：')
     button(chromium, '自己画').click()
     wait(chromium, lambda: one(chromium, '.lab__pad').is_displayed())
     after = loaded(chromium)
     weights = {'weights-densenet-0.js', 'weights-densenet-1.js', 'program-densenet.js'}
-    scripts = {'frame.js', 'lab.js', 'look.js', 'laboratory.js', 'own.js'}
+    scripts = {'frame.js', 'lab.js', 'picker.js', 'look.js', 'laboratory.js', 'own.js'}
     assert after.keys() == {*scripts, *weights, *DATA}
     assert sum(after[name] for name in scripts) < 25_000
 
@@ -589,7 +589,7 @@ def test_a_link_brings_no_weights_before_a_click(
     chromium.get(f'{site_url}/chapters/lab.html#lab-1?{state}')
     wait(chromium, lambda: chromium.find_elements(By.CSS_SELECTOR, '.living--ready'))
     sleep(0.5)  # 这时就取的话，已经在路上
-    assert loaded(chromium).keys() == {'frame.js', 'lab.js', *DATA}
+    assert loaded(chromium).keys() == {'frame.js', 'lab.js', 'picker.js', *DATA}
     name = NIN if 'nin' in state else 'DenseNet'
     button(chromium, f'载入 {name}（').click()
     wait(chromium, lambda: chromium.find_elements(By.CLASS_NAME, 'lab__map'))

@@ -48,14 +48,16 @@ def unclicked(name: str, options: dict[str, str]) -> set[str]:
     """看到底、还没有点的时候取的。"""
     if 'open' in options or name == 'replay':
         return set()
-    return {*needed(name, options)} | ({'own'} if options.get('start') == 'draw' else set())
+    drawing = {'own'} if options.get('start') == 'draw' else set()
+    picker = {'picker'} if name == 'lab' and 'network' not in options else set()
+    return {*needed(name, options)} | picker | drawing
 
 
 def clicked(name: str, options: dict[str, str]) -> set[str]:
     """全都点过之后取的。"""
     later = PARTS if name == 'lab' and 'open' not in options else ()
     unused = {'look'} if options.get('show') == 'scores' else set()
-    return {*needed(name, options), *later} - unused
+    return unclicked(name, options) | {*needed(name, options), *later} - unused
 
 
 def total(scripts: set[str]) -> int:

@@ -155,7 +155,7 @@ def test_settings_come_from_the_address(chromium: WebDriver) -> None:
     said = texts(chromium, '.train__slider output')
     assert said == ['0.1', 'He × 4']
     assert texts(chromium, '.train__status') == [
-        '网址里的学习率 7不在可选的范围里，换成了通常的设置。'
+        '网址里的学习率 7 不在可选的范围里，换成了通常的设置。'
     ]
     select = chromium.find_element(By.CSS_SELECTOR, 'living-train select')
     assert select.get_attribute('value') == 'sigmoid'

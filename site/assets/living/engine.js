@@ -422,18 +422,15 @@
       const found = count(tensors.get(program.output)?.shape || [0])
       if (found !== classes.length) throw new Error(`网络给出 ${found} 个得分，类别却有 ${classes.length} 个`)
       require(taps.every((name) => tensors.has(name) && titles[name]))
-      require((program.cuts || []).every((cut) => fits(cut, new Map(steps.map(({ step }) => [step.to, step.from])))))
+      const sources = new Map(program.operators.map(({ to, from }) => [to, from]))
+      require((program.cuts || []).every(({ title, parts, readers = [] }) => title
+        && parts.every(({ title, tensor, at, input }) => title && sources.get(at)?.[input] === tensor)
+        && readers.every(({ title, at, sees }) => title && sources.has(at) && sees <= parts.length)))
       store.want(plan.columns, (floats) => { plan.unfolded = floats })
       store.want((plan.deepest + 1) * PANEL, (floats) => { plan.panel = floats })
       store.allocate()
       plan.file = null // 权重已经抄进内存
       return network(program, plan, steps, tensors)
-    }
-
-    /* 剪断的一处说的输入与读者都在网络里；sources：张量 → 它由哪几个算出。 */
-    function fits({ title, parts, readers = [] }, sources) {
-      return title && parts.every((part) => part.title && sources.get(part.at)?.[part.input] === part.tensor)
-        && readers.every(({ title, at, sees }) => title && sources.has(at) && sees <= parts.length)
     }
 
     function network(program, plan, steps, tensors) {

@@ -5,8 +5,6 @@
 (() => {
   const { make } = Living
   const AT_ONCE = 3_000_000 // 不超过它的网络，读者一动手就取
-  const LARGEST_FILE = 100_000_000
-  const OWN = 'mine'
 
   const megabytes = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`
 
@@ -21,6 +19,7 @@
     async build(panel, state) {
       const [listed, samples] = await Promise.all([Living.data('weights'), Living.data('samples')])
       const only = this.dataset.network
+      if (!only) await Living.script('picker')
       if (only && !listed[only]) throw new Error(`还没有 ${only} 的权重：这里先看图`)
       this.samples = samples
       this.networks = new Map(Object.entries(listed).filter(([name]) => !only || name === only)
@@ -50,7 +49,7 @@
       const choosing = make('div', { className: 'living__controls', hidden: true }, make('label', {}, '看哪个网络', choice))
       this.networks.forEach((network) => loaders.append(network.row = this.loader(network)))
       if (this.networks.size > 2) loaders.append(this.everything = this.allLoader())
-      const own = only ? [] : [this.ownNetwork()]
+      const own = only ? [] : [Living.ownNetwork(this)]
       const looking = make('div', { className: 'lab__looking', hidden: true })
       return { status, loaders, table, choice, choosing, looking,
         shown: [loaders, ...own, status, table, choosing, looking] }
@@ -90,8 +89,8 @@
     }
 
     remaining() {
-      const bytes = [...this.networks.values()].reduce((sum, { program, bytes }) => sum + (program ? 0 : bytes), 0)
-      return `全部载入（${megabytes(bytes)}）`
+      const rest = [...this.networks.values()].filter(({ program }) => !program)
+      return `全部载入（${megabytes(rest.reduce((sum, network) => sum + network.bytes, 0))}）`
     }
 
     /* 引擎、Worker 与看里面的几样，到读者动手才载入。 */
@@ -125,39 +124,15 @@
       network.loading = false
     }
 
-    /* 一个网络可以用了：列进「看哪个网络」，马上算现在的图像。 */
-    arrived(name) {
+    /* 一个网络可以用了：列进「看哪个网络」，马上算现在的图像；look：就看它。 */
+    arrived(name, look = name === this.wanted?.network) {
       const network = this.networks.get(name)
       this.parts.choice.append(new Option(network.title, name))
       if (this.everything) this.everything.textContent = this.remaining()
       this.parts.choosing.hidden = !this.looks || this.parts.choice.childElementCount < 2
-      if (!this.networks.get(this.chosen).program || [OWN, this.wanted?.network].includes(name)) this.chosen = name
+      if (!this.networks.get(this.chosen).program || look) this.chosen = name
       this.parts.choice.value = this.chosen
       this.run(name, true)
-    }
-
-    ownNetwork() {
-      const trouble = make('span', { className: 'living__failure', role: 'alert' })
-      const button = Living.fileButton('打开自己的网络……', '.safetensors', async (file) => {
-        trouble.textContent = ''
-        try {
-          await this.openOwn(file)
-        } catch (error) {
-          trouble.textContent = error.message
-        }
-      })
-      return make('div', { className: 'living__controls' }, button, trouble)
-    }
-
-    async openOwn(file) {
-      if (file.size > LARGEST_FILE) {
-        throw new Error(`这个文件有 ${megabytes(file.size)}：网页里至多打开 ${megabytes(LARGEST_FILE)} 的网络`)
-      }
-      await this.prepare()
-      const { program, shapes } = await this.laboratory.open(OWN, await file.arrayBuffer())
-      this.parts.choice.querySelector(`[value=${OWN}]`)?.remove()
-      this.networks.set(OWN, { name: OWN, title: program.title, program, shapes })
-      this.arrived(OWN)
     }
 
     // ---- 算 ----
@@ -241,7 +216,7 @@
       }
       const label = (classes) => (classes === this.samples.classes.join() ? this.current.label : null)
       this.parts.table.replaceChildren(...[...groups].map(([key, group]) => Living.scoreTable(group, label(key))))
-      this.parts.table.tabIndex = 0 // 空的时候不停在这里
+      this.parts.table.tabIndex = 0
       if (!settled) return
       const lines = [...groups].map(([key, group]) => Living.summary(group, label(key)))
       const took = ready.reduce((sum, { result }) => sum + result.milliseconds, 0)

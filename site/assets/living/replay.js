@@ -8,14 +8,9 @@
   const GAP = 1 // 卷积核之间空一个像素
   const ACROSS = 16 // 一行几个卷积核
 
-  /* 一处的名字，叫法同实验台（deepcnn/anatomy/program.py 的 titles）。 */
-  function placeName(place, network) {
-    if (place === 'stem') return '入口'
-    const number = Number(place.split('.').at(-1))
-    if (network !== 'densenet') return `第 ${number + 1} 段`
-    return `${['稠密块', '过渡层'][number % 2]} ${Math.floor(number / 2) + 1}`
-  }
-
+  /* 叫法同实验台；影片里 DenseNet 只有稠密块。 */
+  const placeName = (place, dense, number = Number(place.at(-1))) => (place === 'stem' ? '入口'
+    : dense ? `稠密块 ${number / 2 + 1}` : `第 ${number + 1} 段`)
   const percent = (value) => `${(100 * value).toFixed(1)}%`
 
   customElements.define('living-replay', class extends Living.LivingElement {
@@ -169,7 +164,7 @@
           film.paint(tile, at(this.epoch, index), width, height))
         const { place: name, channels } = this.data.maps[place]
         this.mapTitles[place].textContent =
-          `${placeName(name, this.dataset.network)}（${height}×${width}），通道 ${channels.join('、')}，±${range(this.epoch).toPrecision(2)}`
+          `${placeName(name, this.dataset.network === 'densenet')}（${height}×${width}），通道 ${channels.join('、')}，±${range(this.epoch).toPrecision(2)}`
       })
     }
 

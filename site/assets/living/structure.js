@@ -83,9 +83,7 @@
       for (const event of ['input', 'change']) {
         element.addEventListener(event, () => this.change(control, element.value))
       }
-      element.addEventListener('blur', () => { // 写到一半离开，回到现在的值
-        if (this.parse(control, element.value) === undefined) this.update()
-      })
+      element.onblur = () => this.parse(control, element.value) ?? this.update() // 写到一半离开
       this.inputs.push({ control, element })
       return element
     }

@@ -217,10 +217,8 @@
       }, hit, picture)
       if ('expanded' in what) group.setAttribute('aria-expanded', what.expanded)
       const counts = what.item || what.layer
-      const { field } = what.layer.output
       group.prepend(draw('title', {}, `${what.name}，输出 ${shapeOf(what.layer)}，`
-        + `${thousands(counts.parameters)} 个参数，${thousands(counts.macs)} 次乘加，`
-        + `感受野 ${field === null ? '是整张图像' : `${field}×${field}`}`))
+        + `${thousands(counts.parameters)} 个参数，${thousands(counts.macs)} 次乘加`))
       this.targets.push({ ...what, group })
       this.rows.append(group)
       if (!('y' in box)) this.y += height

@@ -17,6 +17,7 @@ JOINED: dict[str, tuple[str, ...]] = {
     'mixing': ('mixing',),
     'predict': ('guess', 'predict'),
     'lab': ('colors', 'lab_input', 'lab_scores', 'lab'),
+    'picker': ('lab_own',),
     'own': ('pad', 'picture'),
     'look': ('lab_surgery', 'lab_maps', 'lab_heat'),
     'laboratory': ('kernel', 'engine', 'laboratory'),

@@ -1,0 +1,32 @@
+/* 打开读者自己的网络（export_page 写出的文件），排在六个的旁边。只看一个网络的实验台没有它。 */
+(() => {
+  const { make } = Living
+  const NAME = 'mine'
+  const LARGEST_FILE = 100_000_000
+  const megabytes = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`
+
+  async function open(lab, file) {
+    if (file.size > LARGEST_FILE) {
+      throw new Error(`这个文件有 ${megabytes(file.size)}：网页里至多打开 ${megabytes(LARGEST_FILE)} 的网络`)
+    }
+    await lab.prepare()
+    const { program, shapes } = await lab.laboratory.open(NAME, await file.arrayBuffer())
+    lab.parts.choice.querySelector(`[value=${NAME}]`)?.remove()
+    lab.networks.set(NAME, { name: NAME, title: program.title, program, shapes })
+    lab.arrived(NAME, true)
+  }
+
+  /* 按钮，与打不开时的一行话。 */
+  Living.ownNetwork = (lab) => {
+    const trouble = make('span', { className: 'living__failure', role: 'alert' })
+    const button = Living.fileButton('打开自己的网络……', '.safetensors', async (file) => {
+      trouble.textContent = ''
+      try {
+        await open(lab, file)
+      } catch (error) {
+        trouble.textContent = error.message
+      }
+    })
+    return make('div', { className: 'living__controls' }, button, trouble)
+  }
+})()
