@@ -6,7 +6,7 @@
   const { make } = Living
   const AT_ONCE = 3_000_000 // 不超过它的网络，读者一动手就取
 
-  const megabytes = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`
+  const megabytes = Living.megabytes = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`
 
   /* 换掉一行里的东西；焦点在里面的，到新来的按钮上，没有按钮就在这一行。 */
   function refill(row, ...things) {
@@ -17,9 +17,9 @@
 
   class Lab extends Living.LivingElement {
     async build(panel, state) {
-      const [listed, samples] = await Promise.all([Living.data('weights'), Living.data('samples')])
       const only = this.dataset.network
-      if (!only) await Living.script('picker')
+      const [listed, samples] = await Promise.all([
+        Living.data('weights'), Living.data('samples'), only || Living.script('picker')])
       if (only && !listed[only]) throw new Error(`还没有 ${only} 的权重：这里先看图`)
       this.samples = samples
       this.networks = new Map(Object.entries(listed).filter(([name]) => !only || name === only)

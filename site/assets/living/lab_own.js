@@ -1,9 +1,8 @@
 /* 打开读者自己的网络（export_page 写出的文件），排在六个的旁边。只看一个网络的实验台没有它。 */
 (() => {
-  const { make } = Living
+  const { make, megabytes } = Living
   const NAME = 'mine'
   const LARGEST_FILE = 100_000_000
-  const megabytes = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`
 
   async function open(lab, file) {
     if (file.size > LARGEST_FILE) {
