@@ -58,8 +58,8 @@ RECORDS = {
         'inception', 'original bn factorized residual'
     ),
     'exercises/fewer_parameters': (
-        f'{COMPARISON}/resnet18', f'{COMPARISON}/densenet',
-        'experiments/resnet18-half', 'experiments/resnet18-narrow',
+        *variants('resnet18', 'whole half three-eighths narrow'),
+        'experiments/densenet-whole',
     ),
 }  # fmt: skip
 
