@@ -1,6 +1,9 @@
 """读回一种做法的记录：书里的数字由它们再算一遍。"""
 
 from pathlib import Path
+from statistics import variance
+
+from scipy.stats import t
 
 from deepcnn.records.runs import History
 from deepcnn.records.store import RESULTS, read_json
@@ -13,3 +16,15 @@ def load_trial(name: str, folder: Path = RESULTS / FOLDER) -> Trial:
     accuracy = tuple(record['clean_train_accuracy'])
     history = History.from_dict(record)
     return Trial(record['label'], history, accuracy, record['parameters'])
+
+
+def half_of_welch(first: list[float], second: list[float], level: float = 0.05) -> float:
+    """差别的区间的一半，``level`` 是落在外面的比例。
+
+    标准误乘 t 的分位数，自由度按 Welch–Satterthwaite。
+    """
+    parts = [variance(one) / len(one) for one in (first, second)]
+    if not sum(parts):  # 两边都没有起伏
+        return 0.0
+    freedom = sum(parts) ** 2 / sum(p**2 / (len(first) - 1) for p in parts)
+    return t.ppf(1 - level / 2, freedom) * sum(parts) ** 0.5

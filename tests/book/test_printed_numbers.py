@@ -7,7 +7,7 @@ from functools import cache
 from importlib import import_module
 from itertools import pairwise, product
 from pathlib import Path
-from statistics import mean, median, stdev, variance
+from statistics import mean, median, stdev
 
 import nbformat
 import pytest
@@ -15,9 +15,8 @@ import torch
 from book_source import chapter_files, read_page
 from nbformat import NotebookNode
 from percentage_points import in_points
-from scipy.stats import t
 from torch import nn
-from trial_records import load_trial
+from trial_records import half_of_welch, load_trial
 
 from deepcnn.anatomy.channels import most_active
 from deepcnn.anatomy.configurations import cost_of
@@ -594,18 +593,6 @@ def differences(values: dict[str, list[float]], more: str, less: str) -> list[fl
     return [a - b for a, b in zip(values[more], values[less], strict=True)]
 
 
-def half_of_welch(first: list[float], second: list[float], level: float = 0.05) -> float:
-    """差别的区间的一半，``level`` 是落在外面的比例。
-
-    标准误乘 t 的分位数，自由度按 Welch–Satterthwaite。
-    """
-    parts = [variance(one) / len(one) for one in (first, second)]
-    if not sum(parts):  # 两边都没有起伏
-        return 0.0
-    freedom = sum(parts) ** 2 / sum(p**2 / (len(first) - 1) for p in parts)
-    return t.ppf(1 - level / 2, freedom) * sum(parts) ** 0.5
-
-
 RUNGS = ['sigmoid', 'relu', 'vgg', 'pooled', 'inception', 'normalized', 'residual', 'dense']
 
 
@@ -677,50 +664,53 @@ def test_epilogue_is_told_as_recorded() -> None:
     assert '平均只变了不到 0.15 个百分点' in told and max(map(abs, last)) < 0.0015
 
 
+def trials_of_exercise_5() -> list[Trial]:
+    """四种宽度的 ResNet-18（由宽到窄）与 DenseNet。"""
+    return [load_trial(Path(name).name) for name in record_names('exercises/fewer_parameters')]
+
+
 def networks_of_exercise_5() -> dict[str, list[float]]:
-    """三种宽度的 ResNet-18（由宽到窄）与 DenseNet：名字 → 各种子的测试准确率。"""
-    records = load_records()
-    narrow = [load_trial(f'resnet18-{name}') for name in ('half', 'narrow')]
-    return {
-        'ResNet-18': records['resnet18'].accuracies,
-        **{t.label: [run.test_accuracy[-1] for run in t.history.runs] for t in narrow},
-        'DenseNet': records['densenet'].accuracies,
-    }
+    """名字 → 各种子的测试准确率，次序同上。"""
+    return {one.label: list(one.measure('test_accuracy')) for one in trials_of_exercise_5()}
 
 
 def test_networks_of_equal_size_are_those_of_the_records() -> None:
-    """练习 5：两个网络取自六网对比，缩窄的两个是同一预算下另外训练的。"""
-    record = load_records()['resnet18']
+    """练习 5：五个网络只有学习率不同，其余的配方、设备与种子都相同。"""
+    trials = trials_of_exercise_5()
     table = printed_by('exercises/fewer_parameters', 'equal')
-    for name in ('half', 'narrow'):
-        history = load_trial(f'resnet18-{name}').history
-        recipe = {k: v for k, v in history.recipe.items() if k != 'seeds'}
-        assert recipe == record.recipe and list(history.seeds) == [0, 1, 2]
-        assert history.device == record.device
-        assert history.provenance in table
+    conditions = []
+    for trial in trials:
+        history = trial.history
+        assert history.recipe['lr'] == (3e-3 if trial.label == 'DenseNet' else 2e-3)
+        assert list(history.seeds) == [0, 1, 2, 3, 4]
+        conditions.append((history.recipe | {'lr': None}, history.provenance))
+    assert all(one == conditions[0] for one in conditions)
+    assert conditions[0][1] in table
+    flat = last_epoch(trials)._repr_markdown_()
+    assert printed_by('exercises/fewer_parameters', 'flat').strip() == flat
     values = networks_of_exercise_5()
     verdict = printed_by('exercises/fewer_parameters', 'verdict')
     for title, accuracies in values.items():
         (line,) = (row for row in table.splitlines() if row.startswith(f'| {title} |'))
         center, wobble = mean_and_sd([100 * a for a in accuracies], 2).split(' ± ')
         assert line.endswith(f'| {center}% ± {wobble}% |')
-    whole, *narrow, dense = values
+    whole, half, _, quarter, dense = values
     for title in (whole, dense):
-        for label in narrow:
+        for label in (half, quarter):
             pair = ([100 * a for a in values[name]] for name in (title, label))
             found = interval(*pair)
             assert f'{title} 减 {label}：{found.gap()} 个百分点，区间 {found.text()}' in verdict
 
 
 def costs_at_equal_accuracy(accuracies: tuple[float, ...], costs: list[int]) -> float:
-    """三种宽度（由宽到窄）与 DenseNet 各一次训练：同准确率的代价之比，逐段手算。"""
+    """四种宽度（由宽到窄）与 DenseNet 各一次训练：同准确率的代价之比，逐段手算。"""
     *found, target = accuracies
-    for above, below in ((0, 1), (1, 2)):
+    for above, below in ((0, 1), (1, 2), (2, 3)):
         if found[below] <= target <= found[above]:
             share = (target - found[below]) / (found[above] - found[below])
             cost = costs[below] ** (1 - share) * costs[above] ** share
-            return cost / costs[3]
-    raise AssertionError(f'{target} 不在三种宽度之间，那就是外推')
+            return cost / costs[-1]
+    raise AssertionError(f'{target} 不在四种宽度之间，那就是外推')
 
 
 def test_costs_at_equal_accuracy_are_recomputed() -> None:

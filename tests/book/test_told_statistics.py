@@ -10,9 +10,9 @@ import torch
 import torch.nn.functional as F
 from book_source import read_page
 from scipy.stats import tukey_hsd
-from test_printed_numbers import CHAPTERS, RUNGS, half_of_welch, prose_of
+from test_printed_numbers import CHAPTERS, RUNGS, prose_of
 from torch import Tensor, nn
-from trial_records import load_trial
+from trial_records import half_of_welch, load_trial
 
 from deepcnn.anatomy import count_parameters
 from deepcnn.data import load_dataset
@@ -57,6 +57,96 @@ def test_losses_in_the_middle_of_the_degradation() -> None:
     }
     assert f'8 层是 {tenth["residual-8"]}，56 层是 {tenth["residual-56"]}' in told
     assert f'是 {tenth["plain-20"]}，8 层是 {tenth["plain-8"]}' in told
+
+
+def test_plain_network_of_56_layers_had_not_flattened() -> None:
+    runs = load_trial('plain-56').history.runs
+    told = prose_of('experiments/degradation')
+    losses = np.array([run.train_loss for run in runs])
+    middle = losses.mean(axis=0)
+    low, high = losses[:, -1].min(), losses[:, -1].max()
+    assert (
+        f'第 20 轮是 {middle[19]:.3f}，第 30 轮是 {middle[29]:.3f}，'
+        f'五个种子从 {low:.2f} 到 {high:.2f}'
+    ) in told
+    risen = 100 * mean(run.test_accuracy[-1] - run.test_accuracy[-6] for run in runs)
+    fallen = 100 * (1 - middle[-1] / middle[-6])
+    assert f'最后五轮降了 {fallen:.0f}%，测试准确率还升了 {risen:.2f} 个百分点' in told
+
+
+def test_how_far_the_rungs_were_from_flat() -> None:
+    trials = {name: load_trial(f'ladder-{name}').history.runs for name in RUNGS}
+    last = {
+        name: [
+            100 * mean(run.test_accuracy[-1] - run.test_accuracy[-2] for run in runs),
+            100 * (1 - mean(r.train_loss[-1] for r in runs) / mean(r.train_loss[-2] for r in runs)),
+        ]
+        for name, runs in trials.items()
+    }
+    risen, fallen = ({name: one[which] for name, one in last.items()} for which in (0, 1))
+    assert (max(fallen, key=fallen.get), min(fallen, key=fallen.get)) == ('relu', 'sigmoid')
+    assert (
+        f'至多升 {max(risen.values()):.2f} 个百分点，训练损失却还降了 '
+        f'{min(fallen.values()):.0f}% 到 {max(fallen.values()):.0f}%'
+    ) in prose_of('experiments/ladder')
+    normalized, pooled = (
+        points(load_trial(f'ladder-{one}').measure('test_accuracy'))
+        for one in ('normalized', 'pooled')
+    )
+    found = interval(normalized, pooled)
+    assert f'高 {found.mean:.2f} 个，区间 {found.text()} 含 0' in prose_of('experiments/ladder')
+
+
+SUCCESSORS = ('resnext', 'se', 'separable', 'vit', 'convnext')
+
+
+def test_the_epilogue_says_what_five_pairs_together_show() -> None:
+    told = prose_of('after_densenet')
+    test, train = (
+        {one: points(load_trial(f'after-{one}').measure(kind)) for one in (*SUCCESSORS, 'residual')}
+        for kind in ('test_accuracy', 'train_accuracy')
+    )
+    residual = test['residual']
+    upper = {
+        one: mean(test[one]) - mean(residual) + half_of_welch(test[one], residual, 0.05 / 5)
+        for one in SUCCESSORS
+    }
+    assert {one for one, end in upper.items() if end < 0} == {*SUCCESSORS} - {'se'}
+    se = interval(train['se'], train['residual'])
+    assert f'它的训练准确率高 {se.mean:.2f} 个，区间 {se.text()}' in told
+    falls = []
+    for one in (*SUCCESSORS, 'residual'):
+        runs = load_trial(f'after-{one}').history.runs
+        before, after = (mean(run.train_loss[k] for run in runs) for k in (-2, -1))
+        falls.append(100 * (1 - after / before))
+    assert f'训练损失还降了 {min(falls):.0f}% 到 {max(falls):.0f}%' in told
+
+
+def test_the_gap_of_regularization_is_split() -> None:
+    """差变小，有多少是训练准确率降低，有多少是测试准确率提高。"""
+    told = prose_of('experiments/regularization')
+    for size in ('large', 'small'):
+        change = {}
+        for arm in ('neither', 'augmentation', 'both'):
+            trial = load_trial(f'alexnet-{size}-{arm}')
+            measured = map(trial.measure, ('train_accuracy', 'test_accuracy'))
+            change[arm] = [100 * mean(one) for one in measured]
+        (train, test), (with_train, with_test) = change['neither'], change['augmentation']
+        both_train, both_test = change['both']
+        again = (with_train - with_test) - (both_train - both_test)
+        if size == 'large':
+            assert (
+                f'小 {(train - test) - (with_train - with_test):.2f} 个百分点，'
+                f'其中 {train - with_train:.2f} 个是训练准确率降低，{with_test - test:.2f} 个才是'
+            ) in told
+            large = again, with_train - both_train
+        else:
+            small = again, with_train - both_train
+            assert f'差也再小 {small[0]:.2f} 个百分点，其中 {small[1]:.2f} 个是' in told
+    assert (
+        f'差再小 {small[0]:.2f} 与 {large[0]:.2f} 个百分点，'
+        f'主要是训练准确率低了 {small[1]:.2f} 与 {large[1]:.2f} 个'
+    ) in told
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ import nbformat
 import pytest
 import torch
 from book_source import chapter_files
-from trial_records import load_trial
+from trial_records import half_of_welch, load_trial
 
 from deepcnn.anatomy.configurations import Cost, cost_of
 from deepcnn.anatomy.layers import LayerTable, count_parameters, layer_table
@@ -232,10 +232,12 @@ def accuracy(trial: str) -> float:
     return 100 * mean(load_trial(trial).train_accuracy)
 
 
-def beyond_doubt(found: Interval, first: str, second: str) -> str:
-    """高的一边；差别的 95% 区间含 0 就是差不多。"""
+def beyond_doubt(
+    found: Interval, first: str, second: str, unclear: str = '差不多'
+) -> str:
+    """高的一边；差别的 95% 区间含 0 就是 ``unclear``。"""
     if not found.clear:
-        return '差不多'
+        return unclear
     return first if found.mean > 0 else second
 
 
@@ -258,8 +260,8 @@ def what_augmentation_gains_when_trained_longer() -> str:
         for arm in ('augmentation', 'neither')
     )
     found = interval(with_it, without)
-    assert found.clear
-    return '高一点' if found.mean > 0 else '还是低两三个百分点'
+    assert found.clear and 0 < found.mean < half_of_welch(with_it, without, 0.05 / 5)
+    return '低的不见了，高不高说不准'
 
 
 @cache
@@ -530,7 +532,7 @@ CHOICES: dict[str, Callable[[], str]] = {
     'regularization-longer': what_augmentation_gains_when_trained_longer,
     'add-accuracy': lambda: beyond_doubt(
         trial_gap('densenet-concatenate', 'densenet-add-parameters', 'test_accuracy'),
-        '连结', '相加',
+        '连结', '相加', '五个种子分不出',
     ),
     'own-confused': most_confused,
     'own-timid': timid_fine_tuning,
