@@ -1,6 +1,6 @@
 """正文手写的统计：放宽的区间、散布、最后几轮的变化，由记录再算一遍。"""
 
-from itertools import pairwise
+from itertools import combinations, pairwise
 from statistics import mean, stdev
 
 import nbformat
@@ -16,9 +16,13 @@ from trial_records import half_of_welch, load_trial
 
 from deepcnn.anatomy import count_parameters
 from deepcnn.data import load_dataset
+from deepcnn.models.lineup import LINEUP
 from deepcnn.records import interval
 from deepcnn.records.agreement import predictions_of
+from deepcnn.records.attempts import load_attempts
+from deepcnn.records.benchmark import load_report
 from deepcnn.records.comparison import load_records
+from deepcnn.records.store import RESULTS, read_json
 
 SHIRT, T_SHIRT = 6, 0
 
@@ -301,6 +305,100 @@ def test_what_unequal_spreads_change_in_the_summary() -> None:
     assert f'AlexNet 高 {above:.2f} 个百分点，区间是 {found}' in told
     assert all(low[name] < 0 for name in ('alexnet', 'vgg11', 'googlenet'))
     assert all(low[name] > 0 for name in ('resnet18', 'densenet'))
+    residual, dense = names.index('resnet18'), names.index('densenet')
+    found = tukey_hsd(*accuracy.values(), equal_var=False).confidence_interval()
+    together = ends(found.low[residual][dense], found.high[residual][dense])
+    assert f'十五对一起比，区间是 {together}，不含 0' in told and found.low[residual][dense] > 0
+    unclear = {
+        frozenset((one, other))
+        for i, one in enumerate(names)
+        for j, other in enumerate(names)
+        if i < j and found.low[i][j] < 0 < found.high[i][j]
+    }
+    three = ('alexnet', 'vgg11', 'googlenet')
+    assert unclear == {frozenset(pair) for pair in combinations((*three, 'nin'), 2)}
+
+
+def test_finalists_of_the_search_compared_together() -> None:
+    """练习 1：单比一对与四种一起比（Games–Howell），结论不同。"""
+    told = prose_of('exercises/tuning')
+    trials = load_attempts(RESULTS / 'exercises' / 'tuning.json')
+    groups: dict[tuple, list[float]] = {}
+    for one in trials:
+        key = tuple(one.recipe[name] for name in ('lr', 'weight_decay', 'flip'))
+        groups.setdefault(key, []).append(100 * one.accuracy)
+    repeated = {key: values for key, values in groups.items() if len(values) == 5}
+    own = LINEUP['densenet'].recipes['laptop']
+    order = [(own.lr, own.weight_decay, own.flip)]
+    order += sorted(repeated.keys() - {*order}, key=lambda key: -mean(repeated[key]))
+    chapter, winner, first = (repeated[key] for key in order[:3])
+    assert f'单比这一对，区间 {interval(winner, chapter).text()} 不含 0' in told
+    values = [repeated[key] for key in order]
+    low = tukey_hsd(*values, equal_var=False).confidence_interval().low[:, 0]
+    assert abs(low[1]) < 0.005 and '下端就到 0' in told
+    assert low[2] > 0
+    assert f'种子 0 的第一名高 {mean(first) - mean(chapter):.2f} 个，一起比也不含 0' in told
+    assert max(groups, key=lambda key: groups[key][0]) == order[2]
+
+
+def test_timid_fine_tuning_is_told_as_recorded() -> None:
+    told = prose_of('own_images')
+    gaps = []
+    for found in read_json(RESULTS / 'own_images.json')['fine_tuning'].values():
+        timid, scratch = points(found['微调，主体慢十倍']), points(found['从头'])
+        assert all(a < b for a, b in zip(timid, scratch, strict=True))
+        gaps.append(interval(timid, scratch))
+    assert f'平均低 {"、".join(f"{-gap.mean:.1f}" for gap in gaps)} 个百分点' in told
+    assert f'500 张的区间 {gaps[-1].text(1)} 才离 0 远' in told
+
+
+def test_few_images_do_not_decide_between_learned_and_made_features() -> None:
+    told = read_page(CHAPTERS / 'introduction.ipynb')
+    record = read_json(RESULTS / 'introduction.json')
+    counts = record['recipe']['train_images']
+    learned, made = (record['test_accuracy'][kind] for kind in ('学得的特征', '手工特征'))
+    gaps = [interval(points(a), points(b)) for a, b in zip(learned, made, strict=True)]
+    few = gaps[counts.index(300)]
+    said = f'学得的低 {-few.mean:.1f} 个百分点，95% 区间 {few.text(1)} 含 0'
+    assert said in told and not few.clear
+    later = [gap for count, gap in zip(counts, gaps, strict=True) if count >= 10_000]
+    assert min(gap.mean for gap in later) > 1.45 and '高 1.5 个百分点以上' in told
+    assert f'高 {gaps[counts.index(3000)].mean:.1f} 个，还不宜当真' in told
+
+
+def test_what_shifting_did_to_vgg_in_the_search() -> None:
+    page = (CHAPTERS / 'performance.md').read_text(encoding='utf-8')
+    found = {}
+    for one in load_attempts(RESULTS / 'tuning' / 'vgg11.json'):
+        r = one.recipe
+        if not r['erasing']:
+            found[r['epochs'], r['lr'], r['label_smoothing'], r['shift']] = 100 * one.accuracy
+    slow, fast = (found[6, lr, 0, 0] - found[6, lr, 0, 1] for lr in (5e-4, 1e-3))
+    gained = found[12, 1e-3, 0.1, 1] - found[12, 1e-3, 0.1, 0]
+    assert f'平移低 {slow:.1f} 与 {fast:.1f} 个百分点' in page
+    assert f'（有标签平滑）高 {gained:.1f} 个' in page
+
+
+def test_the_fastest_of_the_six_without_bf16_drifted() -> None:
+    page = (CHAPTERS / 'performance.md').read_text(encoding='utf-8')
+    found = load_report(RESULTS / 'bench-cpu-fp32.json').comparisons
+    times = {name: one.speedup(one.engine) for name, one in found.items()}
+    first, *others = sorted(times, key=times.get, reverse=True)
+    assert first == 'resnet18'
+    assert f'（{times[first]:.1f} 倍只有 ResNet-18' in page
+    assert f'前后两次 d2l 相差 {100 * found[first].drift:.0f}%；' in page
+    assert f'别的五个至多 {times[others[0]]:.1f} 倍' in page
+
+
+def test_first_losses_of_nin_in_the_answer() -> None:
+    answer = read_page(CHAPTERS / 'exercises.md')
+    two, one = (
+        [run.train_loss[0] for run in load_trial(f'nin-{name}').history.runs]
+        for name in ('two', 'one')
+    )
+    found = interval(two, one)
+    assert f'比去掉一层的高 {found.mean:.3f}，区间 {found.text(3)} 含 0' in answer
+    assert not found.clear
 
 
 def test_answers_of_nin_in_the_summary() -> None:

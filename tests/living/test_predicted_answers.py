@@ -505,7 +505,8 @@ CHOICES: dict[str, Callable[[], str]] = {
         introduction('手工特征', '原始像素', 60_000), '手工特征', '原始像素'
     ),
     'introduction-few': lambda: beyond_doubt(
-        introduction('学得的特征', '手工特征', 300), '学得的特征', '手工特征'
+        introduction('学得的特征', '手工特征', 300),
+        '学得的特征', '手工特征', '五个种子还说不准',
     ),
     'clinic-flatten': lambda: str(16 * 14 * 14),
     'clinic-stuck': what_the_gradients_say,
