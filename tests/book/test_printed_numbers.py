@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
-from itertools import pairwise, product
+from itertools import pairwise
 from pathlib import Path
 from statistics import mean, median, stdev
 
@@ -23,10 +23,11 @@ from deepcnn.anatomy.configurations import cost_of
 from deepcnn.anatomy.excitation import responses
 from deepcnn.anatomy.layers import capture, count_parameters, layer_table
 from deepcnn.anatomy.memory import saved_bytes
+from deepcnn.anatomy.occlusion import occlusion_map
 from deepcnn.data.batches import prepare
 from deepcnn.data.fashion_mnist import load_dataset
 from deepcnn.models.alexnet import RECIPES, alexnet
-from deepcnn.models.densenet import densenet
+from deepcnn.models.densenet import densenet, paper_densenet
 from deepcnn.models.googlenet import googlenet
 from deepcnn.models.lineup import LINEUP
 from deepcnn.models.nin import nin
@@ -209,8 +210,7 @@ def test_the_summary_tells_its_tables_and_figures() -> None:
     told, records = prose_of('summary'), load_records()
     values = {name: [100 * a for a in one.accuracies] for name, one in records.items()}
     found = interval(values['resnet18'], values['densenet'])
-    assert f'前者高 {found.mean:.2f} 个百分点' in told
-    assert f'区间是 {found.text()}' in told and found.clear
+    assert f'ResNet-18 比 DenseNet 高 {found.mean:.2f} 个百分点' in told
     gap = mean(values['densenet']) - mean(values['alexnet'])
     assert f'反而低 {gap:.2f} 个百分点' in told
     with torch.device('meta'):
@@ -690,62 +690,46 @@ def test_networks_of_equal_size_are_those_of_the_records() -> None:
     assert printed_by('exercises/fewer_parameters', 'flat').strip() == flat
     values = networks_of_exercise_5()
     verdict = printed_by('exercises/fewer_parameters', 'verdict')
-    for title, accuracies in values.items():
+    own = layer_table(densenet(), 48)
+    for trial, (title, accuracies) in zip(trials, values.items(), strict=True):
         (line,) = (row for row in table.splitlines() if row.startswith(f'| {title} |'))
         center, wobble = mean_and_sd([100 * a for a in accuracies], 2).split(' ± ')
         assert line.endswith(f'| {center}% ± {wobble}% |')
-    whole, half, _, quarter, dense = values
-    for title in (whole, dense):
-        for label in (half, quarter):
-            pair = ([100 * a for a in values[name]] for name in (title, label))
-            found = interval(*pair)
-            assert f'{title} 减 {label}：{found.gap()} 个百分点，区间 {found.text()}' in verdict
+        if title == 'DenseNet':
+            continue
+        found = in_points(values['DenseNet'], accuracies)
+        macs = {'ResNet-18': 94_348_288, '半宽的 ResNet-18': 24_039_936}.get(title)
+        times = f'{trial.parameters / own.parameters:.2f}'
+        ratio = rf'{macs / own.macs:.2f}' if macs else r'[\d.]+'
+        gap = re.escape(f'{found.gap()} | {found.text()} |')
+        assert re.search(rf'\| {title} \| {times} \| {ratio} \| {gap}', verdict)
 
 
-def costs_at_equal_accuracy(accuracies: tuple[float, ...], costs: list[int]) -> float:
-    """四种宽度（由宽到窄）与 DenseNet 各一次训练：同准确率的代价之比，逐段手算。"""
-    *found, target = accuracies
-    for above, below in ((0, 1), (1, 2), (2, 3)):
-        if found[below] <= target <= found[above]:
-            share = (target - found[below]) / (found[above] - found[below])
-            cost = costs[below] ** (1 - share) * costs[above] ** share
-            return cost / costs[-1]
-    raise AssertionError(f'{target} 不在四种宽度之间，那就是外推')
-
-
-def test_costs_at_equal_accuracy_are_recomputed() -> None:
-    """练习 5：不用笔记本里的插值函数，由记录重算那张表与正文、答案里的比值。"""
-    counts = {
-        'parameters': [11_175_370, 2_798_314, 701_818, count_parameters(densenet())],
-        'macs': [94_348_288, 24_039_936, 6_236_416, layer_table(densenet(), 48).macs],
-    }
-    trials = [load_trial(f'resnet18-{name}') for name in ('half', 'narrow')]
-    assert [t.parameters for t in trials] == counts['parameters'][1:3]
-    columns = list(networks_of_exercise_5().values())
-    table = printed_by('exercises/fewer_parameters', 'needed')
-    page = (CHAPTERS / 'exercises' / 'fewer_parameters.ipynb').read_text(
-        encoding='utf-8'
-    )
+def test_exercise_5_is_told_as_recorded() -> None:
+    values, told = networks_of_exercise_5(), prose_of('exercises/fewer_parameters')
     answers = (CHAPTERS / 'exercises.md').read_text(encoding='utf-8')
-    lines = [line for line in table.splitlines() if '～' in line]
-    for costs, line in zip(counts.values(), lines, strict=True):
-        by_seed = [
-            costs_at_equal_accuracy(v, costs) for v in zip(*columns, strict=True)
+    whole, half, middle, quarter = (
+        in_points(values['DenseNet'], one) for one in list(values.values())[:-1]
+    )
+    assert [one.clear for one in (whole, half, middle, quarter)] == [False, True, True, True]
+    assert f'高 {quarter.mean:.2f} 个百分点；比八分之三宽、半宽的高' in told
+    assert f'高 {middle.mean:.2f} 与 {half.mean:.2f} 个' in told
+    assert f'差 {whole.mean:.2f} 个百分点，区间 {whole.text()} 含 0' in answers
+    assert f'准确率低 {half.mean:.2f} 个百分点，区间 {half.text()}；' in answers
+    assert f'低 {quarter.mean:.2f} 个，区间 {quarter.text()}。' in answers
+    assert f'测试准确率却低 {half.mean:.2f} 个百分点' in prose_of('densenet')
+    short = load_records()
+    gap = in_points(short['densenet'].accuracies, short['resnet18'].accuracies).mean
+    assert f'只训练 3 轮时，DenseNet 比 ResNet-18 低 {-gap:.2f} 个百分点' in told
+    losses, accuracies = (
+        [
+            mean(getattr(run, which)[-1] - getattr(run, which)[-2] for run in one.history.runs)
+            for one in trials_of_exercise_5()
         ]
-        every = [costs_at_equal_accuracy(v, costs) for v in product(*columns)]
-        assert len(every) == 81
-        assert (
-            f'| {mean_and_sd(by_seed, 2)} | {min(every):.2f}～{max(every):.2f} |'
-            in line
-        )
-        assert '，'.join(f'{ratio:.2f}' for ratio in by_seed) in line
-        if costs is counts['parameters']:
-            assert f'从 {min(every):.2f} 到 {max(every):.2f}' in page
-            assert f'{mean_and_sd(by_seed, 1)} 倍' in page
-            assert f'{mean_and_sd(by_seed, 1)} 倍' in answers
-        else:
-            assert f'只要 {sum(by_seed) / 3:.2f} 倍' in page
-            assert f'只要 {sum(by_seed) / 3:.2f} 倍' in answers
+        for which in ('train_loss', 'test_accuracy')
+    )
+    assert f'至多变 {100 * max(map(abs, accuracies)):.2f} 个百分点，平了' in told
+    assert f'都降了 {-max(losses):.3f} 到 {-min(losses):.3f}' in told
 
 
 def prose_of(page: str) -> str:
@@ -900,6 +884,67 @@ def test_channels_of_resnet_are_told_as_computed() -> None:
     assert all(re.search(rf'#{channel}(?!\d)', told) for channel in third[:4])
 
 
+def test_where_the_boot_must_not_be_covered_is_told_as_computed() -> None:
+    """最红的一格、往下两格（4 个像素）与鞋跟前面的拐角；灰块盖在黑背景上的比例。"""
+    data = load_dataset()
+    boot = data.test.images[:1]
+    for chapter, network in {'densenet': 'densenet', 'resnet': 'resnet18'}.items():
+        told = prose_of(chapter)
+        values = occlusion_map(load(network), boot, data, 96, 9).values
+        row, column = divmod(int(values.argmin()), values.shape[1])
+        assert f'降到 {values[row, column]:.2f}' in told
+        below = f'{values[row + 2, column]:.2f}'
+        assert re.search(rf'往下移 4 个像素，灰块几乎全在鞋面上，概率却(还)?是 {below}。', told)
+        if chapter == 'densenet':
+            assert f'往下移 4 个像素，几乎全在鞋面上，概率还是 {below}；' in told
+            assert f'降到 {values[10, 8]:.2f}；盖住靴筒几乎没有影响' in told
+        covered = boot[0, 0, 2 * row - 3 : 2 * row + 4, 2 * column - 3 : 2 * column + 4]
+        assert covered.shape == (7, 7) and '灰块约有三分之一在黑背景上' in told
+        assert 0.28 < (covered == 0).float().mean() < 0.38
+    values = occlusion_map(load('googlenet'), boot, data, 96, 9).values.flatten().sort().values
+    assert f'盖住别处，影响小得多，最多降到 {values[1]:.2f}。' in prose_of('googlenet')
+
+
+def test_weak_kernels_of_densenet_are_told_as_computed() -> None:
+    net = load('densenet')
+    size = net.stem[0][0].weight.abs().amax(dim=(1, 2, 3))
+    scale = net.stem[0][1].weight.abs()
+    weak = int((scale[size.argsort()[:15]] < scale.median()).sum())
+    assert f'最白的 15 个里，{weak} 个在批量归一化之后仍然很弱' in prose_of('densenet')
+    assert f'另外 {15 - weak} 个的系数不小于中位数' in prose_of('densenet')
+
+
+def test_hours_of_an_idle_machine_are_those_of_the_fastest_epoch() -> None:
+    """录制时机器忙的两章：空闲时要多久，照最快的一轮算。"""
+    for chapter, network, words, low, high in (
+        ('alexnet', 'alexnet', '空闲时约一个半小时（录制时机器忙，用了', 1.4, 1.65),
+        ('googlenet', 'googlenet', '空闲时近两小时（录制时机器忙，用了', 1.75, 2.0),
+    ):
+        (run,) = load_history(f'full/{network}').runs
+        assert f'{words} {run.seconds / 60:.0f} 分钟）' in prose_of(chapter)
+        assert low < min(run.epoch_seconds) * len(run.epoch_seconds) / 3600 < high
+
+
+def test_shares_of_the_dense_blocks_are_recomputed() -> None:
+    """练习 6、7：稠密块占多少乘加；参数与乘加各在前两块、后两块占几成。"""
+    rows = {row.name: row for row in layer_table(densenet(), 96).rows}
+    total = sum(row.macs for row in rows.values())
+    blocks = 100 * sum(rows[f'stages.{at}'].macs for at in (0, 2, 4, 6)) / total
+    assert f'重算的只有稠密块，占乘加的 {blocks:.0f}%' in prose_of('exercises/memory')
+    assert f'约慢 {blocks / 3:.0f}%' in prose_of('exercises/memory')
+    first, last = [], []
+    for name in ('121', '169', '201', '161'):
+        with torch.device('meta'):
+            net = paper_densenet(f'densenet{name}', 3, 1000)
+        table = layer_table(net, 224, 3)
+        stages = [row for row in table.rows if row.name.startswith('stages')]
+        first.append(100 * sum(row.macs for row in stages[:4]) / table.macs)
+        last.append(100 * sum(row.parameters for row in stages[4:]) / table.parameters)
+    told = prose_of('exercises/densenet_table')
+    assert f'乘加次数有 {min(first):.0f}% 到 {max(first):.0f}% 在前两个稠密块' in told
+    assert min(last) > 65 and max(last) < 85 and '参数的七到八成在后两个稠密块' in told
+
+
 LINES_OF_3A = {'1×1': 0, '3×3': 64, '5×5': 192, '池化': 224}  # 各从哪个通道开始
 
 
@@ -993,11 +1038,6 @@ def test_other_pages_quoted_by_densenet_and_googlenet() -> None:
     told = prose_of('densenet')
     gap, _ = told_gap('densenet-concatenate', 'densenet-add-parameters', 'test_accuracy')
     assert f'测试准确率却只差 {gap} 个百分点' in told
-    (ratio,) = re.findall(
-        r'\| 参数（百万个）.*\| ([\d.]+) ± [\d.]+ \|',
-        printed_by('exercises/fewer_parameters', 'needed'),
-    )
-    assert f'参数约是它的 {float(ratio):.1f} 倍' in told
     loss = compare(load_trial('inception-bn'), load_trial('inception-original'), 'train_loss')
     gap, _ = told_gap('inception-bn', 'inception-original', 'test_accuracy')
     known = f'训练损失低 {-loss.mean:.3f}，测试准确率却低 {gap} 个百分点；另两步的测试准确率'
@@ -1117,13 +1157,6 @@ def test_exercises_told_in_words_are_those_of_the_records() -> None:
     numbers = re.findall(r'\| [−+](\d\.\d{3}) \| [−+](\d\.\d\d) \|', changes)
     most = [max(map(float, column)) for column in zip(*numbers, strict=True)]
     assert f'训练损失至多变 {most[0]:.3f}，测试准确率至多变 {most[1]:.2f} 个' in told
-    values, told = networks_of_exercise_5(), prose_of('exercises/fewer_parameters')
-    _, half, quarter, dense = ([100 * v for v in one] for one in values.values())
-    for other in (half, quarter):
-        found = interval(dense, other)
-        assert re.search(
-            rf'[高低] {abs(found.mean):.2f} 个(百分点)?，区间 {re.escape(found.text())}', told
-        )
 
 
 def test_what_was_seen_is_told_as_printed() -> None:

@@ -533,7 +533,7 @@ CHOICES: dict[str, Callable[[], str]] = {
     'regularization-longer': what_augmentation_gains_when_trained_longer,
     'add-accuracy': lambda: beyond_doubt(
         trial_gap('densenet-concatenate', 'densenet-add-parameters', 'test_accuracy'),
-        '连结', '相加', '五个种子分不出',
+        '连结', '相加', '五个种子说不准',
     ),
     'own-confused': most_confused,
     'own-timid': timid_fine_tuning,
