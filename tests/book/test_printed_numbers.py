@@ -714,13 +714,17 @@ def test_exercise_5_is_told_as_recorded() -> None:
     assert [one.clear for one in (whole, half, middle, quarter)] == [False, True, True, True]
     assert f'高 {quarter.mean:.2f} 个百分点；比八分之三宽、半宽的高' in told
     assert f'高 {middle.mean:.2f} 与 {half.mean:.2f} 个' in told
-    assert f'差 {whole.mean:.2f} 个百分点，区间 {whole.text()} 含 0' in answers
+    assert f'高 {whole.mean:.2f} 个百分点，区间 {whole.text()} 含 0' in answers
     assert f'准确率低 {half.mean:.2f} 个百分点，区间 {half.text()}；' in answers
     assert f'低 {quarter.mean:.2f} 个，区间 {quarter.text()}。' in answers
     assert f'测试准确率却低 {half.mean:.2f} 个百分点' in prose_of('densenet')
     short = load_records()
     gap = in_points(short['densenet'].accuracies, short['resnet18'].accuracies).mean
-    assert f'只训练 3 轮时，DenseNet 比 ResNet-18 低 {-gap:.2f} 个百分点' in told
+    assert f'那里 DenseNet 比 ResNet-18 低 {-gap:.2f} 个百分点' in told
+    assert f'这里 10 轮，高 {whole.mean:.2f} 个，区间含 0' in told
+    narrower = in_points(values['ResNet-18'], values['半宽的 ResNet-18'])
+    said = f'低 {narrower.mean:.2f} 个百分点，区间 {narrower.text()}，在这份预算里'
+    assert f'ResNet-18 自己缩到半宽，测试准确率{said}' in told
     losses, accuracies = (
         [
             mean(getattr(run, which)[-1] - getattr(run, which)[-2] for run in one.history.runs)
@@ -728,8 +732,8 @@ def test_exercise_5_is_told_as_recorded() -> None:
         ]
         for which in ('train_loss', 'test_accuracy')
     )
-    assert f'至多变 {100 * max(map(abs, accuracies)):.2f} 个百分点，平了' in told
-    assert f'都降了 {-max(losses):.3f} 到 {-min(losses):.3f}' in told
+    assert f'至多变 {100 * max(map(abs, accuracies)):.2f} 个百分点。' in told
+    assert f'还都降了 {-max(losses):.3f} 到 {-min(losses):.3f}' in told
 
 
 def prose_of(page: str) -> str:
@@ -1009,6 +1013,17 @@ def test_untrained_lines_of_googlenet_lean_to_one_side() -> None:
                 assert own.mean() < by_image.mean(), (seed, start, name)
         widest = max(widest, max(relative) - min(relative))
     assert f'四条线路对裤子最多相差 {widest:.0f} 个百分点' in told
+
+
+def test_curve_of_googlenet_is_told_as_recorded() -> None:
+    """从第八轮起训练的一条一直在上；测试的一条从第九轮起每轮都升。"""
+    (run,), told = load_history('full/googlenet').runs, prose_of('googlenet')
+    ahead = [a > b for a, b in zip(run.train_accuracy, run.test_accuracy, strict=True)]
+    assert all(ahead[7:]) and not ahead[6] and '从第八轮起训练的一条一直在上' in told
+    assert f'末尾高 {run.train_accuracy[-1] - run.test_accuracy[-1]:.3f}（' in told
+    rises = [after - before for before, after in pairwise(run.test_accuracy)]
+    assert all(one > 0 for one in rises[7:]) and not all(one > 0 for one in rises[6:])
+    assert f'最后一轮只升了 {100 * rises[-1]:.2f} 个百分点' in told
 
 
 def test_exciting_images_of_googlenet_are_told_as_computed() -> None:
