@@ -1,7 +1,7 @@
 """读回一种做法的记录：书里的数字由它们再算一遍。"""
 
 from pathlib import Path
-from statistics import variance
+from statistics import mean, variance
 
 from scipy.stats import t
 
@@ -16,6 +16,15 @@ def load_trial(name: str, folder: Path = RESULTS / FOLDER) -> Trial:
     accuracy = tuple(record['clean_train_accuracy'])
     history = History.from_dict(record)
     return Trial(record['label'], history, accuracy, record['parameters'])
+
+
+def fallen(trial: Trial, epochs: int) -> float:
+    """最后 ``epochs`` 轮里，训练损失（各种子的平均）又降了百分之几。"""
+    before, after = (
+        mean(run.train_loss[which] for run in trial.history.runs)
+        for which in (-1 - epochs, -1)
+    )
+    return 100 * (1 - after / before)
 
 
 def half_of_welch(first: list[float], second: list[float], level: float = 0.05) -> float:

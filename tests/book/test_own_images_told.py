@@ -114,6 +114,13 @@ def test_the_first_layer_is_told_as_counted() -> None:
 
 
 def test_the_lessons_of_fine_tuning_are_those_of_the_records() -> None:
+    timid = [gaps(count)[1] for count in COUNTS]
+    assert f'平均低 {"、".join(f"{-one.mean:.1f}" for one in timid)} 个百分点' in prose()
+    assert f'{COUNTS[-1]} 张的区间 {timid[-1].text(1)} 才离 0 远' in prose()
+    assert all(one.clear for one in timid)
+    for found in record()['fine_tuning'].values():
+        pairs = zip(found['微调，主体慢十倍'], found['从头'], strict=True)
+        assert all(slow < scratch for slow, scratch in pairs)
     hundred = record()['fine_tuning']['100']
     means = [f'{100 * spread(hundred[way]).mean:.1f}%' for way in ('微调，主体慢十倍', '从头')]
     assert f'{means[0]} 对 {means[1]}' in prose()

@@ -10,9 +10,9 @@ import torch
 import torch.nn.functional as F
 from book_source import read_page
 from scipy.stats import tukey_hsd
-from test_printed_numbers import CHAPTERS, RUNGS, prose_of
+from test_printed_numbers import CHAPTERS, RUNGS, SUCCESSORS, prose_of
 from torch import Tensor, nn
-from trial_records import half_of_welch, load_trial
+from trial_records import fallen, half_of_welch, load_trial
 
 from deepcnn.anatomy import count_parameters
 from deepcnn.data import load_dataset
@@ -64,7 +64,8 @@ def test_losses_in_the_middle_of_the_degradation() -> None:
 
 
 def test_plain_network_of_56_layers_had_not_flattened() -> None:
-    runs = load_trial('plain-56').history.runs
+    trial = load_trial('plain-56')
+    runs = trial.history.runs
     told = prose_of('experiments/degradation')
     losses = np.array([run.train_loss for run in runs])
     middle = losses.mean(axis=0)
@@ -74,55 +75,43 @@ def test_plain_network_of_56_layers_had_not_flattened() -> None:
         f'五个种子从 {low:.2f} 到 {high:.2f}'
     ) in told
     risen = 100 * mean(run.test_accuracy[-1] - run.test_accuracy[-6] for run in runs)
-    fallen = 100 * (1 - middle[-1] / middle[-6])
-    assert f'最后五轮降了 {fallen:.0f}%，测试准确率还升了 {risen:.2f} 个百分点' in told
+    assert f'最后五轮降了 {fallen(trial, 5):.0f}%，测试准确率还升了 {risen:.2f} 个百分点' in told
 
 
 def test_how_far_the_rungs_were_from_flat() -> None:
-    trials = {name: load_trial(f'ladder-{name}').history.runs for name in RUNGS}
-    last = {
-        name: [
-            100 * mean(run.test_accuracy[-1] - run.test_accuracy[-2] for run in runs),
-            100 * (1 - mean(r.train_loss[-1] for r in runs) / mean(r.train_loss[-2] for r in runs)),
-        ]
-        for name, runs in trials.items()
-    }
-    risen, fallen = ({name: one[which] for name, one in last.items()} for which in (0, 1))
-    assert (max(fallen, key=fallen.get), min(fallen, key=fallen.get)) == ('relu', 'sigmoid')
-    assert (
-        f'至多升 {max(risen.values()):.2f} 个百分点，训练损失却还降了 '
-        f'{min(fallen.values()):.0f}% 到 {max(fallen.values()):.0f}%'
-    ) in prose_of('experiments/ladder')
+    trials = {name: load_trial(f'ladder-{name}') for name in RUNGS}
+    risen = max(
+        100 * mean(run.test_accuracy[-1] - run.test_accuracy[-2] for run in one.history.runs)
+        for one in trials.values()
+    )
+    falls = {name: fallen(one, 1) for name, one in trials.items()}
+    assert (max(falls, key=falls.get), min(falls, key=falls.get)) == ('relu', 'sigmoid')
+    ends = f'{min(falls.values()):.0f}% 到 {max(falls.values()):.0f}%'
+    told = f'至多升 {risen:.2f} 个百分点，训练损失却还降了 {ends}'
+    assert told in prose_of('experiments/ladder')
     normalized, pooled = (
-        points(load_trial(f'ladder-{one}').measure('test_accuracy'))
-        for one in ('normalized', 'pooled')
+        points(trials[one].measure('test_accuracy')) for one in ('normalized', 'pooled')
     )
     found = interval(normalized, pooled)
     assert f'高 {found.mean:.2f} 个，区间 {found.text()} 含 0' in prose_of('experiments/ladder')
 
 
-SUCCESSORS = ('resnext', 'se', 'separable', 'vit', 'convnext')
-
-
 def test_the_epilogue_says_what_five_pairs_together_show() -> None:
     told = prose_of('after_densenet')
+    trials = {one: load_trial(f'after-{one}') for one in SUCCESSORS}
     test, train = (
-        {one: points(load_trial(f'after-{one}').measure(kind)) for one in (*SUCCESSORS, 'residual')}
+        {one: points(trial.measure(kind)) for one, trial in trials.items()}
         for kind in ('test_accuracy', 'train_accuracy')
     )
-    residual = test['residual']
+    residual = test.pop('residual')
     upper = {
-        one: mean(test[one]) - mean(residual) + half_of_welch(test[one], residual, 0.05 / 5)
-        for one in SUCCESSORS
+        one: mean(values) - mean(residual) + half_of_welch(values, residual, 0.05 / 5)
+        for one, values in test.items()
     }
-    assert {one for one, end in upper.items() if end < 0} == {*SUCCESSORS} - {'se'}
+    assert {one for one, end in upper.items() if end < 0} == test.keys() - {'se'}
     se = interval(train['se'], train['residual'])
     assert f'它的训练准确率高 {se.mean:.2f} 个，区间 {se.text()}' in told
-    falls = []
-    for one in (*SUCCESSORS, 'residual'):
-        runs = load_trial(f'after-{one}').history.runs
-        before, after = (mean(run.train_loss[k] for run in runs) for k in (-2, -1))
-        falls.append(100 * (1 - after / before))
+    falls = [fallen(trial, 1) for trial in trials.values()]
     assert f'训练损失还降了 {min(falls):.0f}% 到 {max(falls):.0f}%' in told
 
 
@@ -164,11 +153,10 @@ def test_the_last_ten_epochs_still_fall(arm: str, title: str) -> None:
 
 
 def test_sigmoid_still_learned_at_the_end() -> None:
-    falls = {}
-    for name in ('he', 'xavier', 'faster'):
-        runs = load_trial(f'alexnet-sigmoid-{name}').history.runs
-        losses = np.mean([run.train_loss for run in runs], axis=0)
-        falls[name] = f'{100 * (1 - losses[-1] / losses[-6]):.0f}'
+    falls = {
+        name: f'{fallen(load_trial(f"alexnet-sigmoid-{name}"), 5):.0f}'
+        for name in ('he', 'xavier', 'faster')
+    }
     assert falls['he'] == falls['xavier']
     told = f'学习率 ×4 的损失还降了 {falls["faster"]}%，另两种 sigmoid 降了 {falls["he"]}%'
     assert told in prose_of('experiments/activation')
@@ -301,12 +289,11 @@ def test_what_unequal_spreads_change_in_the_summary() -> None:
         {name: side[at][nin] for at, name in enumerate(names)} for side in (found.low, found.high)
     )
     above = mean(accuracy['alexnet']) - mean(accuracy['nin'])
-    found = ends(low['alexnet'], high['alexnet'])
-    assert f'AlexNet 高 {above:.2f} 个百分点，区间是 {found}' in told
+    nearest = ends(low['alexnet'], high['alexnet'])
+    assert f'AlexNet 高 {above:.2f} 个百分点，区间是 {nearest}' in told
     assert all(low[name] < 0 for name in ('alexnet', 'vgg11', 'googlenet'))
     assert all(low[name] > 0 for name in ('resnet18', 'densenet'))
     residual, dense = names.index('resnet18'), names.index('densenet')
-    found = tukey_hsd(*accuracy.values(), equal_var=False).confidence_interval()
     together = ends(found.low[residual][dense], found.high[residual][dense])
     assert f'十五对一起比，区间是 {together}，不含 0' in told and found.low[residual][dense] > 0
     unclear = {
@@ -339,17 +326,6 @@ def test_finalists_of_the_search_compared_together() -> None:
     assert low[2] > 0
     assert f'种子 0 的第一名高 {mean(first) - mean(chapter):.2f} 个，一起比也不含 0' in told
     assert max(groups, key=lambda key: groups[key][0]) == order[2]
-
-
-def test_timid_fine_tuning_is_told_as_recorded() -> None:
-    told = prose_of('own_images')
-    gaps = []
-    for found in read_json(RESULTS / 'own_images.json')['fine_tuning'].values():
-        timid, scratch = points(found['微调，主体慢十倍']), points(found['从头'])
-        assert all(a < b for a, b in zip(timid, scratch, strict=True))
-        gaps.append(interval(timid, scratch))
-    assert f'平均低 {"、".join(f"{-gap.mean:.1f}" for gap in gaps)} 个百分点' in told
-    assert f'500 张的区间 {gaps[-1].text(1)} 才离 0 远' in told
 
 
 def test_few_images_do_not_decide_between_learned_and_made_features() -> None:

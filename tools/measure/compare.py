@@ -133,14 +133,13 @@ def compare(recipes: dict[str, Recipe], folder: Path) -> None:
     for seed in SEEDS:
         for name, recipe in recipes.items():
             data = everything.first(recipe.train_images, recipe.test_images)
-            data = on_device(data, device)
             empty = empty_record(name, recipe, data, device)
             record = resume(folder / f'{name}.json', empty)
             if seed in record.seeds:
                 print(f'{name}：种子 {seed} 已经训练过，跳过')
                 continue
             print(f'{name}：种子 {seed}', flush=True)
-            run = train_seed(name, data, recipe, seed, device)
+            run = train_seed(name, on_device(data, device), recipe, seed, device)
             record.with_run(run).save(folder)
 
 
@@ -150,9 +149,8 @@ def main(arguments: list[str]) -> int:
     parser.add_argument('--laptop', action='store_true', help='照 LAPTOP 的配方训练')
     parser.add_argument('--quick', action='store_true', help='只检查能不能走通')
     options = parser.parse_args(arguments)
-    folder = LAPTOP_FOLDER if options.laptop else FOLDER
-    if options.quick:
-        folder = QUICK_FOLDER
+    full = LAPTOP_FOLDER if options.laptop else FOLDER
+    folder = QUICK_FOLDER if options.quick else full
     try:
         recipes = {
             name: planned(name, options.laptop, options.quick)
