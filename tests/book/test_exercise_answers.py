@@ -228,6 +228,18 @@ def test_what_tuning_raised_is_told_as_recorded() -> None:
             assert f'{value:.1f}%' in text
 
 
+def test_what_larger_budgets_gave_each_network_is_told_as_recorded() -> None:
+    page = read_page(ROOT / 'chapters' / 'exercises' / 'tuning.ipynb')
+    rising = []
+    for name in LINEUP:
+        tried = max(t.accuracy for t in load_attempts(RESULTS / 'tuning' / f'{name}.json'))
+        laptop, full = (load_history(f'{folder}{name}').test_accuracy for folder in ('', 'full/'))
+        rising += [name] * (tried < laptop < full)
+        if name == 'nin':
+            assert f'`full` 档的 {full:.2%} 比 `laptop` 档的 {laptop:.2%} 还低' in page
+    assert rising == [name for name in LINEUP if name != 'nin']
+
+
 def test_the_influence_of_each_hyperparameter_is_that_recorded() -> None:
     trials = [
         t for t in load_attempts(RESULTS / 'exercises' / 'tuning.json') if t.recipe['seeds'] == [0]
