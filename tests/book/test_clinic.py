@@ -70,6 +70,15 @@ def test_other_numbers_are_told_as_printed() -> None:
     text = prose_of('clinic')
     healthy = re.search(r'→ (\S+)\n', printed('healthy'))[1]
     assert f'健康的网络此时是 {healthy}' in text
+    flown = re.search(r'最后一步 (\S+)，', printed('rate'))[1]
+    alone = re.search(r'凉鞋 (\S+%)', printed('statistics'))[1]
+    few = re.search(r'测试准确率 (\S+%)', printed('numbered'))[1]
+    for told in (
+        f'损失回到 {flown}，',
+        f'怎样知道这 {alone} 是',
+        f'准确率只有 {few}。',
+    ):
+        assert told in text
     swinging = [float(one) for one in re.findall(r'→ (\S+)', printed('accumulated'))]
     assert swinging == sorted(swinging) and swinging[-1] > 50  # 第 30、60、…… 步
     assert '60 步之后损失一路升到 50 以上' in text

@@ -280,6 +280,7 @@ def test_the_winner_of_the_search_beats_the_setting_of_the_chapter() -> None:
     scores = [[100 * t.accuracy for t in trials if choice(t) == place] for place in places]
     assert [len(one) for one in scores] == [5] * 4
     assert max(scores, key=mean) is scores[2] and places[2] == (0.003, 1, False)
+    assert '胜者（学习率 0.003、衰减 1、不翻转）' in answer('ex-tuning')
     first_, second, chapter = (interval(scores[2], scores[n]) for n in (0, 1, 3))
     assert not first_.clear and second.clear and chapter.clear
     page = read_page(ROOT / 'chapters' / 'exercises' / 'tuning.ipynb')
@@ -355,6 +356,9 @@ def test_ratios_of_exercise_5_are_told_as_printed() -> None:
     fewer = f'{float(parameters):.1f} 倍'
     assert f'缩到一半，参数还是 DenseNet 的 {fewer}' in text
     assert f'ResNet-18 的参数要多于它的 {fewer}，乘加要多于 {macs} 倍' in text
+    history = load_trial('densenet-whole').history
+    budget = f'{history.train_images:,} 张图像、{history.epochs} 轮、五个种子'
+    assert f'{budget}，DenseNet 比 ResNet-18 高' in text and len(history.runs) == 5
     ratios = [float(stored(page, f'DenseNet{n}', 4)[2]) for n in (121, 169, 201, 161)]
     assert f'ResNet 的参数是 DenseNet 的 {min(ratios)} 到 {max(ratios)} 倍' in text
 

@@ -67,6 +67,20 @@ def test_accuracies_are_told_as_recorded() -> None:
     assert f'训练准确率也低了约 {100 * lower:.1f} 个百分点' in TOLD
 
 
+def test_each_step_is_told_again_as_recorded() -> None:
+    """讨论的各条再说一遍的差别。"""
+    for words, above, below in (
+        ('Inception 更省，准确率低 {} 个百分点', 'inception', 'pooled'),
+        ('测试准确率只低 {} 个百分点。用时', 'inception', 'pooled'),
+        ('准确率比 Inception 高 {} 个百分点', 'normalized', 'inception'),
+        ('比残差高 {} 个百分点，七步一起比区间含 0', 'dense', 'residual'),
+        ('比第二级只高 {} 个，区间含 0', 'dense', 'relu'),
+    ):
+        found = gap_between(rung(above), rung(below)).mean
+        assert (found < 0) == ('低' in words)
+        assert words.format(f'{abs(found):.2f}') in TOLD
+
+
 def test_costs_of_the_top_are_told_as_counted() -> None:
     top, second = rung('dense').parameters, rung('relu').parameters
     assert '参数是第二级的六分之一，MACs 是四分之一，用时却将近两倍' in TOLD
