@@ -2,12 +2,17 @@
 
 import ast
 import re
+from itertools import pairwise
 from pathlib import Path
+from statistics import mean
 
 import nbformat
 import pytest
 from book_source import read_page
 from nbformat import NotebookNode
+from test_printed_numbers import prose_of
+
+from deepcnn.data.fashion_mnist import load_dataset
 
 CHAPTERS = Path(__file__).resolve().parents[2] / 'chapters'
 
@@ -37,6 +42,7 @@ TOLD = {
     ),
     'numbered': (r'测试准确率 (\S+%)', '它却只有 {}'),
     'modes': (r'次序 (\d+%)，按类别排好 (\d+%)', '从 {} 落到 {}'),
+    'proper': (r'凉鞋 (\S+%)', '同样的凉鞋再测一次，得 {}'),
     'statistics': (r'图像 (\S+%)；.* (\S+%)\n', '有 {}，没有异样；只送来凉鞋时是 {}'),
 }  # fmt: skip
 
@@ -58,6 +64,55 @@ def test_the_loss_that_flew_away_has_the_digits_told() -> None:
     raw = nbformat.read(CHAPTERS / 'clinic.ipynb', as_version=4).cells
     caption = f'冲过 $10^{{{digits - 1}}}$，0.05 的一条降到 {healthy}。'
     assert any(caption in cell.source for cell in raw)
+
+
+def test_other_numbers_are_told_as_printed() -> None:
+    text = prose_of('clinic')
+    healthy = re.search(r'→ (\S+)\n', printed('healthy'))[1]
+    assert f'健康的网络此时是 {healthy}' in text
+    flown = re.search(r'最后一步 (\S+)，', printed('rate'))[1]
+    alone = re.search(r'凉鞋 (\S+%)', printed('statistics'))[1]
+    few = re.search(r'测试准确率 (\S+%)', printed('numbered'))[1]
+    for told in (
+        f'损失回到 {flown}，',
+        f'怎样知道这 {alone} 是',
+        f'准确率只有 {few}。',
+    ):
+        assert told in text
+    swinging = [float(one) for one in re.findall(r'→ (\S+)', printed('accumulated'))]
+    assert swinging == sorted(swinging) and swinging[-1] > 50  # 第 30、60、…… 步
+    assert '60 步之后损失一路升到 50 以上' in text
+    whole = re.search(r'图像 (\S+%)', printed('statistics'))[1]
+    five = [float(one) for one in re.findall(r'([\d.]+)%', printed('augmented'))]
+    assert len(five) == 5 and {whole} == {*re.findall(r'[\d.]+%', printed('again'))}
+    assert f'健康的网络有 {whole}，这里五次都在 {mean(five):.0f}% 上下' in text
+    assert max(abs(one - mean(five)) for one in five) < 2.5
+
+
+def test_images_and_labels_are_told_as_they_are() -> None:
+    text, data = prose_of('clinic'), load_dataset()
+    gap = abs(data.test.images[:1000].double().mean().item() / 255 - data.mean[0])
+    assert f'训练集的均值是 {data.mean[0]:.3f}，这 1,000 张的只差 {gap:.3f}' in text
+    labels = [data.class_names[label] for label in data.train.labels[:6]]
+    wrong = [(own, said) for own, said in pairwise(labels) if own != said]
+    assert len(wrong) == 4 and '五张里有四张对不上' in text
+    assert {('短靴', 'T恤'), ('连衣裙', 'T恤')} <= {*wrong}
+    assert '一眼看得出的是短靴和连衣裙，都写成了 T恤' in text
+
+
+def test_each_check_catches_as_many_as_told() -> None:
+    """第一项抓到四个，加上自己会喊的病人一；其余五个由另外两项抓到。"""
+    text = prose_of('clinic')
+    tables = [
+        output.data['text/markdown']
+        for cell in code_of('clinic')
+        for output in cell.outputs
+        if '抓到' in output.get('data', {}).get('text/markdown', '')
+    ]
+    first, second = (table.count('**抓到**') for table in tables)
+    assert (first + 1, second + 1) == (5, 5)
+    assert '十个里抓得到五个' in text and '其余五个由它们抓到' in text
+    assert all('| 标签错开一行 | 合格 |' in table for table in tables)
 
 
 def test_every_patient_is_ill_told_and_mended() -> None:

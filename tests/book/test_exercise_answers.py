@@ -9,7 +9,8 @@ import pytest
 import torch
 from book_source import read_cells, read_page
 from percentage_points import in_points
-from torch import Tensor
+from test_printed_numbers import printed_text
+from torch import Tensor, nn
 from trial_records import load_trial
 
 from deepcnn.anatomy.layers import count_parameters, layer_table
@@ -22,7 +23,13 @@ from deepcnn.models.lineup import LINEUP
 from deepcnn.models.nin import nin
 from deepcnn.models.resnet import resnet18
 from deepcnn.models.vgg import vgg11
-from deepcnn.records.attempts import Attempt, effect, load_attempts, sampling_error
+from deepcnn.records.attempts import (
+    TUNING_IMAGES,
+    Attempt,
+    effect,
+    load_attempts,
+    sampling_error,
+)
 from deepcnn.records.runs import load_history
 from deepcnn.records.spreads import interval, spread
 from deepcnn.records.store import RESULTS
@@ -285,6 +292,7 @@ def test_the_winner_of_the_search_beats_the_setting_of_the_chapter() -> None:
     scores = [[100 * t.accuracy for t in trials if choice(t) == place] for place in places]
     assert [len(one) for one in scores] == [5] * 4
     assert max(scores, key=mean) is scores[2] and places[2] == (0.003, 1, False)
+    assert '胜者（学习率 0.003、衰减 1、不翻转）' in answer('ex-tuning')
     first_, second, chapter = (interval(scores[2], scores[n]) for n in (0, 1, 3))
     assert not first_.clear and second.clear and chapter.clear
     page = read_page(ROOT / 'chapters' / 'exercises' / 'tuning.ipynb')
@@ -311,3 +319,87 @@ def test_what_recomputing_keeps_is_told_as_counted() -> None:
         f'不重算要保留 {kept["none"]:.1f} MB，连结也重算只要 {kept["concatenation"]:.1f} MB，'
         f'重算整块只有 {kept["block"]:.1f} MB'
     ) in page
+
+
+def stored(page: str, row: str, width: int) -> list[str]:
+    """练习 ``page`` 存下的表里以 ``row`` 开头的一行，其余 ``width`` 格；同名的行格数不同。"""
+    text = '\n'.join(text for _, text in printed_text(f'exercises/{page}'))
+    lines = re.findall(rf'^\| {re.escape(row)} \| (.*) \|$', text, re.M)
+    (cells,) = (one for line in lines if len(one := line.split(' | ')) == width)
+    return cells
+
+
+def whole(cell: str) -> int:
+    return int(cell.replace(',', ''))
+
+
+def test_trials_of_parameter_sizes_are_told_as_printed() -> None:
+    text = answer('ex-parameter-sizes')
+    with torch.device('meta'):
+        nets = [build() for build in (alexnet, vgg11)]
+    for net in nets:
+        linear = [layer for layer in net.modules() if isinstance(layer, nn.Linear)]
+        assert 0.9 < sum(map(count_parameters, linear)) / count_parameters(net) < 0.95
+    assert '九成多在全连接层里' in text
+    _, pooled = stored('parameter_sizes', 'AlexNet', 2)
+    assert f'就只剩 {pooled} 个' in text
+    _, direct = stored('parameter_sizes', '直接卷积', 2)
+    assert f'不减的话要有 {direct} 个' in text
+    pairs = (
+        map(whole, stored('parameter_sizes', name, 2)) for name in ('NiN', 'GoogLeNet')
+    )
+    times = [f'{grown / size:.0f} 倍' for size, grown in pairs]
+    assert f'参数要涨到原来的 {times[0]}和 {times[1]}' in text
+
+
+def test_ratios_of_exercise_5_are_told_as_printed() -> None:
+    text, page = answer('ex-densenet-parameters'), 'fewer_parameters'
+    blocks = [map(whole, stored(page, f'{n}', 4)[1:3]) for n in (1, 2, 3, 4)]
+    joined, added = map(sum, zip(*blocks, strict=True))
+    with torch.device('meta'):
+        nets = densenet(), resnet18()
+    dense, residual = map(count_parameters, nets)
+    replaced = dense - joined + added
+    told = f'从 {dense:,} 个变成 {replaced:,} 个，是 {replaced / dense:.1f} 倍'
+    assert told in text and f'余下的 {residual / replaced:.1f} 倍差别' in text
+    narrow, wide = (net.head[-1].in_features for net in nets)
+    assert f'最后一个模块：{wide} 个通道对 {narrow} 个' in text
+    parameters, macs, *_ = stored(page, '半宽的 ResNet-18', 4)
+    fewer = f'{float(parameters):.1f} 倍'
+    assert f'缩到一半，参数还是 DenseNet 的 {fewer}' in text
+    assert f'ResNet-18 的参数要多于它的 {fewer}，乘加要多于 {macs} 倍' in text
+    history = load_trial('densenet-whole').history
+    budget = f'{history.train_images:,} 张图像、{history.epochs} 轮、五个种子'
+    assert f'{budget}，DenseNet 比 ResNet-18 高' in text and len(history.runs) == 5
+    ratios = [float(stored(page, f'DenseNet{n}', 4)[2]) for n in (121, 169, 201, 161)]
+    assert f'ResNet 的参数是 DenseNet 的 {min(ratios)} 到 {max(ratios)} 倍' in text
+
+
+def test_budget_of_the_search_is_told_as_recorded() -> None:
+    text = answer('ex-tuning')
+    trials = load_attempts(RESULTS / 'exercises' / 'tuning.json')
+    cells = [one for one in trials if one.recipe['seeds'] == [0]]
+    ((epochs, images),) = {one.budget for one in trials}
+    assert f'`laptop` 档 {len(cells)} 格' in text
+    assert f'前 {TUNING_IMAGES:,} 张里的 {images:,} 张训练 {epochs} 轮' in text
+
+
+def test_what_recomputing_costs_is_told_as_printed() -> None:
+    text = answer('ex-densenet-memory')
+    names = '重算卷积块', '连结也重算', '重算整块'
+    ranges = [re.findall(r'[\d.]+', stored('memory', name, 2)[1])[1:] for name in names]
+    unclear = sum(float(low) <= 1 <= float(high) for low, high in ranges)
+    assert f'其中{"零一两三"[unclear]}种的范围含 1' in text
+    with torch.device('meta'):
+        dense, residual = (
+            saved_bytes(net(), images(1, 1)) for net in (densenet, resnet18)
+        )
+    assert f'前者是后者的 {dense / residual:.1f} 倍' in text
+
+
+def test_blocks_that_change_their_channels_are_counted() -> None:
+    outputs = [c1 + c2[1] + c3[1] + c4 for c1, c2, c3, c4 in INCEPTIONS.values()]
+    changed = sum(before != after for before, after in pairwise([192, *outputs]))
+    text = answer('ex-googlenet-successors')
+    assert (len(outputs), changed) == (9, 6) and '换进 GoogLeNet 的九个位置' in text
+    assert '输入与输出通道数不同的六块' in text

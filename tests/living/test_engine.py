@@ -112,6 +112,11 @@ return { found, steps, kernel: (await laboratory.call('engine')).kernel }
 """
 
 
+def test_how_close_the_scores_are_is_told() -> None:
+    page = Path(__file__).parents[2] / 'chapters' / 'lab.md'
+    assert f'算出的相差不到 {CLOSE:g}，' in page.read_text(encoding='utf-8')
+
+
 @pytest.mark.parametrize('name', NETWORKS)
 def test_scores_and_maps_are_those_of_pytorch(lab: WebDriver, name: str) -> None:
     images = load_dataset().test.images[: IMAGES[name]]
