@@ -230,13 +230,13 @@ def test_stored_figures_are_no_wider_than_the_page(path: Path) -> None:
 
 @pytest.mark.parametrize('path', chapter_files(), ids=lambda path: path.stem)
 def test_stored_pictures_are_sharp_and_say_their_width(path: Path) -> None:
-    """每个 CSS 像素两个像素；没有写宽度的是换画法之前录的，网页上会太大。"""
+    """每个 CSS 像素两个像素；没有写宽度的是换画法之前录的。"""
     cells = json.loads(path.read_text(encoding='utf-8'))['cells']
     for output in (one for cell in cells for one in cell.get('outputs', ())):
         if picture := output.get('data', {}).get('image/png'):
             pixels = int.from_bytes(b64decode(''.join(picture))[16:20])  # PNG 头里的宽
             width = output['metadata'].get('image/png', {}).get('width', 0)
-            assert abs(pixels - 2 * width) <= 1 and width <= 110 * WIDTH
+            assert abs(pixels - 2 * width) <= 1
 
 
 @pytest.mark.parametrize('path', chapter_files(), ids=lambda path: path.stem)
