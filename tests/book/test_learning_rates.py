@@ -12,6 +12,7 @@ from deepcnn.records.attempts import load_attempts
 PAGE = 'experiments/learning_rates'
 RECORDS = CHAPTERS.parent / 'results' / 'experiments'
 TITLES = {'nin': 'NiN', 'vgg11': 'VGG-11（1/4 宽）', 'alexnet': 'AlexNet'}
+BEST = {'nin': 2e-3, 'vgg11': 2e-3, 'alexnet': 2.5e-4}
 
 
 def found(network: str) -> dict[float, list[float]]:
@@ -23,10 +24,6 @@ def found(network: str) -> dict[float, list[float]]:
     return by_rate
 
 
-def best(network: str) -> float:
-    return max(by := found(network), key=lambda rate: mean(by[rate]))
-
-
 def gap(network: str, first: float, second: float) -> tuple[float, str]:
     """``first`` 减 ``second``：差别与 95% 区间。"""
     a, b = found(network)[first], found(network)[second]
@@ -34,12 +31,19 @@ def gap(network: str, first: float, second: float) -> tuple[float, str]:
 
 
 @pytest.mark.parametrize('network', TITLES)
-def test_every_rate_has_three_seeds_and_the_same_budget(network: str) -> None:
+def test_every_rate_has_five_seeds_and_the_same_budget(network: str) -> None:
     path = RECORDS / f'rates-{network}.json'
     attempts = load_attempts(path)
     assert len({(one.budget, one.recipe['image_size']) for one in attempts}) == 1
-    assert all(len(values) == 3 for values in found(network).values())
+    assert all(len(values) == 5 for values in found(network).values())
     assert len({(one.recipe['lr'], *one.recipe['seeds']) for one in attempts}) == len(attempts)
+
+
+@pytest.mark.parametrize('network', TITLES)
+def test_the_best_rate_lies_inside_its_grid(network: str) -> None:
+    by = found(network)
+    best = max(by, key=lambda rate: mean(by[rate]))
+    assert best == BEST[network] and min(by) < best < max(by)
 
 
 def test_tables_are_recomputed() -> None:
@@ -51,7 +55,7 @@ def test_tables_are_recomputed() -> None:
             assert line.split(' | ')[number] == cell
     rows = printed_by(PAGE, 'compare')
     for network, title in TITLES.items():
-        top = best(network)
+        top = BEST[network]
         for rate in found(network).keys() - {top}:
             middle, ends = gap(network, top, rate)
             shown = f'+{middle:.2f}' if ends.startswith('[−') else f'**+{middle:.2f}**'
@@ -72,30 +76,49 @@ def test_how_flat_the_last_epoch_was_is_told() -> None:
     assert told in prose_of(PAGE)
 
 
-def test_what_the_rates_say_is_told_as_recorded() -> None:
+def test_what_eight_times_the_rate_did_is_told_as_recorded() -> None:
     told = prose_of(PAGE)
-    assert {one: best(one) for one in TITLES} == {'nin': 1e-3, 'vgg11': 2e-3, 'alexnet': 5e-4}
-    nin, vgg, alexnet = ({r: mean(v) for r, v in found(one).items()} for one in TITLES)
-    assert abs(nin[1e-3] - nin[2e-3]) < 0.005 and '平均一样高' in told
-    middle, ends = gap('vgg11', 2e-3, 1e-3)
-    assert f'VGG 的 0.002 比 0.001 高 {middle:.2f} 个百分点，区间 {ends} 不含 0' in told
-    assert '−' not in ends
-    middle, ends = gap('vgg11', 2e-3, 4e-3)
-    assert f'比 0.004 高 {middle:.2f} 个，区间 {ends} 含 0' in told and '[−' in ends
-    for rate in (5e-4, 2e-3, 4e-3):
-        assert gap('nin', 1e-3, rate)[1].startswith('[−')
-    middle, ends = gap('alexnet', 5e-4, 1e-3)
-    assert f'比 0.001 高 {middle:.2f} 个，区间 {ends}' in told
-    middle, ends = gap('alexnet', 5e-4, 2e-3)
-    assert f'比 0.002 高 {middle:.2f} 个，区间 {ends}' in told
-    raised = f'提高 {vgg[2e-3] - vgg[1e-3]:.2f} 个百分点；NiN 一点没有提高'
-    assert f'{raised}，AlexNet 反而低 {alexnet[1e-3] - alexnet[2e-3]:.2f} 个' in told
-    middle, ends = gap('alexnet', 5e-4, 4e-3)
-    assert f'AlexNet 低 {middle:.2f} 个百分点，区间 {ends} 不含 0' in told and '−' not in ends
-    falls = [max(by.values()) - by[4e-3] for by in (vgg, nin)]
-    assert 'VGG 低 {:.2f} 个，NiN 低 {:.2f} 个，区间都含 0'.format(*falls) in told
-    seeds = '%、'.join(f'{value:.1f}' for value in found('nin')[4e-3])
-    assert f'三个种子是 {seeds}%' in told
-    assert 'NiN 的比 AlexNet 的大，不比 VGG 的大，三个种子还定不了' in prose_of('nin')
-    summed = '平均最高的，NiN 是 0.001 与 0.002，AlexNet 是 0.0005，VGG 是 0.002，三个种子还定不了'
-    assert summed in prose_of('summary')
+    lost, ends = gap('alexnet', 4e-3, 5e-4)
+    assert f'AlexNet，低 {-lost:.2f} 个百分点，区间不含 0。' in told and '[−' in ends
+    assert not ends.endswith(' 0]') and ', −' in ends
+    gained = [gap(network, 4e-3, 5e-4) for network in ('vgg11', 'nin')]
+    assert all(ends.startswith('[−') and ', −' not in ends for _, ends in gained)
+    said = 'VGG 高 {:.2f} 个，NiN 高 {:.2f} 个，区间都含 0'
+    assert said.format(*(one for one, _ in gained)) in told
+
+
+def test_the_best_rates_are_told_as_recorded() -> None:
+    told = prose_of(PAGE)
+    for rate in (5e-4, 1e-3, 4e-3):
+        assert gap('nin', 2e-3, rate)[1].startswith('[−')
+    assert '减其余三种的区间都含 0' in told
+    for rate, words in ((4e-3, '比 0.004 高'), (5e-4, '，比 0.0005 高'), (1e-3, '比 0.001 高')):
+        middle, ends = gap('vgg11', 2e-3, rate)
+        assert words in told and f'高 {middle:.2f} 个' in told and ends in told
+        assert not ends.startswith('[−')
+    assert gap('alexnet', 2.5e-4, 5e-4)[1].startswith('[−')
+    assert f'只差 {gap("alexnet", 2.5e-4, 5e-4)[0]:.2f} 个' in told
+    for rate in (1.25e-4, 2e-3):
+        middle, ends = gap('alexnet', 2.5e-4, rate)
+        assert f'比 {rate:.15g} 高 {middle:.2f} 个，区间 {ends}' in told and '−' not in ends
+    falls = [gap(network, BEST[network], 4e-3) for network in ('alexnet', 'vgg11')]
+    said = 'AlexNet 低 {:.2f} 个百分点，区间 {}；VGG 低 {:.2f} 个，区间 {}，都不含 0'
+    assert said.format(*(value for pair in falls for value in pair)) in told
+    assert f'NiN 低 {gap("nin", 2e-3, 4e-3)[0]:.2f} 个，区间含 0' in told
+
+
+def test_the_seed_that_learned_slowly_is_told_as_recorded() -> None:
+    told, by = prose_of(PAGE), found('nin')
+    slow = [by[rate][3] for rate in sorted(by)]
+    assert slow == sorted(slow)  # 每加倍都高一截
+    assert f'四种学习率得到 {"、".join(f"{value:.1f}%" for value in slow)}' in told
+    attempts = load_attempts(RECORDS / 'rates-nin.json')
+    ends = [one.train_loss[-1] for one in attempts if one.recipe['seeds'] == [3]]
+    assert f'训练损失最后是 {"、".join(f"{loss:.2f}" for loss in ends)}：' in told
+    rest = [by[rate][seed] for rate in (5e-4, 1e-3, 2e-3) for seed in (0, 1, 2, 4)]
+    assert f'都在 {min(rest):.1f}% 到 {max(rest):.1f}% 之间' in told
+
+
+def test_other_pages_tell_the_same() -> None:
+    same = '平均最高的，NiN 与 VGG 都是 0.002，AlexNet 是 0.00025'
+    assert same in prose_of('nin') and same in prose_of('summary')
