@@ -1247,7 +1247,7 @@ def test_what_was_seen_is_told_as_printed() -> None:
         int(n) for n in re.findall(r'0 占 (\d+)%', printed_by('alexnet', 'compare'))
     ]
     assert min(shares[:-1]) > 50 and max(shares) == shares[4]
-    told = f'除最后一层外都多于一半，中间的几层最多，第 5 层有 {shares[4]}%'
+    told = f'除最后一层外都多于一半，第 5 层最多，有 {shares[4]}%'
     assert told in prose_of('alexnet')
 
 

@@ -24,7 +24,7 @@ from trial_records import load_trial
 from deepcnn import explore, plot
 from deepcnn.anatomy import ClassActivation, Exciting, Occlusion
 from deepcnn.models.densenet import densenet
-from deepcnn.plot.formats import as_svg, bundle
+from deepcnn.plot.formats import as_png, as_svg, bundle
 from deepcnn.plot.style import SMALL, WIDTH, broken
 from deepcnn.records import load_history
 from deepcnn.records.spreads import Spread
@@ -61,6 +61,17 @@ def test_curves_are_stored_as_svg_without_a_font() -> None:
     assert 'width="216pt" height="144pt"' in svg
     assert '<text' not in svg and '<image' not in svg and '\n' not in svg
     assert ElementTree.fromstring(svg.encode()).get('viewBox') == '0 0 216 144'
+
+
+def test_photographs_lose_a_few_levels_and_nothing_else() -> None:
+    levels = np.random.default_rng(0).integers(0, 256, (40, 40, 3), np.uint8)
+    fig = plt.figure(figsize=(2, 2), layout='none')
+    fig.add_axes((0, 0, 1, 1), frameon=False, xticks=[], yticks=[]).imshow(levels)
+    fig.savefig(drawn := BytesIO(), dpi=2 * fig.dpi, bbox_inches='tight')
+    pngs = drawn, BytesIO(as_png(fig))
+    exact, kept = (np.array(Image.open(one).convert('RGB')).astype(int) for one in pngs)
+    assert np.abs(kept - exact).max() <= 4
+    assert set(np.unique(kept)) <= {*range(0, 256, 8), 255}
 
 
 def colours_lost(output: dict) -> set[str]:
