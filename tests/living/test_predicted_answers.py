@@ -36,7 +36,7 @@ from deepcnn.models.published import published
 from deepcnn.models.registry import create
 from deepcnn.models.resnet import Bottleneck, ResidualBlock, resnet
 from deepcnn.models.vgg import NUM_CONVS, vgg
-from deepcnn.records.attempts import effect, load_attempts
+from deepcnn.records.attempts import load_attempts
 from deepcnn.records.comparison import load_records
 from deepcnn.records.pairwise import differences
 from deepcnn.records.runs import History, load_history
@@ -306,14 +306,19 @@ def start_of_twenty_layers() -> float:
     return first / printed(page, r'^\| 都没有 \| [\d.]+ \| ([\d.]+) \|$')
 
 
-def most_raised_by_a_doubled_rate() -> str:
-    """学习率从 0.001 加倍，哪个网络的平均验证准确率提高得最多。"""
-    gains = {}
+def harmed_by_eight_times_the_rate() -> str:
+    """学习率从 0.0005 到 0.004，哪一个网络的差别的区间整个在 0 以下。"""
+    harmed = []
     for title, network in (('NiN', 'nin'), ('VGG', 'vgg11'), ('AlexNet', 'alexnet')):
         path = CHAPTERS.parent / 'results' / 'experiments' / f'rates-{network}.json'
-        means = effect(load_attempts(path), 'lr')
-        gains[title] = means[2e-3] - means[1e-3]
-    return max(gains, key=gains.__getitem__)
+        tried = load_attempts(path)
+        large, small = (
+            [one.accuracy for one in tried if one.recipe['lr'] == rate] for rate in (4e-3, 5e-4)
+        )
+        found = interval(large, small)
+        harmed += [title] * (found.clear and found.mean < 0)
+    [only] = harmed
+    return only
 
 
 # ---- 诊所：由存下的输出看病因 ----
@@ -538,7 +543,7 @@ CHOICES: dict[str, Callable[[], str]] = {
     'own-confused': most_confused,
     'own-timid': timid_fine_tuning,
     'own-fastest': fastest_of_the_six,
-    'rates-doubled': most_raised_by_a_doubled_rate,
+    'rates-eightfold': harmed_by_eight_times_the_rate,
     'normalization-start': lambda: (
         '四十几分之一' if 40 < start_of_twenty_layers() < 50 else '约四分之一'
     ),

@@ -45,7 +45,7 @@ from deepcnn.training.seeds import trained_seeds  # noqa: E402
 SEEDS = (0, 1, 2)
 BUDGET = {'train_images': 10_000, 'epochs': 3, 'batch_size': 64}
 SHORT = {'shift': 0}  # 平移要训练得久才有好处
-# 只有几百步时，NiN 照那一章的学习率离不开开头的平台（种子 0 的训练准确率停在 46%）。
+# 只有几百步时，NiN 照那一章的学习率离不开开头的平台（试过种子 0）。
 LOWERED = {'nin': {'lr': 1e-3}}
 # 学习率、衰减、平移取 results/tuning/<网络>-full.json 里在留出图像上最好的；衰减 .3 与 .1
 # 相差 .0002 时（DenseNet），取第一层更清楚的一个。
