@@ -182,7 +182,7 @@ def test_no_pair_of_shirts_is_clear_without_equal_spreads() -> None:
     assert f'比对方多 {min(clear):.1f} 到 {max(clear):.1f} 个百分点' in TOLD
     rates = mistaken(SHIRT, T_SHIRT).values()
     low = tukey_hsd(*rates, equal_var=False).confidence_interval().low
-    assert not (low > 0).any() and '十五对一起比，区间都含 0' in TOLD
+    assert not (low > 0).any() and '十五对都这样一起比，区间都含 0' in TOLD
 
 
 def test_lonely_answers_of_every_seed_are_told_as_printed() -> None:
