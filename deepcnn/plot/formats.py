@@ -14,7 +14,7 @@ from PIL import Image, ImageChops  # matplotlib 自己要用，总是装着
 
 DENSITY = 2  # 每个 CSS 像素几个点
 PALETTE, NOTICEABLE = 256, 8  # 用几种颜色；差这么多级（满值 255）才看得出
-STEP = 7  # 颜色太多时每个通道隔几级留一级：相邻两级也看不出
+STEP = NOTICEABLE - 1  # 颜色太多时每个通道隔几级留一级：相邻两级还看不出
 # 同一幅图每次存得一模一样：编号由内容算出，不写日期与 matplotlib 的版本。
 REPEATABLE = {'svg.hashsalt': 'deepcnn', 'svg.fonttype': 'path'}
 NO_METADATA = dict.fromkeys(('Date', 'Creator', 'Format', 'Type'))
