@@ -132,14 +132,8 @@ def test_learned_features_are_told_as_recorded() -> None:
 
 
 def test_counts_of_googlenet_are_computed() -> None:
-    start = (
-        (7, 2),
-        (3, 2),
-        (1, 1),
-        (3, 1),
-        (3, 2),
-        (1, 1),
-    )  # 入口、第二模块，线路的头一层
+    # 入口、第二模块，线路的头一层
+    start = (7, 2), (3, 2), (1, 1), (3, 1), (3, 2), (1, 1)
     fields = []
     for last in (1, 3, 5):
         windows = [Window(kernel, stride, 0) for kernel, stride in (*start, (last, 1))]

@@ -122,8 +122,7 @@ def test_the_lessons_of_fine_tuning_are_those_of_the_records() -> None:
     for found in record()['fine_tuning'].values():
         slow, alone = ([100 * v for v in found[k]] for k in ('微调，主体慢十倍', '从头'))
         assert mean(alone) - mean(slow) > half_of_welch(slow, alone, 0.05 / 6)  # Bonferroni
-        pairs = zip(found['微调，主体慢十倍'], found['从头'], strict=True)
-        assert all(slow < scratch for slow, scratch in pairs)
+        assert all(a < b for a, b in zip(slow, alone, strict=True))
     hundred = record()['fine_tuning']['100']
     means = [f'{100 * spread(hundred[way]).mean:.1f}%' for way in ('微调，主体慢十倍', '从头')]
     assert f'{means[0]} 对 {means[1]}' in prose()
