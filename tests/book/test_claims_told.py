@@ -157,12 +157,12 @@ def test_seeds_are_as_many_as_told() -> None:
     """五个种子才比高低；只有点了名的几处是三个。"""
     page = (CHAPTERS / 'experiments.md').read_text(encoding='utf-8')
     named = page.split('五个种子才比高低')[1].split('只有三个，区间因此宽些')[0]
-    assert '六网对比' in named and '[尾声]' in named
+    assert '六网对比' in named
     trials = [
         one for one in (RESULTS / FOLDER).glob('*.json') if one.stem[:6] != 'rates-'
     ]
     seeds = {path.stem: len(load_trial(path.stem).history.runs) for path in trials}
-    assert seeds == {name: 3 if name.startswith('after-') else 5 for name in seeds}
+    assert set(seeds.values()) == {5}
     for network in ('nin', 'vgg11', 'alexnet'):
         tried = load_attempts(RESULTS / FOLDER / f'rates-{network}.json')
         assert {seed for one in tried for seed in one.recipe['seeds']} == {0, 1, 2, 3, 4}

@@ -110,7 +110,8 @@ def test_the_epilogue_says_what_five_pairs_together_show() -> None:
     }
     assert {one for one, end in upper.items() if end < 0} == test.keys() - {'se'}
     se = interval(train['se'], train['residual'])
-    assert f'它的训练准确率高 {se.mean:.2f} 个，区间 {se.text()}' in told
+    assert f'它的训练准确率高 {se.mean:.2f} 个，区间 {se.text()} 刚刚不含 0' in told
+    assert half_of_welch(train['se'], train['residual'], 0.05 / 5) > se.mean  # 五对一起比就含 0
     falls = [fallen(trial, 1) for trial in trials.values()]
     assert f'训练损失还降了 {min(falls):.0f}% 到 {max(falls):.0f}%' in told
 
