@@ -49,7 +49,9 @@ RECORDS = {
     'experiments/ladder': variants(
         'ladder', 'sigmoid relu vgg pooled inception normalized residual dense'
     ),
-    'experiments/learning_rates': variants('rates', 'nin vgg11 alexnet'),
+    'experiments/learning_rates': variants(
+        'rates', 'nin vgg11 alexnet googlenet resnet18 densenet'
+    ),
     'after_densenet': variants(
         'after', 'residual resnext se separable vit convnext'
     ),

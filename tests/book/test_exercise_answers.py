@@ -305,6 +305,12 @@ def test_the_winner_of_the_search_beats_the_setting_of_the_chapter() -> None:
         assert f'高 {chapter.mean:.2f} 个百分点，单比这一对，区间 {chapter.text()} 不含 0' in text
     assert f'比另一格只高 {first_.mean:.2f} 个，区间含 0' in answer('ex-tuning')
     assert f'最高的一格是 {first[0].accuracy:.2%}' in page
+    flat, flipped = ([one for one in first if one.recipe['flip'] == flip] for flip in (0, 1))
+    diagonal = {choice(one)[:2] for one in flat[:3]}
+    assert diagonal == {(0.03, 0.01), (0.01, 0.1), (0.003, 1)}
+    assert 100 * (flipped[0].accuracy - flipped[4].accuracy) < 0.3
+    assert len({choice(one)[:2] for one in flipped[:5]} - diagonal) == 2
+    assert '下图里看不出斜线：高的五格相差不到 0.3 个百分点，有两格不在斜线上' in page
 
 
 def test_what_recomputing_keeps_is_told_as_counted() -> None:

@@ -18,6 +18,7 @@ from test_told_statistics import defined_by, points
 
 from deepcnn.anatomy.layers import layer_table
 from deepcnn.data.fashion_mnist import load_dataset
+from deepcnn.models.densenet import paper_densenet
 from deepcnn.models.vgg import WIDTH, vgg11
 from deepcnn.records.attempts import VALIDATION_IMAGES, sampling_error
 from deepcnn.records.spreads import interval, spread
@@ -112,7 +113,9 @@ def test_macs_are_told_as_printed() -> None:
     assert '从七亿次到七十五亿次' in TOLD and round(most / 1e8) == 75
     with torch.device('meta'):
         narrow = layer_table(vgg11(width=WIDTH), 224).macs
+        deep = layer_table(paper_densenet('densenet121'), 224).macs
     assert f'只用四分之一的通道，约 {narrow / 1e8:.0f} 亿次' in TOLD and WIDTH == 0.25
+    assert f'论文的 DenseNet-121 约 {deep / 1e8:.0f} 亿次' in TOLD
     size, power = f'{3 * most * 1.28e6:.1e}'.split('e+')
     whole = rf'{most / 1e9:.1f}\times 10^{{9}} \times 1.28\times 10^{{6}}'
     assert rf'3 \times {whole} \approx {size}\times 10^{{{power}}}' in TOLD

@@ -11,8 +11,13 @@ from deepcnn.records.attempts import load_attempts
 
 PAGE = 'experiments/learning_rates'
 RECORDS = CHAPTERS.parent / 'results' / 'experiments'
-TITLES = {'nin': 'NiN', 'vgg11': 'VGG-11（1/4 宽）', 'alexnet': 'AlexNet'}
-BEST = {'nin': 2e-3, 'vgg11': 2e-3, 'alexnet': 2.5e-4}
+EARLY = {'nin': 'NiN', 'vgg11': 'VGG-11（1/4 宽）', 'alexnet': 'AlexNet'}
+LATE = {'googlenet': 'GoogLeNet', 'resnet18': 'ResNet-18', 'densenet': 'DenseNet'}
+TITLES = EARLY | LATE
+BEST = {
+    'nin': 2e-3, 'vgg11': 2e-3, 'alexnet': 2.5e-4,
+    'googlenet': 1e-3, 'resnet18': 4e-3, 'densenet': 16e-3,
+}  # fmt: skip
 
 
 def found(network: str) -> dict[float, list[float]]:
@@ -46,15 +51,19 @@ def test_the_best_rate_lies_inside_its_grid(network: str) -> None:
     assert best == BEST[network] and min(by) < best < max(by)
 
 
-def test_tables_are_recomputed() -> None:
-    rows = printed_by(PAGE, 'results')
-    for number, network in enumerate(TITLES):
+@pytest.mark.parametrize(
+    ('titles', 'results', 'compared'),
+    [(EARLY, 'results', 'compare'), (LATE, 'late-results', 'late-compare')],
+)
+def test_tables_are_recomputed(titles: dict[str, str], results: str, compared: str) -> None:
+    rows = printed_by(PAGE, results)
+    for number, network in enumerate(titles):
         for rate, values in found(network).items():
             (line,) = re.findall(rf'^\| {re.escape(f"{rate:g}")} \| (.*) \|$', rows, re.M)
             cell = f'{mean(values):.2f}% ± {stdev(values):.2f}%'
             assert line.split(' | ')[number] == cell
-    rows = printed_by(PAGE, 'compare')
-    for network, title in TITLES.items():
+    rows = printed_by(PAGE, compared)
+    for network, title in titles.items():
         top = BEST[network]
         for rate in found(network).keys() - {top}:
             middle, ends = gap(network, top, rate)
@@ -136,7 +145,7 @@ def test_most_of_the_spread_comes_from_one_seed_but_not_the_doubt() -> None:
 
 
 def test_what_stays_clear_when_all_are_compared_together_is_told() -> None:
-    pairs = [(n, rate) for n in TITLES for rate in found(n) if rate != BEST[n]]
+    pairs = [(n, rate) for n in EARLY for rate in found(n) if rate != BEST[n]]
     assert len(pairs) == 11
     clear = {
         (n, rate)

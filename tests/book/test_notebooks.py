@@ -80,7 +80,9 @@ WHITELIST = {
         'train', 'profile', 'flat', 'results', 'compare', 'accuracy',
     },
     'experiments/ladder': {'train', 'profile', 'flat', 'results', 'compare'},
-    'experiments/learning_rates': {'data', 'train', 'results', 'compare'},
+    'experiments/learning_rates': {
+        'data', 'train', 'results', 'compare', 'late-results', 'late-compare',
+    },
     'own_images': {
         'confused', 'counts', 'decoding', 'measure', 'plan', 'predict', 'pretrain',
         'processes', 'sides', 'three-lines', 'train', 'tune', 'tuned',

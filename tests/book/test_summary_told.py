@@ -205,6 +205,24 @@ def test_first_lonely_images_of_nin_are_t_shirts() -> None:
     assert 'NiN 一行前三张都是 T恤，别的网络都答衬衫' in TOLD
 
 
+def test_votes_without_the_weakest_are_told_as_counted() -> None:
+    labels, said = load_dataset().test.labels, answers()
+
+    def right(voters: list[Tensor]) -> float:
+        ballots = torch.nn.functional.one_hot(torch.stack(voters), 10).sum(dim=0)
+        return 100 * float((ballots.argmax(dim=-1) == labels).float().mean())
+
+    strong = [one for name, one in said.items() if name != 'nin']
+    three = [right([one[seed] for one in strong]) for seed in range(3)]
+    assert f'再表决，是 {"、".join(f"{one:.1f}%" for one in three)}，高了一点' in TOLD
+    assert f'也只有 {min(three):.1f}% 到 {max(three):.1f}%' in TOLD
+    for seed, without in enumerate(three):
+        alone = 100 * float((said['resnet18'][seed] == labels).float().mean())
+        assert right([one[seed] for one in said.values()]) < without < alone
+    own = right([*said['resnet18']])
+    assert f'ResNet-18 自己的三个种子表决，却有 {own:.1f}%' in TOLD
+
+
 def test_ties_and_single_hits_are_counted() -> None:
     votes = torch.nn.functional.one_hot(torch.stack([*answers().values()]), 10).sum(0)
     ties = (votes == votes.amax(-1, keepdim=True)).sum(-1).gt(1).sum(-1)

@@ -99,19 +99,17 @@ def test_how_far_the_rungs_were_from_flat() -> None:
 def test_the_epilogue_says_what_five_pairs_together_show() -> None:
     told = prose_of('after_densenet')
     trials = {one: load_trial(f'after-{one}') for one in SUCCESSORS}
-    test, train = (
-        {one: points(trial.measure(kind)) for one, trial in trials.items()}
-        for kind in ('test_accuracy', 'train_accuracy')
-    )
+    test = {one: points(trial.measure('test_accuracy')) for one, trial in trials.items()}
     residual = test.pop('residual')
     upper = {
         one: mean(values) - mean(residual) + half_of_welch(values, residual, 0.05 / 5)
         for one, values in test.items()
     }
     assert {one for one, end in upper.items() if end < 0} == test.keys() - {'se'}
-    se = interval(train['se'], train['residual'])
-    assert f'它的训练准确率高 {se.mean:.2f} 个，区间 {se.text()} 刚刚不含 0' in told
-    assert half_of_welch(train['se'], train['residual'], 0.05 / 5) > se.mean  # 五对一起比就含 0
+    losses = [trials[one].measure('train_loss') for one in ('se', 'residual')]
+    se = interval(*losses)
+    assert f'训练损失低 {-se.mean:.3f}，区间 {se.text(3)}，五对一起比也不含 0' in told
+    assert half_of_welch(*losses, 0.05 / 5) < -se.mean
     falls = [fallen(trial, 1) for trial in trials.values()]
     assert f'训练损失还降了 {min(falls):.0f}% 到 {max(falls):.0f}%' in told
 
@@ -210,6 +208,8 @@ def test_normalization_lowers_the_loss_with_and_without_the_shortcut() -> None:
     )
     middle = '从第 2 轮到第 12 轮，没有捷径时批量归一化低 {}，有捷径时低 {}'
     assert middle.format(*ranges) in told
+    lower = [f'{losses[one][12]:.3f}' for one in ('shortcut', 'both')]
+    assert f'那时有捷径的损失已降到 {" 与 ".join(lower)}' in told
     worse = interval(by_seed['normalized'][:, 0], by_seed['neither'][:, 0])
     assert f'损失反而高 {worse.mean:.3f}，区间 {worse.text(3)}' in told
     order = ('both', 'shortcut', 'normalized', 'neither')

@@ -596,7 +596,13 @@ def test_the_strengths_drawn_are_those_of_the_chapter() -> None:
     expected = [f'{one:.1f}' for column in table.T for one in column if not one.isnan()]
     assert len(expected) == 15
     assert [line for line in labels('dense-reading') if '.' in line] == expected
-    assert f'（{table[3, 3]:.1f}）' in chapter_text('densenet')
+    text = chapter_text('densenet')
+    assert f'（{table[3, 3]:.1f}）' in text
+    last = [chapter_strengths(block)[:4, 3] for block in range(4)]
+    inputs = [f'{one[0]:.1f}' for one in last]
+    assert f'块 1、块 4 读得轻（{inputs[0]}、{inputs[3]}）' in text
+    assert f'块 2、块 3 比训练前还重（{inputs[1]}、{inputs[2]}）' in text
+    assert all(one[0] < one[3] for one in last)  # 都不如最近的来源重
 
 
 def test_the_heat_map_is_told_as_the_weights_are() -> None:
