@@ -27,6 +27,12 @@ def fallen(trial: Trial, epochs: int) -> float:
     return 100 * (1 - after / before)
 
 
+def half_of_paired(first: list[float], second: list[float], level: float = 0.05) -> float:
+    """一个种子一对时，差别的区间的一半：差的标准误乘 t 的分位数，自由度 n−1。"""
+    gaps = [a - b for a, b in zip(first, second, strict=True)]
+    return t.ppf(1 - level / 2, len(gaps) - 1) * (variance(gaps) / len(gaps)) ** 0.5
+
+
 def half_of_welch(first: list[float], second: list[float], level: float = 0.05) -> float:
     """差别的区间的一半，``level`` 是落在外面的比例。
 

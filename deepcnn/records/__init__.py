@@ -2,7 +2,7 @@
 
 from deepcnn.records.attempts import accuracy_grid, effect, sampling_error, values_of
 from deepcnn.records.runs import History, Run, load_history
-from deepcnn.records.spreads import Spread, interval, spread
+from deepcnn.records.spreads import Spread, interval, paired_interval, spread
 from deepcnn.records.table import Table
 from deepcnn.records.trials import (
     Trial,
@@ -15,5 +15,5 @@ from deepcnn.records.trials import (
 __all__ = [
     'History', 'Run', 'Spread', 'Table', 'Trial', 'accuracy_grid', 'compare',
     'effect', 'interval', 'intervals', 'last_epoch', 'load_history',
-    'results_table', 'sampling_error', 'spread', 'values_of',
+    'paired_interval', 'results_table', 'sampling_error', 'spread', 'values_of',
 ]  # fmt: skip

@@ -1,7 +1,7 @@
 """基准测试的记录与算术：由每轮的秒数算出吞吐量、倍数和离极限多远。
 
 这里不需要 PyTorch：构建网站时，「性能」一页的表格就由这个模块从
-``results/bench-<设备>.json`` 算出。测量本身在 tools/measure/。
+``results/bench-<设备>.json`` 算出；正文里手写的数另由测试核对。测量本身在 tools/measure/。
 """
 
 from dataclasses import asdict, dataclass, field

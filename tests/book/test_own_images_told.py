@@ -9,10 +9,10 @@ from statistics import mean
 import nbformat
 import pytest
 import torch
-from trial_records import half_of_welch
+from trial_records import half_of_paired
 
 from deepcnn.models.registry import create
-from deepcnn.records.spreads import Interval, interval, spread
+from deepcnn.records.spreads import Interval, paired_interval, spread
 from deepcnn.records.store import RESULTS, read_json
 
 PAGE = Path(__file__).resolve().parents[2] / 'chapters' / 'own_images.ipynb'
@@ -94,7 +94,7 @@ def gaps(count: str) -> list[Interval]:
         for way, accuracies in record()['fine_tuning'][count].items()
     }
     alone = found.pop('从头')
-    return [interval(one, alone) for one in found.values()]
+    return [paired_interval(one, alone) for one in found.values()]
 
 
 @pytest.mark.parametrize('count', COUNTS)
@@ -121,13 +121,17 @@ def test_the_lessons_of_fine_tuning_are_those_of_the_records() -> None:
     assert '六项一起比，这三个区间也都不含 0' in prose()
     for found in record()['fine_tuning'].values():
         slow, alone = ([100 * v for v in found[k]] for k in ('微调，主体慢十倍', '从头'))
-        assert mean(alone) - mean(slow) > half_of_welch(slow, alone, 0.05 / 6)  # Bonferroni
+        assert mean(alone) - mean(slow) > half_of_paired(slow, alone, 0.05 / 6)  # Bonferroni
         assert all(a < b for a, b in zip(slow, alone, strict=True))
     hundred = record()['fine_tuning']['100']
     means = [f'{100 * spread(hundred[way]).mean:.1f}%' for way in ('微调，主体慢十倍', '从头')]
     assert f'{means[0]} 对 {means[1]}' in prose()
-    assert not any(gaps(count)[0].clear for count in COUNTS)
-    assert '三种张数的区间都含 0' in prose()
+    twenty, *rest = (gaps(count)[0] for count in COUNTS)
+    assert f'平均高 {twenty.mean:.1f} 个百分点，区间 {twenty.text(1)}；三种张数一起比' in prose()
+    tuned, alone = ([100 * v for v in record()['fine_tuning']['20'][k]] for k in ('微调', '从头'))
+    assert all(a > b for a, b in zip(tuned, alone, strict=True))
+    assert twenty.clear and twenty.mean < half_of_paired(tuned, alone, 0.05 / 3)
+    assert not any(one.clear for one in rest) and '100 张与 500 张时，区间都含 0' in prose()
 
 
 def test_the_costs_are_told_as_recorded() -> None:

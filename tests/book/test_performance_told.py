@@ -212,5 +212,5 @@ def test_full_recipes_follow_from_the_search() -> None:
         elif name != 'densenet':
             assert recipe.weight_decay == best(group).recipe['weight_decay']
     assert list(changed) == ['googlenet', 'densenet']
-    told = '的衰减因此改取 {} 与 {}，表里没有这两种'.format(*changed.values())
-    assert f'正式训练的轮数是四倍，GoogLeNet 与 DenseNet {told}' in PAGE
+    told = '衰减因此改取 {} 与 {}，表里没有这两种'.format(*changed.values())
+    assert f'GoogLeNet 与 DenseNet 正式训练的轮数是这里的四倍，{told}' in PAGE

@@ -16,7 +16,7 @@ from book_source import chapter_files, read_page
 from nbformat import NotebookNode
 from percentage_points import in_points
 from torch import nn
-from trial_records import fallen, half_of_welch, load_trial
+from trial_records import fallen, half_of_paired, half_of_welch, load_trial
 
 from deepcnn.anatomy.channels import most_active
 from deepcnn.anatomy.configurations import cost_of
@@ -379,14 +379,15 @@ def test_scores_of_the_introduction_are_those_recorded() -> None:
 
 
 def test_differences_of_the_introduction_are_recomputed() -> None:
-    """区间照 Welch 的公式重算，不用 ``interval``。"""
+    """逐个种子相减，照成对的 t 检验重算，不用 ``paired_interval``。"""
     scores = introduction()['test_accuracy']
     lines = [x for x in printed_by('introduction', 'verdict').splitlines() if '张' in x]
     for which, (line, count) in enumerate(zip(lines, COUNTS, strict=True)):
         cells = [f'{count:,} 张']
         for a, b in ((MADE, RAW), (LEARNED, MADE)):
             one, other = ([100 * v for v in scores[k][which]] for k in (a, b))
-            gap, half = mean(one) - mean(other), half_of_welch(one, other)
+            gap = mean(one) - mean(other)
+            half = half_of_paired(one, other)
             cells.append(f'{gap:+.1f} [{gap - half:.1f}, {gap + half:.1f}]')
         assert line == f'| {" | ".join(cells)} |'.replace('-', '−')
 

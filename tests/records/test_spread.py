@@ -2,7 +2,7 @@
 
 import pytest
 
-from deepcnn.records.spreads import interval, spread
+from deepcnn.records.spreads import interval, paired_interval, spread
 
 
 def test_mean_and_sample_deviation() -> None:
@@ -38,6 +38,22 @@ def test_more_seeds_narrow_the_interval() -> None:
     few, many = interval([1, 2, 3], [3, 4, 5]), interval([1, 2, 3] * 4, [3, 4, 5] * 4)
     assert few.mean == many.mean == -2
     assert not few.clear and many.clear
+
+
+def test_pairs_are_subtracted_before_the_spread_is_taken() -> None:
+    """手算：差是 1、2、3，平均 2，标准误 1/√3，自由度 2，t 的分位数 4.303。"""
+    first, second = [11, 22, 33], [10, 20, 30]
+    found = paired_interval(first, second)
+    ends = (found.mean, found.low, found.high)
+    assert ends == pytest.approx((2, -0.484, 4.484), abs=1e-3)
+    assert interval(first, second).low < -10  # 不成对：三批图像的难易也算作散布
+    assert paired_interval([3.0, 2.0], [2.0, 1.0]).text() == '[1.00, 1.00]'
+    assert paired_interval([3.0], [2.0]).text() == '—'
+
+
+def test_pairs_must_match() -> None:
+    with pytest.raises(ValueError, match='2 个与 3 个'):
+        paired_interval([1, 2], [1, 2, 3])
 
 
 def test_without_spread_the_interval_is_the_difference() -> None:
