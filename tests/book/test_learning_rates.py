@@ -18,6 +18,10 @@ BEST = {
     'nin': 2e-3, 'vgg11': 2e-3, 'alexnet': 2.5e-4,
     'googlenet': 1e-3, 'resnet18': 4e-3, 'densenet': 16e-3,
 }  # fmt: skip
+ALL_SIX = (
+    f'平均最高的，AlexNet 是 {BEST["alexnet"]:g}，GoogLeNet {BEST["googlenet"]:g}，'
+    f'NiN 与 VGG {BEST["nin"]:g}，ResNet-18 {BEST["resnet18"]:g}，DenseNet {BEST["densenet"]:g}'
+)
 
 
 def found(network: str) -> dict[float, list[float]]:
@@ -156,6 +160,46 @@ def test_what_stays_clear_when_all_are_compared_together_is_told() -> None:
     assert 'VGG 减 0.0005，AlexNet 减 0.000125 与减 0.004' in prose_of(PAGE)
 
 
+def includes_zero(ends: str) -> bool:
+    return ends.startswith('[−') and ', −' not in ends
+
+
+def test_the_late_three_are_told_as_recorded() -> None:
+    told = prose_of(PAGE)
+    near, far = gap('googlenet', 1e-3, 2e-3), gap('googlenet', 1e-3, 4e-3)
+    assert includes_zero(near[1]) and f'只差 {near[0]:.2f} 个百分点，区间含 0；它的 0.004' in told
+    assert f'它的 0.004 低 {far[0]:.2f} 个，区间 {far[1]}' in told and '−' not in far[1]
+    for network, low in (('resnet18', 1e-3), ('densenet', 1e-3)):
+        middle, ends = gap(network, BEST[network], low)
+        assert f'比 0.001 高 {middle:.2f} 个，区间 {ends}' in told and '−' not in ends
+        best = found(network)[BEST[network]]
+        together = widened(best, found(network)[low], 0.05 / 12)
+        assert ('−' in together) == (network == 'resnet18')
+    assert sum(len(found(network)) - 1 for network in LATE) == 12
+    for rate in (8e-3, 16e-3):
+        assert includes_zero(gap('resnet18', 4e-3, rate)[1])
+    for rate in (2e-3, 4e-3, 8e-3, 32e-3):
+        assert includes_zero(gap('densenet', 16e-3, rate)[1])
+    lower, best = found('resnet18')[2e-3], found('resnet18')[4e-3]
+    assert f'ResNet-18 的 0.002 低 {mean(best) - mean(lower):.2f} 个，十二个差' in told
+    assert '−' in widened(best, lower, 0.05 / 12)
+
+
+def test_how_flat_the_right_ends_are_is_told() -> None:
+    flat = {}
+    for network, start in (('resnet18', 4e-3), ('densenet', 8e-3)):
+        means = [mean(values) for rate, values in found(network).items() if rate >= start]
+        assert len(means) == 3
+        flat[network] = max(means) - min(means)
+    told = prose_of(PAGE)
+    assert f'ResNet-18 从 0.004 到 0.016 至多差 {flat["resnet18"]:.2f} 个百分点' in told
+    assert f'DenseNet 从 0.008 到 0.032 至多差 {flat["densenet"]:.2f} 个' in told
+    assert all(mean(found(network)[16e-3]) > 89 for network in flat) and '都还在 89% 以上' in told
+    for network in ('vgg11', 'alexnet', 'googlenet'):  # 没有归一化，到 0.004 就低了
+        assert '−' not in gap(network, BEST[network], 4e-3)[1]
+    assert includes_zero(gap('nin', 2e-3, 4e-3)[1]) and '除 NiN 外区间不含 0' in told
+
+
 def test_other_pages_tell_the_same() -> None:
     rates = {network: f'{rate:g}' for network, rate in BEST.items()}
     assert rates['nin'] == rates['vgg11']
@@ -163,5 +207,7 @@ def test_other_pages_tell_the_same() -> None:
     assert same in prose_of('nin') and same in prose_of('summary')
     claims = (CHAPTERS / 'experiments.md').read_text(encoding='utf-8')
     assert same.replace('都是', '一样是') in claims
-    told = prose_of('exercises/tuning')
-    assert f'平均最高的是 {rates["nin"]}，AlexNet 是 {rates["alexnet"]}；其余三个没有' in told
+    for page in (PAGE, 'exercises/tuning'):
+        assert ALL_SIX in prose_of(page)
+    ends = f'从 AlexNet 的 {rates["alexnet"]} 到 DenseNet 的 {rates["densenet"]}'
+    assert ends in (CHAPTERS / 'exercises.md').read_text(encoding='utf-8')
