@@ -84,9 +84,15 @@ def paired_interval(first: Sequence[float], second: Sequence[float]) -> Interval
     """``first`` 减 ``second`` 的 95% 区间，同一个种子的两个值是一对；个数不同抛出 ValueError。
 
     用在每个种子换一批训练图像、两边用同一批的时候。逐对相减，这一批好不好学就消去了。
-    另一边全是 0 时，Welch 的自由度正是成对 t 检验的 n−1。
+    成对的 t 检验（``scipy.stats.ttest_rel``）；差都相同时，区间就是差别本身。
     """
+    from scipy.stats import ttest_rel  # make book 的环境里没有 scipy，也用不到
+
     if len(first) != len(second):
         raise ValueError(f'两边的种子要一一对应，现在是 {len(first)} 个与 {len(second)} 个')
-    gaps = [float(a) - float(b) for a, b in zip(first, second, strict=True)]
-    return interval(gaps, [0.0] * len(gaps))
+    gap = spread([a - b for a, b in zip(first, second, strict=True)])
+    if not gap.sd:
+        ends = (None, None) if gap.sd is None else (gap.mean, gap.mean)
+        return Interval(gap.mean, *ends)
+    found = ttest_rel(first, second).confidence_interval(0.95)
+    return Interval(gap.mean, float(found.low), float(found.high))

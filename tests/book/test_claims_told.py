@@ -168,10 +168,11 @@ def test_seeds_are_as_many_as_told() -> None:
     ]
     seeds = {path.stem: len(load_trial(path.stem).history.runs) for path in trials}
     assert set(seeds.values()) == {5}
-    for network in ('nin', 'vgg11', 'alexnet'):
+    for network in LINEUP:
         tried = load_attempts(RESULTS / FOLDER / f'rates-{network}.json')
         assert {seed for one in tried for seed in one.recipe['seeds']} == {0, 1, 2, 3, 4}
-        assert len({one.recipe['lr'] for one in tried}) == (6 if network == 'alexnet' else 4)
+        rates = {'alexnet': 6, 'resnet18': 5, 'densenet': 6}.get(network, 4)
+        assert len({one.recipe['lr'] for one in tried}) == rates
     assert '四种或六种学习率、五个种子' in where_tested('NiN 一般')
     assert {len(one.runs) for one in load_records().values()} == {3}
     tuned = read_json(RESULTS / 'own_images.json')['fine_tuning'].values()

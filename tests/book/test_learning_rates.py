@@ -194,10 +194,27 @@ def test_how_flat_the_right_ends_are_is_told() -> None:
     told = prose_of(PAGE)
     assert f'ResNet-18 从 0.004 到 0.016 至多差 {flat["resnet18"]:.2f} 个百分点' in told
     assert f'DenseNet 从 0.008 到 0.032 至多差 {flat["densenet"]:.2f} 个' in told
-    assert all(mean(found(network)[16e-3]) > 89 for network in flat) and '都还在 89% 以上' in told
-    for network in ('vgg11', 'alexnet', 'googlenet'):  # 没有归一化，到 0.004 就低了
-        assert '−' not in gap(network, BEST[network], 4e-3)[1]
-    assert includes_zero(gap('nin', 2e-3, 4e-3)[1]) and '除 NiN 外区间不含 0' in told
+    assert {f'{mean(found(network)[16e-3]):.1f}%' for network in flat} == {'89.0%'}
+    assert 'ResNet-18 与 DenseNet 平均仍有 89.0%' in told
+    for network, rate in (('resnet18', 16e-3), ('densenet', 32e-3)):
+        ends = gap(network, BEST[network], rate)[1]
+        assert includes_zero(ends) and float(ends.strip('[]').split(', ')[1]) < 0.6
+    rises = {network: gap(network, 4e-3, 1e-3) for network in TITLES}
+    assert f'AlexNet 低 {-rises["alexnet"][0]:.2f} 个百分点' in told
+    assert f'GoogLeNet 低 {-rises["googlenet"][0]:.2f} 个，ResNet-18 与 DenseNet 各高' in told
+    higher = {f'{rises[network][0]:.2f}' for network in flat}
+    assert len(higher) == 1 and f'各高 {higher.pop()} 个，区间都不含 0' in told
+    clear = {network for network, (_, ends) in rises.items() if not includes_zero(ends)}
+    assert clear == {'alexnet', 'googlenet', *flat}
+
+
+def test_no_network_excludes_the_same_rate() -> None:
+    for titles, pairs in ((EARLY, 11), (LATE, 12)):
+        for network in titles:
+            by = found(network)
+            best = BEST[network]
+            assert best == 2e-3 or '−' in widened(by[best], by[2e-3], 0.05 / pairs)
+    assert '一起比，0.002 对六个网络都还不能排除' in prose_of(PAGE)
 
 
 def test_other_pages_tell_the_same() -> None:

@@ -17,7 +17,7 @@ from trial_records import fallen, half_of_welch, load_trial
 from deepcnn.anatomy import count_parameters
 from deepcnn.data import load_dataset
 from deepcnn.models.lineup import LINEUP
-from deepcnn.records import interval
+from deepcnn.records import interval, paired_interval
 from deepcnn.records.agreement import predictions_of
 from deepcnn.records.attempts import load_attempts
 from deepcnn.records.benchmark import load_report
@@ -334,7 +334,7 @@ def test_few_images_do_not_decide_between_learned_and_made_features() -> None:
     record = read_json(RESULTS / 'introduction.json')
     counts = record['recipe']['train_images']
     learned, made = (record['test_accuracy'][kind] for kind in ('学得的特征', '手工特征'))
-    gaps = [interval(points(a), points(b)) for a, b in zip(learned, made, strict=True)]
+    gaps = [paired_interval(points(a), points(b)) for a, b in zip(learned, made, strict=True)]
     few = gaps[counts.index(300)]
     said = f'学得的低 {-few.mean:.1f} 个百分点，95% 区间 {few.text(1)} 含 0'
     assert said in told and not few.clear
