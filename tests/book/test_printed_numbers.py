@@ -817,7 +817,8 @@ def test_residuals_are_told_as_printed() -> None:
         assert f'{said} {accuracy:.1%}'.replace('100.0%', '100%') in told
     last = printed_by('experiments/degradation', 'kept').splitlines()[-1]
     plain, residual = (float(cell.split()[0]) for cell in last.split('|')[2:4])
-    assert f'还能还原 {residual:.0%}，没有捷径的只有 {plain:.0%}' in told
+    left = f'还能还原入口的 {residual:.0%}（平均到 4×4，按方差算）'
+    assert f'{left}，没有捷径的只有 {plain:.0%}' in told
     gains = [
         100 * (mean(load_trial(f'twenty-{more}').train_accuracy)
                - mean(load_trial(f'twenty-{less}').train_accuracy))
@@ -1378,7 +1379,7 @@ def test_the_sources_of_speed_are_told_as_measured() -> None:
     ends = f'{min(loading.values()):.0f}% 到 {max(loading.values()):.0f}%'
     assert f'比第一次的 d2l 快 {ends}，DenseNet 得益最大' in page
     assert max(loading, key=loading.get) == 'densenet'
-    assert f'六个网络的训练快 {ends}。' in prose_of('toolbox')
+    assert f'六个网络的训练快 {ends}；' in prose_of('toolbox')
     computing = [
         100 * (median(one.row('d2l').step_seconds) / median(one.row('device').step_seconds) - 1)
         for one in load_report(RESULTS / 'bench-cpu-bf16.json').comparisons.values()
