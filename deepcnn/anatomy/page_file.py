@@ -37,7 +37,9 @@ def export_page(
     program = page_program(net, title or type(net).__name__, size, data)
     require_scores(net, size, len(data.class_names))
     text = json.dumps(program, ensure_ascii=False)
-    path = Path(path).with_suffix('.safetensors')
+    path = Path(path)
+    if path.suffix != '.safetensors':  # net-lr0.1 的 .1 不是后缀
+        path = path.with_name(f'{path.name}.safetensors')
     safetensors.torch.save_file(encode(net), path, {KEY: text})
     return path
 

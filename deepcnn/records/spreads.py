@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isfinite
 from statistics import mean, stdev
 
 
@@ -23,10 +24,12 @@ class Spread:
 
 
 def spread(values: Sequence[float]) -> Spread:
-    """各种子的结果 → 平均与散布；一个数也没有时抛出 ValueError。"""
+    """各种子的结果 → 平均与散布；一个数也没有，或不都是有限数时抛出 ValueError。"""
     values = [float(one) for one in values]  # 也可以是 NumPy 的数组
     if not values:
         raise ValueError('至少要有一个种子的结果，现在一个也没有')
+    if not all(map(isfinite, values)):
+        raise ValueError(f'各种子的结果要都是有限的数，现在是 {values}')
     return Spread(mean(values), stdev(values) if len(values) > 1 else None)
 
 

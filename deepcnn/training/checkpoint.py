@@ -19,6 +19,7 @@ from deepcnn.data.dataset import Dataset
 from deepcnn.records.provenance import library_versions
 from deepcnn.training.fingerprint import contents_of, tensor_text
 from deepcnn.training.hardware import resolve_precision
+from deepcnn.training.memory_errors import is_out_of_memory
 from deepcnn.training.recipe import Recipe
 
 # 训练途中真正执行的代码：这些文件变了，结果就可能不同。
@@ -40,7 +41,8 @@ class Checkpoint:
     def load(self) -> dict | None:
         """读回 ``save`` 存下的状态，张量在 CPU 上；没有这个断点时返回 None。
 
-        读不了的断点（没有写完、被改动）说一行，当作没有。
+        读不了的断点（没有写完、被改动）说一行，当作没有。盘一时读不了、内存不够时抛出
+        OSError：断点多半是好的，从头训练会把它盖掉。
         """
         if not self.path.exists():
             return None
@@ -50,6 +52,12 @@ class Checkpoint:
                     raise BadZipFile(damaged)
             return torch.load(self.path, map_location='cpu', weights_only=True)
         except Exception as error:  # 两者的异常没有共同的类
+            short = isinstance(error, RuntimeError) and is_out_of_memory(error)
+            if short or isinstance(error, OSError | MemoryError):
+                raise OSError(
+                    f'断点 {self.path.name} 这一次读不了（{error}）：文件没有动，'
+                    '请腾出内存或等一会儿，再运行一次'
+                ) from error
             print(f'断点 {self.path.name} 读不了（{type(error).__name__}），从头训练')
             return None
 

@@ -26,12 +26,14 @@ def hold_out_validation(data: Dataset) -> Dataset:
 def grid(recipe: Recipe, **choices: Sequence) -> list[Recipe]:
     """``choices`` 的全部组合，其余各项同 ``recipe``；最后一项变得最快。
 
-    字段名不认识，或某一项没有值时抛出 ValueError；值不合法由 ``Recipe`` 报告。
+    字段名不认识，某一项不是一串值或没有值时抛出 ValueError；值不合法由 ``Recipe`` 报告。
     """
     known = [field.name for field in fields(Recipe)]
     for name, values in choices.items():
         if name not in known:
             raise ValueError(f'配方里没有 {name!r} 这一项：可以用 {"、".join(known)}')
+        if isinstance(values, str) or not hasattr(values, '__len__'):
+            raise ValueError(f'{name} 要给一串值，例如 [{values!r}]')
         if len(values) == 0:  # 也可以是 NumPy 的数组
             raise ValueError(f'{name} 至少要有一个值')
     combinations = product(*choices.values())

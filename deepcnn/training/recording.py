@@ -29,6 +29,7 @@ def start_recording(recording: Recording | None = None) -> None:
 
     make record 在笔记本的第一格之前调用它；``train`` 等函数也可以直接给 ``recording``。
     """
+    code_version()  # 现在就记住：训练途中仓库可能有新的提交
     _current[:] = [recording or Recording()]
 
 

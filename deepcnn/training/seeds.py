@@ -14,6 +14,7 @@ from deepcnn.training.hardware import (
     choose_device,
     choose_profile,
     describe_device,
+    layout_of,
     resolve_precision,
 )
 from deepcnn.training.loop import fit
@@ -131,12 +132,22 @@ def run_seed(
     if not saved or len(saved['run']['test_accuracy']) < recipe.epochs:
         return fit(net, data, recipe, seed, device, checkpoint)
     run = Run(**saved['run'])
-    net.load_state_dict(saved['weights'])
-    net.to(device)
+    restore_finished(net, saved, recipe, device)
     print(f'{data.name}  种子 {seed} 此前已用同一份代码与配方训练完，读回记录：')
     for epoch in range(recipe.epochs):
         report_epoch(run, epoch, recipe, data)
     return run
+
+
+def restore_finished(
+    net: nn.Module, saved: dict, recipe: Recipe, device: torch.device
+) -> None:
+    """网络与随机数回到刚训练完的样子：布局也相同，往后算出的数才与没有中断过逐位相同。"""
+    net.load_state_dict(saved['weights'])
+    net.to(device, memory_format=layout_of(recipe))
+    torch.set_rng_state(saved['random']['cpu'])
+    if device.type == 'cuda':
+        torch.cuda.set_rng_state(saved['random']['cuda'], device)
 
 
 def new_history(

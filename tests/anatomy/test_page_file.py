@@ -53,6 +53,12 @@ def test_what_was_written_is_the_network(data: Dataset, tmp_path: Path) -> None:
         assert (again.state_dict()[name] - weight).abs().max() <= step
 
 
+def test_a_point_in_the_name_is_not_a_suffix(data: Dataset, tmp_path: Path) -> None:
+    names = ('net-lr0.1', 'net-lr0.2', 'net.safetensors')
+    written = [export_page(small_net(), tmp_path / name, data, 28).name for name in names]
+    assert written == ['net-lr0.1.safetensors', 'net-lr0.2.safetensors', 'net.safetensors']
+
+
 def test_the_package_writes_it_without_more_words(tmp_path: Path) -> None:
     """不写数据与边长：Fashion-MNIST，网络自己的边长，没有的是 28。"""
     page = read_page(deepcnn.export_page(small_net(), tmp_path / 'mine'))

@@ -23,6 +23,13 @@ def test_no_seed_is_refused() -> None:
         spread([])
 
 
+@pytest.mark.parametrize('bad', [float('nan'), float('inf')])
+def test_only_finite_results_are_summed_up(bad: float) -> None:
+    for call in (lambda: spread([1.0, bad]), lambda: interval([1.0, 2.0], [bad, 1.0])):
+        with pytest.raises(ValueError, match='有限的数'):
+            call()
+
+
 def test_the_interval_is_welchs() -> None:
     """手算：均值差 2，标准误 √(1/3 + 4/3)，自由度 2.94，t 的分位数 3.22。"""
     found = interval([10, 11, 12], [7, 9, 11])

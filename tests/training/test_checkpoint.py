@@ -181,6 +181,28 @@ def test_finished_seed_is_read_back_and_announced(
     assert third.runs[0].epoch_seconds[:3] != first.runs[0].epoch_seconds
 
 
+def test_what_follows_is_the_same_after_reading_back(digits: Dataset, tmp_path: Path) -> None:
+    """读回的网络布局相同，得分逐位相同；之后抽的随机数也接着没有中断时的。"""
+    recording = Recording(tmp_path / 'results', tmp_path / 'checkpoints')
+    X = digits.test.images[:8].float()
+
+    def deeper() -> nn.Module:  # 只有一个输入通道的卷积，两种布局没有分别
+        return nn.Sequential(nn.Conv2d(1, 4, 3), nn.Conv2d(4, 4, 3), *small_net()[1:4],
+                             nn.Dropout(0.5), nn.Linear(64, 10))  # fmt: skip
+
+    found = []
+    for _ in range(2):
+        net, _ = train(deeper, digits, RECIPE, 'quick', CPU, recording)
+        drawn = torch.rand(3)
+        with torch.no_grad():
+            found.append({'scores': net.eval()(X), 'drawn': drawn})
+        layouts = [one.is_contiguous(memory_format=torch.channels_last)
+                   for one in net.parameters() if one.dim() == 4]  # fmt: skip
+        assert layouts and all(layouts)
+        torch.manual_seed(len(found))
+    assert same(*found)
+
+
 # ---- 坏的断点 -----------------------------------------------------------------
 
 
@@ -225,6 +247,24 @@ def test_a_damaged_checkpoint_is_noticed_and_training_starts_again(
             fit(small_net(), digits, recipe, 0, CPU, one).train_loss == whole.train_loss
         )
         assert one.load() is not None
+
+
+@pytest.mark.parametrize(
+    'error', [OSError(5, 'I/O error'), MemoryError(), RuntimeError('CUDA out of memory')]
+)
+def test_a_checkpoint_that_cannot_be_read_just_now_is_kept(
+    saved: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    one = Checkpoint(tmp_path / 'one.pt')
+    one.path.write_bytes(saved)
+
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(checkpoint.torch, 'load', fail)
+    with pytest.raises(OSError, match='断点 one.pt 这一次读不了.*文件没有动'):
+        one.load()
+    assert one.path.read_bytes() == saved
 
 
 def test_a_full_disk_leaves_the_earlier_checkpoint(

@@ -57,6 +57,8 @@ def test_grid_has_every_combination_once() -> None:
         ({'weight_decay': (-1,)}, 'weight_decay 不能是负数'),
         ({'optimizer': ('lion',)}, 'adamw、sgd'),
         ({'lr': ()}, 'lr 至少要有一个值'),
+        ({'lr': 1e-3}, r'lr 要给一串值，例如 \[0.001\]'),
+        ({'optimizer': 'sgd'}, r"optimizer 要给一串值，例如 \['sgd'\]"),
     ],
 )
 def test_bad_grid_names_the_legal_values(choices: dict, message: str) -> None:

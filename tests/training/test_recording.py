@@ -4,8 +4,24 @@ from pathlib import Path
 
 import pytest
 
+from deepcnn.records import provenance
 from deepcnn.records.store import read_json
 from deepcnn.training import keep_record, recording
+
+
+def test_the_commit_is_that_of_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """训练途中仓库有了新的提交，记下的仍是开始时的。"""
+    commits = iter(('aaaaaaa', 'bbbbbbb'))
+    monkeypatch.delenv('DEEPCNN_COMMIT', raising=False)
+    monkeypatch.setattr(
+        provenance, 'git', lambda *words: next(commits) if 'describe' in words else ''
+    )
+    monkeypatch.setattr(recording, '_current', [])
+    provenance.code_version.cache_clear()
+    recording.start_recording(recording.Recording())
+    assert next(commits) == 'bbbbbbb'  # 第一个在开始时就读走了
+    assert provenance.code_version() == 'aaaaaaa'
+    provenance.code_version.cache_clear()
 
 
 def test_a_record_is_kept_only_while_recording(

@@ -129,6 +129,7 @@ def train_seed(
 
 def compare(recipes: dict[str, Recipe], folder: Path) -> None:
     """补齐各网络的种子。先各训练一个，再各训练下一个：机器忙闲的变化摊给每个网络。"""
+    code_version()  # 现在就记住：训练途中仓库可能有新的提交
     device, everything = choose_device(), load_dataset()
     for seed in SEEDS:
         for name, recipe in recipes.items():
