@@ -94,8 +94,9 @@ def paired_interval(first: Sequence[float], second: Sequence[float]) -> Interval
     if len(first) != len(second):
         raise ValueError(f'两边的种子要一一对应，现在是 {len(first)} 个与 {len(second)} 个')
     gap = spread([a - b for a, b in zip(first, second, strict=True)])
-    if not gap.sd:
-        ends = (None, None) if gap.sd is None else (gap.mean, gap.mean)
-        return Interval(gap.mean, *ends)
+    if gap.sd is None:
+        return Interval(gap.mean, None, None)
+    if gap.sd == 0:
+        return Interval(gap.mean, gap.mean, gap.mean)
     found = ttest_rel(first, second).confidence_interval(0.95)
     return Interval(gap.mean, float(found.low), float(found.high))
