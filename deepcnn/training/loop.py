@@ -68,9 +68,7 @@ class Session:
         self.optimizer.load_state_dict(state['optimizer'])
         self.schedule.load_state_dict(state['schedule'])
         vars(self.run).update(state['run'])
-        torch.set_rng_state(state['random']['cpu'])
-        if self.device.type == 'cuda':
-            torch.cuda.set_rng_state(state['random']['cuda'], self.device)
+        restore_random(state['random'], self.device)
 
     def finished(self) -> Finished:
         """复制一份，留作退路。"""
@@ -81,6 +79,13 @@ class Session:
     def go_back(self, finished: Finished) -> None:
         self.net.load_state_dict(finished.weights)
         vars(self.run).update(vars(finished.run))
+
+
+def restore_random(random: dict[str, Tensor], device: torch.device) -> None:
+    """随机数接着 ``Session.state`` 存下的往后抽。"""
+    torch.set_rng_state(random['cpu'])
+    if device.type == 'cuda':
+        torch.cuda.set_rng_state(random['cuda'], device)
 
 
 def fit(

@@ -17,7 +17,7 @@ from deepcnn.training.hardware import (
     layout_of,
     resolve_precision,
 )
-from deepcnn.training.loop import fit
+from deepcnn.training.loop import fit, restore_random
 from deepcnn.training.memory_errors import on_device
 from deepcnn.training.progress import report_epoch
 from deepcnn.training.recipe import Recipe
@@ -145,9 +145,7 @@ def restore_finished(
     """网络与随机数回到刚训练完的样子：布局也相同，往后算出的数才与没有中断过逐位相同。"""
     net.load_state_dict(saved['weights'])
     net.to(device, memory_format=layout_of(recipe))
-    torch.set_rng_state(saved['random']['cpu'])
-    if device.type == 'cuda':
-        torch.cuda.set_rng_state(saved['random']['cuda'], device)
+    restore_random(saved['random'], device)
 
 
 def new_history(
