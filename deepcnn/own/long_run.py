@@ -24,7 +24,11 @@ from deepcnn.training.cpu_speedups import faster_small_maps, keep_freed_memory
 from deepcnn.training.evaluation import TEST_BATCH, evaluating
 from deepcnn.training.hardware import autocast, layout_of, to_layout
 from deepcnn.training.loop import Session, require_finite, train_step
-from deepcnn.training.memory_errors import advice, is_out_of_memory
+from deepcnn.training.memory_errors import (
+    NotEnoughMemory,
+    advice,
+    is_out_of_memory,
+)
 from deepcnn.training.optimization import make_optimizer, make_schedule
 from deepcnn.training.recipe import Recipe
 
@@ -115,7 +119,7 @@ class LongRun:
         """从断点（有的话）接着训练到底。
 
         收到 SIGTERM 或 Ctrl-C 时存下断点，抛出 Stopped；损失发散时抛出 TrainingDiverged；
-        内存不够时抛出 RuntimeError，写明减小什么。
+        内存不够时抛出 NotEnoughMemory，写明减小什么。
         """
         try:
             self._start()
@@ -130,7 +134,7 @@ class LongRun:
         except RuntimeError as error:
             if not is_out_of_memory(error):
                 raise
-            raise RuntimeError(advice(self.recipe, self.device)) from error
+            raise NotEnoughMemory(advice(self.recipe, self.device)) from error
         except ValueError as error:
             if 'Expected more than 1' not in str(error):  # F.batch_norm
                 raise

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from math import isnan
+from math import isnan, nan
 from statistics import mean
 
 from scipy.stats import tukey_hsd
@@ -37,12 +37,14 @@ def differences(groups: dict[str, Sequence[float]]) -> list[RankedPair]:
     if short:
         raise ValueError(f'{"、".join(short)} 只有一个数，算不出散布：至少要两个')
     means = {name: mean(values) for name, values in groups.items()}
-    interval = tukey_hsd(*groups.values()).confidence_interval(0.95)
+    known = any(len(set(values)) > 1 for values in groups.values())
+    if known:
+        interval = tukey_hsd(*groups.values()).confidence_interval(0.95)
     found = []
     for (i, first), (j, second) in combinations(enumerate(groups), 2):
         if means[first] < means[second]:
             i, j, first, second = j, i, second, first
         gap = means[first] - means[second]
-        low, high = float(interval.low[i, j]), float(interval.high[i, j])
-        found.append(RankedPair(first, second, gap, low, high))
+        ends = (interval.low[i, j], interval.high[i, j]) if known else (nan, nan)
+        found.append(RankedPair(first, second, gap, *map(float, ends)))
     return sorted(found, key=lambda one: -one.difference)

@@ -98,5 +98,7 @@ def paired_interval(first: Sequence[float], second: Sequence[float]) -> Interval
         return Interval(gap.mean, None, None)
     if gap.sd == 0:
         return Interval(gap.mean, gap.mean, gap.mean)
-    found = ttest_rel(first, second).confidence_interval(0.95)
+    with warnings.catch_warnings():  # 差几乎全相同时，scipy 警告精度
+        warnings.simplefilter('ignore', RuntimeWarning)
+        found = ttest_rel(first, second).confidence_interval(0.95)
     return Interval(gap.mean, float(found.low), float(found.high))

@@ -13,6 +13,7 @@ from torch import nn
 from deepcnn.data.dataset import Dataset
 from deepcnn.records.trials import FOLDER, Trial
 from deepcnn.training.evaluation import evaluate
+from deepcnn.training.fitting import require_fitting
 from deepcnn.training.hardware import choose_device, choose_profile
 from deepcnn.training.recipe import Recipe
 from deepcnn.training.recording import current_recording
@@ -48,7 +49,8 @@ def run_variants(
 ) -> list[Trial]:
     """逐个训练，每种做法先打印一行名字；正在录制时存下记录。
 
-    一种做法也没有、重名，或图像对其中一个网络太小、通道数不对，都在训练之前抛出 ValueError。
+    一种做法也没有、重名，或其中一个网络与数据不合（图像太小、通道数不对、输出少于类别），
+    都在训练之前抛出 ValueError。
     """
     if not variants:
         raise ValueError('至少要给一种做法：variants 是 Variant 的列表')
@@ -57,7 +59,7 @@ def run_variants(
     if repeated:
         raise ValueError(f'做法的名字要互不相同，重复的是 {"、".join(repeated)}')
     for variant in variants:
-        require_fitting(variant, data)
+        require_usable(variant, data)
     trials = []
     for variant in variants:
         print(f'—— {variant.label} ——')
@@ -86,9 +88,9 @@ def run_variant(variant: Variant, data: Dataset, profile: str | None = None) -> 
     return trial
 
 
-def require_fitting(variant: Variant, data: Dataset) -> None:
-    """图像小于网络的下限、通道数不对时抛出 ValueError；不是 Network 的没有写明，不查。"""
+def require_usable(variant: Variant, data: Dataset) -> None:
+    """网络与数据不合时抛出 ValueError；图像太小时用这种做法的中文名说。"""
     net = variant.build()
     if hasattr(net, 'require_side'):
         net.require_side(variant.recipe.image_size, variant.label)
-        net.require_channels(len(data.mean))
+    require_fitting(net, data, variant.recipe)

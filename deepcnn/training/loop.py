@@ -19,7 +19,11 @@ from deepcnn.training.checkpoint import Checkpoint
 from deepcnn.training.cpu_speedups import faster_small_maps, keep_freed_memory
 from deepcnn.training.evaluation import evaluate
 from deepcnn.training.hardware import autocast, layout_of, to_layout
-from deepcnn.training.memory_errors import advice, is_out_of_memory
+from deepcnn.training.memory_errors import (
+    NotEnoughMemory,
+    advice,
+    is_out_of_memory,
+)
 from deepcnn.training.optimization import make_optimizer, make_schedule
 from deepcnn.training.progress import progress_bar, report_epoch, show_step
 from deepcnn.training.recipe import Recipe
@@ -70,6 +74,13 @@ class Session:
         vars(self.run).update(state['run'])
         restore_random(state['random'], self.device)
 
+    def resumed(self, checkpoint: Checkpoint) -> bool:
+        """有断点就接上。读回的那一份到此为止，不留在内存里占着。"""
+        state = checkpoint.load()
+        if state:
+            self.restore(state)
+        return state is not None
+
     def finished(self) -> Finished:
         """复制一份，留作退路。"""
         weights = self.net.state_dict()
@@ -100,7 +111,7 @@ def fit(
 
     给了 ``checkpoint`` 时，每轮存一次，已有的接着做。按 Ctrl-C 时返回已完成的轮，网络也
     退回那时的权重；一轮也没有完成时抛出 KeyboardInterrupt。损失不再是有限数时抛出
-    TrainingDiverged；内存不够时抛出 RuntimeError，写明可以减小什么；小批量大于训练集，
+    TrainingDiverged；内存不够时抛出 NotEnoughMemory，写明可以减小什么；小批量大于训练集，
     或归一化层的每个通道只有一个数时抛出 ValueError。
     """
     seed = whole_number('seed', seed)
@@ -115,8 +126,7 @@ def fit(
         optimizer = make_optimizer(net, recipe, device)
         session = Session(net, optimizer, make_schedule(optimizer, recipe, steps), run)
         torch.manual_seed(seed)  # Dropout 的随机数与 build() 用掉多少个无关
-        if checkpoint and (state := checkpoint.load()):
-            session.restore(state)
+        if checkpoint and session.resumed(checkpoint):
             print(f'{data.name}  接着训练：前 {len(run.test_accuracy)} 轮此前已完成')
             finished = session.finished()
         before, started = run.seconds, perf_counter()
@@ -137,7 +147,7 @@ def fit(
     except RuntimeError as error:
         if not is_out_of_memory(error):
             raise
-        raise RuntimeError(advice(recipe, device)) from error
+        raise NotEnoughMemory(advice(recipe, device)) from error
     except ValueError as error:
         if 'Expected more than 1' not in str(error):  # F.batch_norm、F.instance_norm
             raise

@@ -9,20 +9,24 @@ from deepcnn.training.recipe import Recipe
 TEXTS = ('DefaultCPUAllocator', 'out of memory', 'ALLOC_FAILED')
 
 
+class NotEnoughMemory(RuntimeError):
+    """内存或显存不够；消息是写给读者的一行话。"""
+
+
 def is_out_of_memory(error: RuntimeError) -> bool:
     """是不是内存或显存不够。"""
-    text = str(error)
-    return isinstance(error, torch.OutOfMemoryError) or any(x in text for x in TEXTS)
+    known = isinstance(error, torch.OutOfMemoryError | NotEnoughMemory)
+    return known or any(text in str(error) for text in TEXTS)
 
 
 def on_device(data: Dataset, device: torch.device) -> Dataset:
-    """把数据整个放进设备；放不下时抛出 RuntimeError。"""
+    """把数据整个放进设备；放不下时抛出 NotEnoughMemory。"""
     try:
         return data.to(device)
     except RuntimeError as error:
         if not is_out_of_memory(error):
             raise
-        raise RuntimeError(
+        raise NotEnoughMemory(
             f'{memory_name(device)}放不下 {len(data.train) + len(data.test):,} 张图像：请用 '
             'train_images、test_images 少取一些，或先结束占着它的程序'
         ) from error

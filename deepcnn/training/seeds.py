@@ -10,6 +10,7 @@ from deepcnn.records.runs import FULL, History, Run
 from deepcnn.records.titles import NETWORKS
 from deepcnn.training.checkpoint import checkpoint_for
 from deepcnn.training.film import Film
+from deepcnn.training.fitting import require_fitting
 from deepcnn.training.hardware import (
     choose_device,
     choose_profile,
@@ -37,10 +38,12 @@ def train(
 ) -> tuple[nn.Module, History]:
     """按 ``recipe`` 的每个种子各训练一次，返回第一个种子的网络与全部记录。
 
-    ``build()`` 不带参数，返回一个新网络。档位或设备不认识时抛出 ValueError。按 Ctrl-C
-    时返回已完成的部分。给了 ``recording``（或正在录制）时，结果另存为
-    ``results/<网络>.json``，中断后可以接着做；否则不写文件。六个网络的 full 档还写出权重
-    ``weights/<网络>.safetensors``（见 ``shipped_weights``）与训练的影片（见 ``film``）。
+    ``build()`` 不带参数，返回一个新网络。档位或设备不认识、网络与数据不合（见
+    ``require_fitting``）时抛出 ValueError。按 Ctrl-C 时返回已完成的部分。
+
+    给了 ``recording``（或正在录制）时，结果另存为 ``results/<网络>.json``，中断后可以接着做；
+    否则不写文件。六个网络的 full 档还写出权重 ``weights/<网络>.safetensors``（见
+    ``shipped_weights``）与训练的影片（见 ``film``）。
     """
     device, profile = choose_device(device), choose_profile(profile)
     recording = recording or current_recording()
@@ -100,6 +103,7 @@ def trained_seeds(
     for seed in recipe.seeds:
         torch.manual_seed(seed)
         net = build()
+        require_fitting(net, data, recipe)
         filmed = film if seed == recipe.seeds[0] else None
         run = run_seed(net, data, recipe, seed, device, recording, filmed)
         yield net, run

@@ -1,6 +1,7 @@
 """tools/book/record.py：图注的来历、元数据的清理、出错时不改写文件。"""
 
 import os
+import re
 from itertools import pairwise
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import nbformat
 import pytest
 import record
 from book_source import chapter_files
+from nbclient.exceptions import DeadKernelError
 
 
 def notebook_with(source: str, **metadata: object) -> nbformat.NotebookNode:
@@ -95,6 +97,32 @@ def test_failing_chapter_is_named_and_not_overwritten(
     assert record.main(['nin']) == 1
     assert 'nin 执行失败' in capsys.readouterr().err
     assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ('error', 'code', 'said'),
+    [
+        (DeadKernelError('Kernel died'), 1, 'nin 的内核没有了，多半是内存不够'),
+        (ValueError('没有 nin 的训练记录'), 1, 'nin 没有录成.*没有 nin 的训练记录'),
+        (KeyboardInterrupt(), 130, 'nin 已中断.*从断点接着做'),
+    ],
+    ids=['kernel', 'value', 'interrupt'],
+)
+def test_a_recording_that_stops_says_why_in_one_line(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
+    error: BaseException,
+    code: int,
+    said: str,
+) -> None:
+    def fails(chapter: str) -> None:
+        raise error
+
+    monkeypatch.setattr(record, 'record', fails)
+    monkeypatch.setattr(record.os, 'environ', dict(record.os.environ))
+    assert record.main(['nin']) == code
+    told = capsys.readouterr().err
+    assert re.match(said, told) and told.count('\n') == 1
 
 
 def test_the_kernel_keeps_the_path_given_before(

@@ -12,6 +12,7 @@ from deepcnn.models.lineup import LINEUP
 from deepcnn.records.agreement import predictions_of
 from deepcnn.records.comparison import Record, load_records, read_record
 from deepcnn.records.store import read_json
+from deepcnn.training.memory_errors import NotEnoughMemory
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -108,6 +109,23 @@ def test_interrupted_seed_goes_on_from_its_last_epoch(
     assert '前 1 轮此前已完成' in capsys.readouterr().out
     assert densenet(folder).seeds == [0, 1, 2]
     assert len(started) == 7  # 三个种子各两轮，打断的一轮重来
+
+
+@pytest.mark.parametrize(
+    'error', [NotEnoughMemory('内存不够：请减小 batch_size'), OSError('断点这一次读不了')]
+)
+def test_what_the_machine_cannot_do_is_told_in_one_line(
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    error: Exception,
+) -> None:
+    def fails(*arguments: object) -> None:
+        raise error
+
+    monkeypatch.setattr(compare, 'train_seed', fails)
+    assert run('densenet') == 1
+    assert capsys.readouterr().err == f'{error}\n'
 
 
 def test_finished_networks_are_not_trained_again(

@@ -25,6 +25,7 @@ from deepcnn.own.long_run import LongRun
 from deepcnn.own.run_folder import RunFolder
 from deepcnn.own.sealed import seal, unseal
 from deepcnn.own.training_command import Follower
+from deepcnn.training.memory_errors import NotEnoughMemory
 
 matplotlib.use('Agg')
 CLASSES = sorted(COLOURS)
@@ -410,7 +411,12 @@ def test_files_that_cannot_be_written_are_told(
 
 
 @pytest.mark.parametrize(
-    'error', [MemoryError(), RuntimeError('DefaultCPUAllocator: no')]
+    'error',
+    [
+        MemoryError(),
+        RuntimeError('DefaultCPUAllocator: no'),
+        NotEnoughMemory('内存不够：请把 batch_size 从 64 减到 32 再试'),
+    ],
 )
 def test_memory_is_told_and_other_faults_are_not_hidden(
     error: Exception,

@@ -103,9 +103,12 @@ def test_one_value_has_no_spread() -> None:
         differences({'甲': [1.0], '乙': [1.0, 2.0]})
 
 
-@pytest.mark.filterwarnings('ignore::RuntimeWarning')
-def test_no_spread_at_all_claims_nothing() -> None:
-    assert not any(d.clear for d in differences({'甲': [1, 1, 1], '乙': [1, 1, 1]}))
+@pytest.mark.filterwarnings('error')
+@pytest.mark.parametrize('second', [1, 2])
+def test_no_spread_at_all_claims_nothing(second: float) -> None:
+    [found] = differences({'甲': [1, 1, 1], '乙': [second] * 3})
+    assert found.difference == second - 1
+    assert math.isnan(found.low) and not found.clear
 
 
 def test_an_interval_that_could_not_be_computed_claims_nothing() -> None:

@@ -1,6 +1,7 @@
 """对照实验：同一个训练循环，每个种子都训练，记录存得下、读得回，坏输入在训练之前拒绝。"""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -190,6 +191,23 @@ def test_image_too_small_is_refused_before_training(
     monkeypatch.setattr(seeds, 'run_seed', lambda *_: pytest.fail('已经开始训练'))
     with pytest.raises(ValueError, match='至少要 8 像素，现在是 6'):
         run_variants([Variant('x', '甲', build, Recipe(6, 1, 1e-2))], data)
+
+
+@pytest.mark.parametrize(
+    ('build', 'said'),
+    [
+        (lambda: nn.Sequential(nn.Flatten(), nn.Linear(64, 1)), '只有 1 个输出'),
+        (lambda: Network('six', nn.Identity(), nn.Sequential(), small(), 6, 6), '按 6×6'),
+        (lambda: Network('rgb', nn.Conv2d(3, 4, 3), nn.Identity(), nn.Flatten(), 8), '3 个通道'),
+    ],
+    ids=['outputs', 'side', 'channels'],
+)  # fmt: skip
+def test_a_network_that_does_not_fit_is_refused_before_the_first_is_trained(
+    build: Callable[[], nn.Module], said: str, data: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(seeds, 'run_seed', lambda *_: pytest.fail('已经开始训练'))
+    with pytest.raises(ValueError, match=said):
+        run_variants([variant(), Variant('x', '甲', build, RECIPE)], data, 'quick')
 
 
 def test_a_missing_profile_names_the_legal_ones() -> None:

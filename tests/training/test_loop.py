@@ -1,6 +1,7 @@
 """训练循环：给不了结果时说清楚怎么办；一轮之内不等设备。打断与断点各有自己的文件。"""
 
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import replace
 
 import pytest
@@ -11,6 +12,7 @@ from torch import nn
 from deepcnn.data.dataset import Dataset
 from deepcnn.records.runs import Run
 from deepcnn.training import loop
+from deepcnn.training.fitting import require_fitting
 from deepcnn.training.loop import TrainingDiverged, fit
 from deepcnn.training.progress import report_epoch
 from deepcnn.training.recipe import Recipe
@@ -147,6 +149,28 @@ def test_the_first_step_that_diverged_is_named_with_its_rate() -> None:
     with pytest.raises(TrainingDiverged, match=r'第 4 轮第 3 步.*学习率 0\.3）'):
         loop.require_finite(losses, 3, [0.1, 0.2, 0.3, 0.4, 0.5])
     loop.require_finite(losses[:2], 3, [0.1, 0.2])
+
+
+def test_a_network_with_too_few_outputs_is_refused(digits: Dataset) -> None:
+    two = nn.Sequential(nn.Flatten(), nn.Linear(64, 2))
+    with pytest.raises(ValueError, match='只有 2 个输出.*有 10 类.*num_classes=10'):
+        train(lambda: two, digits, SHORT, 'quick', CPU)
+    more = nn.Sequential(nn.Flatten(), nn.Linear(64, 11))
+    assert train(lambda: more, digits, replace(SHORT, epochs=1), 'quick', CPU)
+
+
+def test_looking_whether_a_network_fits_leaves_no_trace(digits: Dataset) -> None:
+    """权重、滑动平均、方式与随机数都不变，训练才与不看时逐位相同。"""
+    net = nn.Sequential(
+        nn.Flatten(), nn.BatchNorm1d(64), nn.Dropout(0.5), nn.Linear(64, 10)
+    )
+    net[1].eval()
+    before = deepcopy(net.state_dict()), torch.get_rng_state()
+    require_fitting(net, digits, SHORT)
+    assert all(torch.equal(one, before[0][name]) for name, one in net.state_dict().items())
+    assert torch.equal(torch.get_rng_state(), before[1])
+    assert [one.training for one in net] == [True, False, True, True]
+    assert not any(one.is_inference() for one in net.parameters())
 
 
 @pytest.mark.parametrize('error', [ValueError, RuntimeError])

@@ -11,7 +11,7 @@ from deepcnn.data.dataset import Dataset
 from deepcnn.training import loop
 from deepcnn.training.evaluation import predict
 from deepcnn.training.loop import fit
-from deepcnn.training.memory_errors import is_out_of_memory
+from deepcnn.training.memory_errors import NotEnoughMemory, is_out_of_memory
 from deepcnn.training.recipe import Recipe
 from deepcnn.training.seeds import train
 
@@ -84,7 +84,7 @@ def test_out_of_memory_names_what_to_reduce(
 ) -> None:
     monkeypatch.setattr(loop, place, failing(CUDA))
     data, recipe = digits.first(64, 32), replace(SHORT, batch_size=batch_size)
-    with pytest.raises(RuntimeError, match=advice):
+    with pytest.raises(NotEnoughMemory, match=advice):
         fit(linear_net(), data, recipe, 0, CPU)
 
 
@@ -99,7 +99,7 @@ def test_out_of_memory_while_moving_the_data_is_explained(
     digits: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Dataset, 'to', failing(SHORTAGES['cpu']))
-    with pytest.raises(RuntimeError, match='内存放不下 356 张图像.*train_images'):
+    with pytest.raises(NotEnoughMemory, match='内存放不下 356 张图像.*train_images'):
         train(linear_net, digits, SHORT, 'quick', CPU)
 
 

@@ -13,7 +13,7 @@ from time import perf_counter
 
 import nbformat
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError
+from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbformat import NotebookNode
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,6 +38,12 @@ OUTPUT_CAPTION = re.compile(r'<a id="fig-[\w-]+"></a>\*\*图 ')
 START_RECORDING = (
     'from deepcnn.training.recording import start_recording; start_recording()'
 )
+
+KERNEL_DIED = (
+    '的内核没有了，多半是内存不够：原文件未改动。请结束别的程序，再运行一次，'
+    '训练会从断点接着做'
+)
+STOPPED = '已中断：原文件未改动，再运行一次，训练会从断点接着做'
 
 
 class LiveClient(NotebookClient):
@@ -169,6 +175,15 @@ def main(arguments: list[str]) -> int:
         except CellExecutionError as error:
             print(f'{chapter} 执行失败，原文件未改动：\n{error}', file=sys.stderr)
             return 1
+        except DeadKernelError:
+            print(f'{chapter} {KERNEL_DIED}', file=sys.stderr)
+            return 1
+        except ValueError as error:
+            print(f'{chapter} 没有录成，原文件未改动：{error}', file=sys.stderr)
+            return 1
+        except KeyboardInterrupt:
+            print(f'{chapter} {STOPPED}', file=sys.stderr)
+            return 130
         print(f'{chapter} 完成，用时 {perf_counter() - started:.0f} 秒', flush=True)
     print('已存下输出与 results/。请看一遍图，再提交。')
     return 0

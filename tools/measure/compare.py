@@ -38,7 +38,7 @@ from deepcnn.training import (  # noqa: E402
     predict,
 )
 from deepcnn.training.hardware import resolve_precision  # noqa: E402
-from deepcnn.training.memory_errors import on_device  # noqa: E402
+from deepcnn.training.memory_errors import NotEnoughMemory, on_device  # noqa: E402
 from deepcnn.training.recording import Recording  # noqa: E402
 from deepcnn.training.seeds import trained_seeds  # noqa: E402
 
@@ -158,7 +158,7 @@ def main(arguments: list[str]) -> int:
             for name in options.networks or LINEUP
         }
         compare(recipes, folder)
-    except (ValueError, TrainingDiverged) as error:
+    except (ValueError, OSError, TrainingDiverged, NotEnoughMemory) as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:

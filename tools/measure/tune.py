@@ -22,12 +22,13 @@ sys.path[:0] = [str(ROOT), str(ROOT / 'tools')]
 from command_line import Command, run  # noqa: E402
 
 from deepcnn.anatomy import neighbour_roughness  # noqa: E402
-from deepcnn.data.fashion_mnist import DataError, load_dataset  # noqa: E402
+from deepcnn.data.fashion_mnist import load_dataset  # noqa: E402
 from deepcnn.models.lineup import LINEUP, entry  # noqa: E402
 from deepcnn.records.attempts import add_attempt, load_attempts  # noqa: E402
 from deepcnn.records.store import RESULTS  # noqa: E402
 from deepcnn.training import Recipe, hold_out_validation  # noqa: E402
 from deepcnn.training.grid_search import try_recipe  # noqa: E402
+from deepcnn.training.memory_errors import NotEnoughMemory  # noqa: E402
 
 FOLDER = RESULTS / 'tuning'
 PROFILES = ('laptop', 'full', 'gpu')
@@ -100,7 +101,7 @@ def main(arguments: list[str]) -> int:
         start = starting_recipe(options.network, options.profile)
         recipes = [replace(start, **parse_changes(text)) for text in options.trials]
         tune(options.network, recipes, options.profile)
-    except (ValueError, TypeError, DataError) as error:
+    except (ValueError, TypeError, OSError, NotEnoughMemory) as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:

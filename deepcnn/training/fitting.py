@@ -1,0 +1,28 @@
+"""训练之前先让一张图像走一遍：网络与数据不合，训练几小时之后才说就晚了。"""
+
+import torch
+from torch import nn
+
+from deepcnn.data.batches import prepare
+from deepcnn.data.dataset import Dataset
+from deepcnn.training.evaluation import evaluating
+from deepcnn.training.hardware import to_layout
+from deepcnn.training.recipe import Recipe
+
+
+@torch.no_grad()
+def require_fitting(net: nn.Module, data: Dataset, recipe: Recipe) -> None:
+    """一张图像 (1, C, size, size) 的得分 (1, K) 少于类别时抛出 ValueError。
+
+    边长或通道数不合时，``Network`` 自己抛出 ValueError。权重、滑动平均与各模块的方式不变。
+    """
+    device = next((one.device for one in net.parameters()), torch.device('cpu'))
+    image = data.train.images[:1].to(device)
+    with evaluating(net):
+        scores = net(to_layout(prepare(image, recipe.image_size, data), recipe))
+    outputs, classes = scores.shape[1], len(data.class_names)
+    if outputs < classes:
+        raise ValueError(
+            f'网络只有 {outputs} 个输出，{data.name} 却有 {classes} 类：'
+            f'请把最后一层改成 {classes} 个输出（num_classes={classes}）'
+        )
