@@ -31,7 +31,8 @@ class Run:
     """一个种子的训练过程；三个列表每轮一个值。
 
     ``epoch_seconds`` 是每轮训练的秒数，``seconds`` 是连测试在内的总秒数。训练准确率是
-    训练途中在（经过增广的）小批量上累计的。
+    训练途中在（经过增广的）小批量上累计的。``devices`` 是各轮用过的设备：中断后换一台机器
+    接着做，就不止一个；较早的记录没有写，是空的。
     """
 
     seed: int
@@ -40,6 +41,7 @@ class Run:
     test_accuracy: list[float] = field(default_factory=list)
     epoch_seconds: list[float] = field(default_factory=list)
     seconds: float = 0.0
+    devices: list[str] = field(default_factory=list)
 
     def epochs_until(self, accuracy: float) -> int | None:
         """返回测试准确率第一次达到 ``accuracy`` 是第几轮；没有达到时返回 None。"""

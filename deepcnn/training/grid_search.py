@@ -59,16 +59,17 @@ def try_recipe(
         raise ValueError(f'一次尝试只用一个种子，例如 (0,)，现在是 {recipe.seeds}')
     device = choose_device()
     losses, accuracy, seconds, roughness = [], [], 0.0, None
+    where = describe_device(device)
     try:
         nets, history = train_seeds(build, data, recipe, profile, device)
-        run = history.runs[0]
+        run, where = history.runs[0], history.device
         losses, accuracy, seconds = run.train_loss, run.test_accuracy, run.seconds
         roughness = roughness_of(nets[0]) if roughness_of else None
     except TrainingDiverged as error:
         print(f'发散：{error}')
     return Attempt(
         recipe.to_dict(), losses, accuracy, seconds,
-        describe_device(device), library_versions(), code_version(), roughness,
+        where, library_versions(), code_version(), roughness,
     )  # fmt: skip
 
 

@@ -18,7 +18,12 @@ from deepcnn.records.runs import Run
 from deepcnn.training.checkpoint import Checkpoint
 from deepcnn.training.cpu_speedups import faster_small_maps, keep_freed_memory
 from deepcnn.training.evaluation import evaluate
-from deepcnn.training.hardware import autocast, layout_of, to_layout
+from deepcnn.training.hardware import (
+    autocast,
+    describe_device,
+    layout_of,
+    to_layout,
+)
 from deepcnn.training.memory_errors import (
     NotEnoughMemory,
     advice,
@@ -129,6 +134,7 @@ def fit(
         if checkpoint and session.resumed(checkpoint):
             print(f'{data.name}  接着训练：前 {len(run.test_accuracy)} 轮此前已完成')
             finished = session.finished()
+        note_device(run, describe_device(device), recipe)
         before, started = run.seconds, perf_counter()
         with keep_freed_memory(device), faster_small_maps(net):
             for epoch in range(len(run.test_accuracy), recipe.epochs):
@@ -156,6 +162,12 @@ def fit(
             '每个通道只有一个数，没有方差可算：请加大 batch_size 或 image_size'
         ) from error
     return run
+
+
+def note_device(run: Run, device: str, recipe: Recipe) -> None:
+    """还有轮要训练，就记下在哪里训练：读回的几轮也许是别的机器上的。"""
+    if len(run.test_accuracy) < recipe.epochs and device not in run.devices:
+        run.devices.append(device)
 
 
 def train_epoch(

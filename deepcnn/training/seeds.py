@@ -161,6 +161,7 @@ def new_history(
     runs: list[Run],
 ) -> History:
     """一份记录；``data`` 已按配方取好前若干张。"""
+    devices = dict.fromkeys(one for run in runs for one in run.devices)
     return History(
         network=getattr(net, 'name', type(net).__name__),
         profile=profile,
@@ -171,7 +172,7 @@ def new_history(
         epochs=recipe.epochs,
         batch_size=recipe.batch_size,
         precision=resolve_precision(recipe, device),
-        device=describe_device(device),
+        device='、'.join(devices) or describe_device(device),
         torch=torch.__version__,
         recipe=recipe.to_dict(),
         runs=runs,

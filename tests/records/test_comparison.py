@@ -25,8 +25,8 @@ from deepcnn.records.spreads import spread
 def seed_run(seed: int, predictions: str = '0123', accuracy: float = 0.5) -> SeedRun:
     """手写的一次训练：两轮，每轮 2 秒，每轮测试 1 秒。"""
     return SeedRun(
-        seed, [1.0, 0.5], [0.4, 0.6], [0.25, accuracy], [2.0, 2.0], 6.0, predictions,
-        'abc1234',
+        seed, [1.0, 0.5], [0.4, 0.6], [0.25, accuracy], [2.0, 2.0], 6.0, ['CPU'],
+        predictions, 'abc1234',
     )  # fmt: skip
 
 

@@ -116,6 +116,25 @@ def test_a_killed_run_goes_on_bit_for_bit(
     assert sorted(p.name for p in tmp_path.iterdir()) == ['1.pt', '2.pt', 'whole.pt']
 
 
+def test_the_record_names_every_machine_that_trained_a_part(
+    digits: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """前两轮在甲，后一轮在乙；到丙那里只是读回，丙不算。"""
+    recording = Recording(tmp_path / 'results', tmp_path / 'checkpoints')
+
+    def trained_on(machine: str) -> str:
+        monkeypatch.setattr('deepcnn.training.loop.describe_device', lambda _: machine)
+        monkeypatch.setattr('deepcnn.training.seeds.describe_device', lambda _: machine)
+        _, history = train(small_net, digits, RECIPE, 'quick', CPU, recording)
+        return history.device
+
+    with monkeypatch.context() as patched, pytest.raises(Killed):
+        patched.setattr(Checkpoint, 'save', killed_after(2))
+        trained_on('甲')
+    assert trained_on('乙') == trained_on('丙') == '甲、乙'
+    assert load_history('Sequential', recording.results).device == '甲、乙'
+
+
 RECORD = (
     'import sys; sys.path.insert(0, "tests"); sys.path.insert(0, "tests/training");'
     'import test_checkpoint as t; t.record_and_die(t.Path(sys.argv[1]))'
