@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 from itertools import product
+from time import perf_counter
 
 from torch import nn
 
@@ -59,7 +60,7 @@ def try_recipe(
         raise ValueError(f'一次尝试只用一个种子，例如 (0,)，现在是 {recipe.seeds}')
     device = choose_device()
     losses, accuracy, seconds, roughness = [], [], 0.0, None
-    where = describe_device(device)
+    where, started = describe_device(device), perf_counter()
     try:
         nets, history = train_seeds(build, data, recipe, profile, device)
         run, where = history.runs[0], history.device
@@ -67,6 +68,7 @@ def try_recipe(
         roughness = roughness_of(nets[0]) if roughness_of else None
     except TrainingDiverged as error:
         print(f'发散：{error}')
+        seconds = perf_counter() - started
     return Attempt(
         recipe.to_dict(), losses, accuracy, seconds,
         where, library_versions(), code_version(), roughness,

@@ -104,6 +104,7 @@ def test_diverging_trial_is_kept_as_such(
     [one] = search.search(small, wild, held, 'quick')
     assert one.validation_accuracy == []
     assert one.accuracy == 0
+    assert one.seconds > 0
     assert '发散' in capsys.readouterr().out
 
 
