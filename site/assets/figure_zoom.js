@@ -30,6 +30,7 @@
   document.addEventListener('click', (event) => {
     const link = event.target.closest('a.figure-link')
     if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return // 另开一页的照旧
+    if (!window.HTMLDialogElement) return // 旧的浏览器：链接直接打开这幅图
     event.preventDefault()
     show(link.querySelector('img'))
   })

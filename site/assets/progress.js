@@ -109,11 +109,17 @@
     line.append(part(clear))
   }
 
-  document.addEventListener('DOMContentLoaded', () => {
+  function refresh() {
     markSidebar(load())
     const line = document.querySelector('.reading-progress')
-    const note = document.querySelector('.reading-note[data-page]')
     if (line) summarise(line)
+  }
+
+  document.addEventListener('DOMContentLoaded', () => {
+    refresh()
+    const note = document.querySelector('.reading-note[data-page]')
     if (note) watchPage(note)
   })
+  // 后退时浏览器拿出的是原来的那一页：别的页上读过的，这里还没有。
+  addEventListener('pageshow', (event) => { if (event.persisted) refresh() })
 })()

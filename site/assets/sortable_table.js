@@ -18,14 +18,14 @@
   }
 
   function sort(table, header) {
-    const direction = header.ariaSort === 'ascending' ? 'descending' : 'ascending'
+    const direction = header.getAttribute('aria-sort') === 'ascending' ? 'descending' : 'ascending'
     const sign = direction === 'ascending' ? 1 : -1
     const body = table.tBodies[0]
     const rows = [...body.rows].map((row) => ({ row, value: read(row, header.cellIndex) }))
     rows.sort((a, b) => compare(a.value, b.value, sign))
     body.append(...rows.map((one) => one.row))
-    for (const other of header.parentElement.cells) other.ariaSort = 'none'
-    header.ariaSort = direction
+    for (const other of header.parentElement.cells) other.setAttribute('aria-sort', 'none')
+    header.setAttribute('aria-sort', direction)
   }
 
   function prepare(table) {
@@ -35,7 +35,7 @@
       button.textContent = header.textContent.trim()
       button.addEventListener('click', () => sort(table, header))
       header.replaceChildren(button)
-      header.ariaSort = 'none'
+      header.setAttribute('aria-sort', 'none')
     }
   }
 

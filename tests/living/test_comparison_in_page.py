@@ -3,6 +3,7 @@
 
 import pytest
 from axe import AXE
+from browsing import set_width
 from built_site import SITE
 from selenium.webdriver.chrome.webdriver import WebDriver
 from selenium.webdriver.common.action_chains import ActionChains
@@ -128,6 +129,19 @@ def test_the_figure_gives_way_but_its_caption_stays(page: WebDriver) -> None:
         assert not figure.find_element(By.TAG_NAME, 'svg').is_displayed()
     finally:
         page.execute_cdp_cmd('Emulation.setEmulatedMedia', {'media': ''})
+
+
+def test_a_turned_phone_draws_the_figure_anew(page: WebDriver) -> None:
+    """按新的宽度重画：一个单位还是一个像素，字不跟着缩小。"""
+    try:
+        set_width(page, 700)
+        set_width(page, 375)
+        scale = """
+          const svg = document.querySelector('[data-kind=curves] svg.chart')
+          return svg.getBoundingClientRect().width / svg.viewBox.baseVal.width"""
+        WebDriverWait(page, 10).until(lambda _: page.execute_script(scale) > 0.99)
+    finally:
+        page.execute_cdp_cmd('Emulation.clearDeviceMetricsOverride', {})
 
 
 def test_arrow_keys_and_the_pointer_read_a_point(page: WebDriver) -> None:

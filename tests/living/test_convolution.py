@@ -336,6 +336,38 @@ def test_pooling_takes_the_largest_or_the_mean(chromium: WebDriver, site: Path) 
     ).is_displayed()
 
 
+@pytest.mark.parametrize('kernel', ['学得的 #36', '横的边缘'])
+def test_the_kernel_is_still_there_after_pooling(
+    chromium: WebDriver, site: Path, kernel: str
+) -> None:
+    opened(chromium, site)
+    choose(chromium, '卷积核', kernel)
+    before = [text(chromium, part) for part in ('size', 'sum')]
+    choose(chromium, '做什么', '最大池化')
+    control(chromium, '窗口').send_keys(Keys.ARROW_RIGHT)
+    assert text(chromium, 'size').startswith('输出边长 = ⌊(28 + 2×0 − 3) / 2⌋')
+    opened(chromium, site, hash_=chromium.execute_script('return location.hash'))
+    assert text(chromium, 'size').startswith('输出边长 = ⌊(28 + 2×0 − 3) / 2⌋')
+    choose(chromium, '做什么', '卷积')
+    assert Select(control(chromium, '卷积核')).first_selected_option.text == kernel
+    assert [text(chromium, part) for part in ('size', 'sum')] == before
+
+
+def test_up_and_down_stop_at_the_edges(chromium: WebDriver, site: Path) -> None:
+    opened(chromium, site)
+    picture = chromium.find_element(By.CLASS_NAME, 'stepper__map')
+    picture.send_keys(Keys.HOME, Keys.ARROW_RIGHT, Keys.ARROW_UP)
+    assert text(chromium, 'sum').startswith('第 1 行第 1 个输出')
+    picture.send_keys(*[Keys.ARROW_DOWN] * 30)
+    assert text(chromium, 'sum').startswith('第 26 行第 1 个输出')
+
+
+def test_what_does_not_fit_does_not_play(chromium: WebDriver, site: Path) -> None:
+    opened(chromium, site, hash_='#convolution-1?kernel=7&dilation=5')
+    press(chromium, '播放')
+    assert '暂停' not in chromium.find_element(By.CLASS_NAME, 'living__panel').text
+
+
 def test_a_link_brings_the_settings_back(chromium: WebDriver, site: Path) -> None:
     opened(chromium, site)
     choose(chromium, '图像', '包')

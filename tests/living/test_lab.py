@@ -141,6 +141,36 @@ def test_choosing_an_image_loads_the_small_network(
     )
 
 
+# 叫 NiN 等着，到页面里调用 go() 才去算。
+LATE_NIN = """
+const laboratory = document.querySelector('living-lab').laboratory
+const ask = laboratory.ask.bind(laboratory)
+laboratory.ask = (key, ...given) => (key.endsWith('-nin')
+  ? new Promise((done) => { window.go = () => done(ask(key, ...given)) }) : ask(key, ...given))"""
+
+
+def test_a_network_still_at_the_last_image_is_not_judged(
+    chromium: WebDriver, site: Path
+) -> None:
+    """换了图像，先算好的先显示；还停在上一张的不判对错，都算好了才说一句话。"""
+    open_lab(chromium, site)
+    choose(chromium, 7, 2)
+    status(chromium, 'DenseNet：')
+    button(chromium, '载入 NiN').click()
+    before = status(chromium, 'NiN')
+    chromium.execute_script(LATE_NIN)
+    choose(chromium, 1, 0)
+    wait(chromium, lambda: '裤子 ✓' in one(chromium, '.lab__answers').text)
+    densenet, nin = chromium.find_elements(By.CSS_SELECTOR, '.lab__answers td')
+    if densenet.text != '裤子 ✓':
+        densenet, nin = nin, densenet
+    assert nin.text == '运动鞋'
+    assert one(chromium, '.lab__status').text == before
+    chromium.execute_script('go()')
+    status(chromium, 'NiN（末尾无 ReLU）：裤子')
+    assert one(chromium, '.lab__answers').text.count('✓') == 2
+
+
 def described(values: torch.Tensor) -> str:
     _, channels, height, width = values.shape
     low, high = (f'{one:.2f}'.replace('-', '−') for one in values.aminmax())

@@ -162,6 +162,14 @@ def test_a_loss_that_is_not_finite_ends_it(script: WebDriver) -> None:
     assert last == {'broken': {'epoch': epoch + 1, 'step': step + 1}}
 
 
+def test_weights_that_overflowed_are_no_report(script: WebDriver) -> None:
+    """损失还是有限的，梯度已经不是数：不画直方图，照样说坏在哪一步。"""
+    *finite, last = few_steps(script, 9, number=512, rate=3, batch=64, scale=2)
+    assert 'broken' in last
+    bins = [count for one in finite for layer in one['layers'] for count in layer['bins']]
+    assert bins and all(isinstance(count, int) for count in bins)
+
+
 def test_the_hints_are_true_before_training(script: WebDriver) -> None:
     def medians(**changed: object) -> list[float]:
         (report,) = few_steps(script, 1, number=128, **changed)

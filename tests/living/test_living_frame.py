@@ -102,6 +102,48 @@ def test_a_failed_load_can_be_tried_again(chromium: WebDriver, site: Path) -> No
     assert not chromium.find_elements(By.CLASS_NAME, 'living__failure')
 
 
+def test_an_old_browser_is_told_in_chinese(chromium: WebDriver, site: Path) -> None:
+    write_data(site)
+    script = site / '_static' / 'living' / 'frame.js'
+    missing = script.read_text('utf-8').replace('await this.build', 'await this.buildd')
+    script.write_text(missing, 'utf-8')
+    open_page(chromium, site)
+    assert shown(chromium, '.living__failure').startswith('这个浏览器用不了这一件')
+
+
+def test_one_part_that_arrives_clears_what_the_others_said(
+    chromium: WebDriver, site: Path
+) -> None:
+    """两个部件等同一个脚本：在一个里再试，两个都开始，哪里也不留下那行话。"""
+    open_late(chromium, site, '', copies=2)
+    find = (By.CLASS_NAME, 'living__failure')
+    wait_for(chromium, 'return document.querySelectorAll(".living__failure").length === 2')
+    write_scripts(site)
+    chromium.find_elements(*find)[1].find_element(By.TAG_NAME, 'button').click()
+    wait_for(chromium, 'return document.querySelectorAll(".living__panel").length === 2')
+    assert not chromium.find_elements(*find)
+
+
+def test_keys_of_the_browser_are_left_to_it(chromium: WebDriver, site: Path) -> None:
+    open_page(chromium, site)
+    pressed = """
+      return ['altKey', 'ctrlKey', 'metaKey', 'shiftKey'].map((name) =>
+        Living.chord(new KeyboardEvent('keydown', { key: 'ArrowLeft', [name]: true })))"""
+    assert chromium.execute_script(pressed) == [True, True, True, False]
+
+
+def test_reloading_leaves_the_reader_where_he_is(chromium: WebDriver, site: Path) -> None:
+    """发来的网址滚到部件；部件自己写的，重新载入时读者在哪里就在哪里。"""
+    write_data(site)
+    open_page(chromium, site, above=3000, hash_='#echo-1?side=48')
+    shown(chromium, '.living__panel')
+    assert chromium.execute_script('return scrollY') > 2000
+    chromium.execute_script('scrollTo(0, 0)')
+    chromium.refresh()
+    sleep(0.3)
+    assert chromium.execute_script('return [scrollY, location.hash]') == [0, '#echo-1?side=96']
+
+
 def test_data_given_away_can_be_fetched_again(chromium: WebDriver, site: Path) -> None:
     """权重交给 Worker 之后页面里只留空的；Worker 坏了要再取。"""
     write_data(site)
@@ -181,9 +223,13 @@ def test_a_forwarded_address_is_read_as_far_as_it_goes(
 # ---- 部件的脚本快要看到时才取 ---------------------------------------------------------
 
 
-def open_late(browser: WebDriver, site: Path, attributes: str, hash_: str = '') -> None:
+def open_late(
+    browser: WebDriver, site: Path, attributes: str, hash_: str = '', copies: int = 1
+) -> None:
     page = site / 'page.html'
-    page.write_text(LATE.format(attributes=attributes), 'utf-8')
+    text = LATE.format(attributes=attributes)
+    part = text[text.index('<living-late') : text.index('</living-late>') + 14]
+    page.write_text(text.replace(part, part * copies), 'utf-8')
     browser.get('about:blank')
     browser.get(page.as_uri() + hash_)
 

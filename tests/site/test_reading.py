@@ -349,6 +349,16 @@ def test_progress_is_kept_and_can_be_cleared(chromium: WebDriver, site: str) -> 
     assert not chromium.find_elements(By.CLASS_NAME, 'read-mark')
 
 
+def test_going_back_shows_what_was_read_meanwhile(chromium: WebDriver, site: str) -> None:
+    """后退拿出的是原来的那一页，还没有记下刚读完的一章。"""
+    chromium.get(f'{site}/index.html')
+    chromium.execute_script("""
+      localStorage.setItem('deepcnn-progress', '{"read": {"chapters/exercises": true}}')
+      dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))""")
+    assert '已读 1 /' in chromium.find_element(By.CLASS_NAME, 'reading-progress').text
+    assert chromium.find_elements(By.CSS_SELECTOR, '.bd-links .read-mark')
+
+
 def test_opening_a_page_is_not_reading_it(chromium: WebDriver, site: str) -> None:
     chromium.get(f'{site}/chapters/introduction.html')
     chromium.get(f'{site}/index.html')

@@ -246,6 +246,28 @@ def test_an_empty_query_offers_examples(chromium: WebDriver, search: Search) -> 
     assert not script_errors(chromium)
 
 
+def test_a_long_query_does_not_widen_the_page(chromium: WebDriver, search: Search) -> None:
+    search('a' * 300)
+    assert '全书没有' in wait_for_status(chromium)
+    assert chromium.execute_script(
+        'return document.documentElement.scrollWidth <= innerWidth'
+    )
+
+
+def test_without_the_text_of_the_book_the_reader_is_told(
+    chromium: WebDriver, search: Search
+) -> None:
+    block = {'urls': ['*book_search_sections*']}
+    chromium.execute_cdp_cmd('Network.enable', {})
+    chromium.execute_cdp_cmd('Network.setBlockedURLs', block)
+    try:
+        search('残差')
+        assert '没有取到全书的文字' in wait_for_status(chromium)
+    finally:
+        chromium.execute_cdp_cmd('Network.setBlockedURLs', {'urls': []})
+        chromium.get_log('browser')
+
+
 def test_markup_in_a_query_is_only_text(chromium: WebDriver, search: Search) -> None:
     search('<img src=x onerror=alert(1)>')
     assert '全书没有' in wait_for_status(chromium)
@@ -342,6 +364,12 @@ NORMAL = {
 def test_spellings_are_unified(run_script: Callable) -> None:
     script = 'return arguments[0].map((text) => BookSearch.normalize(text).text)'
     assert run_script(script, list(NORMAL)) == list(NORMAL.values())
+
+
+def test_a_product_with_spaces_is_one_word(run_script: Callable) -> None:
+    script = 'return arguments[0].map((text) => BookSearch.parseQuery(text).terms)'
+    found = run_script(script, ['3 x 3 卷积', '3 × 3', '3*3', 'x 3', '3 x'])
+    assert found == [['3×3', '卷积'], ['3×3'], ['3*3'], ['x', '3'], ['3', 'x']]
 
 
 @pytest.mark.parametrize(

@@ -230,6 +230,20 @@ def test_keyboard_turns_pages_shows_answers_and_notes(wide: WebDriver) -> None:
     WebDriverWait(wide, 5).until(lambda _: answer.is_displayed())
 
 
+def test_a_narrowed_window_is_an_ordinary_page(wide: WebDriver) -> None:
+    """窗口变窄，放映收起来，在同一张；再变宽，又放映。"""
+    show(wide, 'nin', 1280, 720)
+    wide.find_element(By.TAG_NAME, 'body').send_keys(Keys.ARROW_RIGHT)
+    started = 'return document.documentElement.matches(".showing")'
+    for width, showing in ((600, False), (1280, True)):
+        size = {'width': width, 'height': 720, 'deviceScaleFactor': 1, 'mobile': False}
+        wide.execute_cdp_cmd('Emulation.setDeviceMetricsOverride', size)
+        WebDriverWait(wide, 10).until(lambda b, s=showing: b.execute_script(started) is s)
+    WebDriverWait(wide, 10).until(
+        lambda b: b.execute_script('return window.Reveal?.getIndices()?.h') == 1
+    )
+
+
 def test_phone_and_paper(wide: WebDriver) -> None:
     show(wide, 'nin', 375, 800)
     look = wide.execute_script("""

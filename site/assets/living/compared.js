@@ -30,6 +30,12 @@
     show(panel) {
       this.picture.after(panel)
       this.classList.add('living--pictured')
+      let width = this.clientWidth
+      new ResizeObserver(() => { // 手机转过来：按新的宽度重画，字才不会跟着缩
+        if (this.clientWidth === width) return
+        width = this.clientWidth
+        this.draw()
+      }).observe(this)
     }
 
     button(network, number) {
@@ -92,6 +98,7 @@
 
     /* 左右换轮，上下换网络；散点每个网络一点，左右、上下都换网络。 */
     step(event) {
+      if (Living.chord(event)) return
       const count = this.series[0].points.length
       const moves = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: count, ArrowUp: -count }
       if (!(event.key in moves)) return

@@ -80,6 +80,9 @@
 
   const STEPS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }
 
+  /* 与 Alt、Ctrl、Cmd 同按的是浏览器自己的：后退、翻到页首。 */
+  const chord = ({ altKey, ctrlKey, metaKey }) => altKey || ctrlKey || metaKey
+
   /* 在几行几列（sizes）里，方向键从 place 走到的 [行, 列]；别的键是 undefined。 */
   const moved = (place, key, sizes) => STEPS[key]?.map((step, i) =>
     Math.min(Math.max(place[i] + step, 0), sizes[i] - 1))
@@ -100,14 +103,15 @@
   function write(element, hash) {
     clearTimeout(unwritten)
     try {
-      history.replaceState(null, '', hash)
+      history.replaceState({ here: true }, '', hash)
       element.written = location.hash
     } catch (tooOften) {
       unwritten = setTimeout(write, 2000, element, hash)
     }
   }
 
-  /* 快要看到 element 时做一次 start；网址指着它时页面滚过去，也就看到了。 */
+  /* 快要看到 element 时做一次 start；网址指着它时页面滚过去，也就看到了。网址是部件自己写的（重新
+   * 载入、后退），读者本来在哪里，浏览器记得。 */
   function whenNear(element, start) {
     const observer = new IntersectionObserver((entries) => {
       if (!entries.some((entry) => entry.isIntersecting)) return
@@ -115,7 +119,10 @@
       start()
     }, { rootMargin: NEAR })
     observer.observe(element)
-    if (Object.keys(stateOf(element.id)).length) element.scrollIntoView()
+    if (Object.keys(stateOf(element.id)).length && !history.state?.here && !element.sought) {
+      element.sought = true // 脚本到了再滚一次，会把读者拉回来
+      element.scrollIntoView()
+    }
   }
 
   /* 读者按过的按钮没有了，焦点接到 place 里；他已经走到别处的，不去抢。 */
@@ -130,7 +137,8 @@
       failure.remove()
       again()
     } }, '再试一次')
-    const failure = make('p', { className: 'living__failure', role: 'alert' }, error.message, ' ', retry)
+    const told = /\p{Script=Han}/u.test(error.message) ? error.message : '这个浏览器用不了这一件：请更新浏览器。'
+    const failure = make('p', { className: 'living__failure', role: 'alert' }, told, ' ', retry)
     element.append(failure)
     if (element.opened) focusIn(failure)
   }
@@ -174,10 +182,12 @@
         fail(this, error, () => this.start())
         return
       }
-      this.querySelector('.living__offer')?.remove()
+      // 几个部件等同一个脚本时，一个再试成了，别的也就开始：它们的那行话也收起来
+      for (const one of this.querySelectorAll(':scope > .living__offer, :scope > .living__failure')) one.remove()
       if (this.dataset.says) panel.prepend(make('p', {}, this.dataset.says))
       this.show(panel)
-      const hidden = this.querySelector('.living__still :focus')?.checkVisibility() === false
+      const held = this.querySelector('.living__still :focus')
+      const hidden = Boolean(held && !held.getClientRects().length)
       if (hidden) document.activeElement.blur()
       if (this.opened || hidden) focusIn(panel)
     }
@@ -200,7 +210,7 @@
     }
   }
 
-  window.Living = { LivingElement, data, put, script, holds, make, draw, address, thousands, calm, moved }
+  window.Living = { LivingElement, data, put, script, holds, make, draw, address, thousands, calm, chord, moved }
 
   document.querySelectorAll('.living[data-scripts]')
     .forEach((element) => whenNear(element, () => offer(element)))

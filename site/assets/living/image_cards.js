@@ -5,7 +5,8 @@
   const { make } = Living
   const SIDE = 28
   const AT_ONCE = 12
-  let loaded // 两个部件共用，只取一次
+  let loaded // 两个部件共用
+  let loading // 正在取，再按一次也只取一份
 
   async function load() {
     const { indices, pixels } = await Living.data('missed_images')
@@ -56,11 +57,15 @@
     function ask(indices) {
       const button = make('button', { type: 'button', onclick: fetch }, `看这些图像（取 ${Living.sizeOf(bytes)}）`)
       async function fetch() {
+        const said = button.textContent
         foot.querySelector('.living__failure')?.remove()
+        button.textContent = '正在取图像……'
         try {
-          loaded ??= await load()
+          loaded ??= await (loading ??= load())
           draw(latest)
         } catch (error) {
+          loading = null
+          button.textContent = said
           foot.append(make('p', { className: 'living__failure', role: 'alert' }, error.message))
         }
       }

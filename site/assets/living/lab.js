@@ -209,15 +209,16 @@
 
     drawScores(settled) {
       const ready = [...this.networks.values()].filter(({ result }) => result)
+      const fresh = ({ input }) => input === this.current
       const groups = new Map()
       for (const network of ready) {
         const key = network.program.classes.join()
-        groups.set(key, [...(groups.get(key) || []), { ...network, classes: network.program.classes }])
+        groups.set(key, [...(groups.get(key) || []), { ...network, classes: network.program.classes, stale: !fresh(network) }])
       }
       const label = (classes) => (classes === this.samples.classes.join() ? this.current.label : null)
       this.parts.table.replaceChildren(...[...groups].map(([key, group]) => Living.scoreTable(group, label(key))))
       this.parts.table.tabIndex = 0
-      if (!settled) return
+      if (!settled || !ready.every(fresh)) return // 别的网络还在算这一张
       const lines = [...groups].map(([key, group]) => Living.summary(group, label(key)))
       const took = ready.reduce((sum, { result }) => sum + result.milliseconds, 0)
       this.says(`${lines.join('；')}。用了 ${Math.ceil(took)} 毫秒。`)

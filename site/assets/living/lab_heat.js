@@ -12,7 +12,7 @@
     let turn = 0 // 换了图像，前一次没有算完的就作废
     let listed = '' // 下拉框里是哪些类别
     const label = make('select', { onchange: () => asked() })
-    const start = make('button', { type: 'button', onclick: occlude }, `盖住一块，算 ${ROWS * ROWS} 次`)
+    const start = make('button', { type: 'button', onclick: () => occlude().catch(tell) }, `盖住一块，算 ${ROWS * ROWS} 次`)
     const says = make('p', { className: 'lab__note living__numbers', role: 'status' })
     const figures = make('div', { className: 'lab__detail' })
     const covered = make('canvas', {})
@@ -47,6 +47,8 @@
       const { pixels } = now()
       overlay(active, pixels, values, height, width, Living.symmetric(values))
     }
+
+    const tell = (error) => { says.textContent = error.message }
 
     async function occlude() {
       const mine = ++turn

@@ -3,14 +3,14 @@
   const { make } = Living
   const percent = (probability) => `${(100 * probability).toFixed(1)}%`
 
-  /* networks 是 {title, classes, result}，result 是 Worker 算的，做了手术的有 before；label 没有时
-   * 是 null。 */
+  /* networks 是 {title, classes, result, stale}，result 是 Worker 算的，做了手术的有 before；stale 是
+   * 上一张图像的，还不判对错；label 没有时是 null。 */
   function scoreTable(networks, label) {
     const { classes } = networks[0]
     const head = make('tr', {}, make('th', { scope: 'col' }, '类别'),
       ...networks.map((network) => make('th', { scope: 'col' }, shortOf(network))))
     const answers = make('tr', { className: 'lab__answers' }, make('th', { scope: 'row' }, '回答'),
-      ...networks.map(({ result }) => make('td', {}, answerOf(classes, result, label))))
+      ...networks.map(({ result, stale }) => make('td', {}, answerOf(classes, result, stale ? null : label))))
     const rows = classes.map((name, i) => make('tr', {},
       make('th', { scope: 'row' }, name, i === label ? '（正确）' : ''),
       ...networks.map(({ result }) => scoreCell(result, i))))

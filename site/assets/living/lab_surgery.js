@@ -57,7 +57,7 @@
     const hint = make('p', { className: 'lab__note' }, '按一份，后面的层读到的它就全是 0，再按接回。下面放大一张特征图，也可以清零那个通道。')
     const done = make('div', { className: 'living__controls', role: 'group', 'aria-label': '做了的手术，按一下取消' })
     const says = make('p', { className: 'lab__note living__numbers', role: 'status' })
-    const start = make('button', { type: 'button', onclick: () => (counting ? stop() : count()) })
+    const start = make('button', { type: 'button', onclick: () => (counting ? stop() : count().catch(fail)) })
     const counted = make('p', { className: 'lab__note living__numbers', role: 'status' })
     const element = make('section', { className: 'lab__part', 'aria-label': '手术' }, where, parts, hint, done, start, says, counted) // 话在按钮下面：话来了，按钮不挪
 
@@ -113,7 +113,8 @@
       const at = group && [...group.children].indexOf(document.activeElement)
       if (!network.marks.delete(mark)) network.marks.add(mark)
       draw()
-      if (group) (group.children[at] || place).focus()
+      const next = element.hidden ? element.nextElementSibling.querySelector('button, select') : place
+      if (group) (group.children[at] || next)?.focus()
       changed()
     }
 
@@ -131,6 +132,11 @@
       turn++
       counting = false
       start.textContent = `在 ${samples.numbers.length} 张图像上数一数`
+    }
+
+    function fail(error) {
+      stop()
+      counted.textContent = error.message
     }
 
     async function count() {

@@ -283,7 +283,10 @@ window.Living = Object.assign(window.Living || {}, { lenetTraining: () => {
     }
   }
 
-  /* 训练，每隔四分之一轮报告一次，第一份在训练之前；损失不是有限的数时到此为止。
+  /* 刚算出的梯度都是有限的数。 */
+  const finite = (net) => net.every((one) => one.weightGradient.every(Number.isFinite))
+
+  /* 训练，每隔四分之一轮报告一次，第一份在训练之前；损失或梯度不是有限的数时到此为止。
    *
    * settings：rate、scale、sigmoid、batch、seed。data：train 与 held 各有 pixels（一张图像
    * 784 个）和 labels。报告：epoch（走了几轮）、loss（上次报告以来的平均）、accuracy（留出
@@ -319,7 +322,12 @@ window.Living = Object.assign(window.Living || {}, { lenetTraining: () => {
         count++
         const passed = (n) => Math.floor((n * REPORTS) / steps)
         if (passed(step) === passed(step - 1)) continue
-        yield report(epoch + step / steps, sum / count)
+        const made = report(epoch + step / steps, sum / count)
+        if (!finite(net)) { // 损失还是有限的，权重已经溢出
+          yield { broken: { epoch: epoch + 1, step } }
+          return
+        }
+        yield made
         sum = count = 0
       }
     }

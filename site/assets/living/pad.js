@@ -91,6 +91,7 @@
     }
 
     function byKey(event) {
+      if (Living.chord(event)) return
       const next = Living.moved([row, column], event.key, [SIDE, SIDE])
       if (next) [row, column] = next
       else if (event.key === ' ' || event.key === 'Backspace') {

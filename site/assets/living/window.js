@@ -16,7 +16,7 @@
       this.image = whole(state.image, 0, 0, data.images.length - 1)
       this.window = {
         size: data.side,
-        kernel: whole(state.kernel, 3, 1, 7), stride: whole(state.stride, 1, 1, 4),
+        kernel: whole(state.kernel, this.kind === 'conv' ? 3 : 2, 1, 7), stride: whole(state.stride, 1, 1, 4),
         padding: whole(state.padding, 0, 0, 3), dilation: this.kind === 'conv' ? whole(state.dilation, 1, 1, 5) : 1,
       }
       this.pace = 'product'
@@ -36,17 +36,22 @@
       return { ...Sliding.PRESETS, ...Object.fromEntries(learned) }
     }
 
+    /* 池化用不到卷积核，只替卷积留着，窗口的大小不跟它走。 */
     choose(name) {
+      const convolves = this.kind === 'conv'
       const learned = this.data.kernels.find((one) => one.name === name)
-      if (learned) this.window.kernel = learned.side
+      const side = learned?.side ?? (convolves ? this.window.kernel : 3)
+      if (convolves) this.window.kernel = side
       this.preset = name
-      this.weights = this.presets()[name](this.window.kernel)
+      this.weights = this.presets()[name](side)
     }
 
     /* 网址里写着的卷积核；个数不对或不是数的不要。 */
     fill(text = '') {
       const weights = text.split(' ').map(Number)
-      if (weights.length !== this.window.kernel ** 2 || !weights.every(Number.isFinite)) return
+      const side = Math.sqrt(weights.length)
+      const fits = this.kind === 'conv' ? side === this.window.kernel : Number.isInteger(side) && side <= 7
+      if (!fits || !weights.every(Number.isFinite)) return
       this.preset = OWN
       this.weights = weights
     }
@@ -101,7 +106,7 @@
     reshape(change) {
       const before = this.window.kernel
       this.window = { ...this.window, ...change }
-      if (this.window.kernel !== before) this.resizeKernel(before)
+      if (this.window.kernel !== before && this.kind === 'conv') this.resizeKernel(before)
       this.restart()
     }
 
@@ -124,11 +129,11 @@
       this.restart()
     }
 
-    /* 池化通常不重叠：换到池化时窗口 2、步幅 2，换回卷积时窗口 3、步幅 1。 */
+    /* 池化通常不重叠：换到池化时窗口 2、步幅 2，换回卷积时是原来的卷积核、步幅 1。 */
     useOperation(kind) {
-      const [kernel, stride] = kind === 'conv' ? [3, 1] : [2, 2]
+      const [kernel, stride] = kind === 'conv' ? [Math.sqrt(this.weights.length), 1] : [2, 2]
       if ((this.kind === 'conv') !== (kind === 'conv')) {
-        this.reshape({ kernel, stride, padding: 0, dilation: 1 })
+        this.window = { ...this.window, kernel, stride, padding: 0, dilation: 1 }
         for (const name of ['kernel', 'stride', 'padding', 'dilation']) this.knobs[name].set(this.window[name])
       }
       this.kind = kind
@@ -219,14 +224,20 @@
 
     key(key) {
       const step = { ArrowRight: () => this.forward(), ArrowLeft: () => this.back(),
-        ArrowDown: () => this.goTo(this.at + this.side, 0), ArrowUp: () => this.goTo(this.at - this.side, 0),
+        ArrowDown: () => this.leap(this.side), ArrowUp: () => this.leap(-this.side),
         Home: () => this.goTo(0, 0), End: () => this.goTo(this.values.length - 1, this.taps) }[key]
       if (step) this.pauseAnd(step)
       else if (key === ' ') this.toggle()
       return Boolean(step) || key === ' '
     }
 
+    /* 上下换一行；到了边上就不动，不滑到别的列去。 */
+    leap(places) {
+      if (this.at + places >= 0 && this.at + places < this.values.length) this.goTo(this.at + places, 0)
+    }
+
     toggle() {
+      if (!this.fits) return
       if (this.timer) return this.stop()
       if (calm()) return this.key('End')
       if (this.finished) this.goTo(0, 0)

@@ -1,5 +1,9 @@
 /* 宽的屏幕放映；窄的、没有脚本的与打印的，是普通的网页。按 S 看讲稿，按 ? 列出按键。 */
-if (matchMedia('screen and (min-width: 700px)').matches) {
+const wide = matchMedia('screen and (min-width: 700px)')
+const showing = wide.matches
+// reveal.js 放映之后收不起来：窗口宽窄过了界就重新载入，网址里记着是第几张。
+addEventListener('resize', () => { if (wide.matches !== showing) location.reload() })
+if (showing && window.Reveal) {
   const page = document.documentElement
   page.classList.add('showing')
   Reveal.initialize({

@@ -85,9 +85,10 @@ window.BookSearch = (() => {
     return char >= "\u3400" && char <= "\u9fff";
   }
 
-  /* 把查询拆成词；多个词都要出现，整句连着出现的排在前面。 */
+  /* 把查询拆成词；3 x 3 是一个词；多个词都要出现，整句连着出现的排在前面。 */
   function parseQuery(query) {
     const words = query
+      .replace(/(\d)\s+[x×*]\s+(?=\d)/gi, "$1×")
       .split(/\s+/)
       .map((word) => word.replace(/^[\p{P}]+|[\p{P}]+$/gu, ""))
       .filter((word) => word);

@@ -135,6 +135,10 @@
       showExamples(status);
       return;
     }
+    if (!window.BOOK_CHAPTERS) {
+      status.textContent = "没有取到全书的文字：请检查网络，再重新载入这一页。";
+      return;
+    }
     const prepared = window.BookSearch.prepare(window.BOOK_CHAPTERS);
     const found = window.BookSearch.search(prepared, text);
     showCount(text, found, status);
