@@ -234,6 +234,8 @@ def test_a_narrowed_window_is_an_ordinary_page(wide: WebDriver) -> None:
     """窗口变窄，放映收起来，在同一张；再变宽，又放映。"""
     show(wide, 'nin', 1280, 720)
     wide.find_element(By.TAG_NAME, 'body').send_keys(Keys.ARROW_RIGHT)
+    noted = 'return location.hash === "#/1"'  # reveal.js 过一会儿才写网址
+    WebDriverWait(wide, 10).until(lambda b: b.execute_script(noted))
     started = 'return document.documentElement.matches(".showing")'
     for width, showing in ((600, False), (1280, True)):
         size = {'width': width, 'height': 720, 'deviceScaleFactor': 1, 'mobile': False}

@@ -4,7 +4,6 @@
 
   /* zlib 压缩过的一段 → Uint8Array。 */
   async function inflate(text) {
-    if (!window.DecompressionStream) throw new Error('这个浏览器不会解压这份数据：请更新浏览器。')
     const stream = new Blob([bytes(text)]).stream()
     const plain = stream.pipeThrough(new DecompressionStream('deflate'))
     return new Uint8Array(await new Response(plain).arrayBuffer())

@@ -98,7 +98,6 @@
 
     /* 左右换轮，上下换网络；散点每个网络一点，左右、上下都换网络。 */
     step(event) {
-      if (Living.chord(event)) return
       const count = this.series[0].points.length
       const moves = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: count, ArrowUp: -count }
       if (!(event.key in moves)) return

@@ -86,7 +86,6 @@
     }
 
     move(event) {
-      if (Living.chord(event)) return
       const next = Living.moved(this.at, event.key, [this.cells.length, this.answers.UNDECIDED + 1])
       if (!next) return
       event.preventDefault()

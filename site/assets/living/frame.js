@@ -80,9 +80,6 @@
 
   const STEPS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }
 
-  /* 与 Alt、Ctrl、Cmd 同按的是浏览器自己的：后退、翻到页首。 */
-  const chord = ({ altKey, ctrlKey, metaKey }) => altKey || ctrlKey || metaKey
-
   /* 在几行几列（sizes）里，方向键从 place 走到的 [行, 列]；别的键是 undefined。 */
   const moved = (place, key, sizes) => STEPS[key]?.map((step, i) =>
     Math.min(Math.max(place[i] + step, 0), sizes[i] - 1))
@@ -130,6 +127,9 @@
     if (document.activeElement === document.body) place.querySelector('button, input, select')?.focus()
   }
 
+  /* 我们自己抛出的是中文；英文的是浏览器的，多半少了一样新功能。 */
+  const told = ({ message }) => (/[一-龥]/.test(message) ? message : '请更新浏览器')
+
   function fail(element, error, again) {
     element.querySelector('.living__offer')?.remove()
     const retry = make('button', { type: 'button', onclick: () => {
@@ -137,8 +137,7 @@
       failure.remove()
       again()
     } }, '再试一次')
-    const told = /\p{Script=Han}/u.test(error.message) ? error.message : '这个浏览器用不了这一件：请更新浏览器。'
-    const failure = make('p', { className: 'living__failure', role: 'alert' }, told, ' ', retry)
+    const failure = make('p', { className: 'living__failure', role: 'alert' }, told(error), ' ', retry)
     element.append(failure)
     if (element.opened) focusIn(failure)
   }
@@ -169,6 +168,10 @@
     connectedCallback() {
       if (this.connected) return
       this.connected = true
+      // 与 Alt、Ctrl、Cmd 同按的是浏览器自己的：后退、翻到页首
+      this.addEventListener('keydown', (event) => {
+        if (event.altKey || event.ctrlKey || event.metaKey) event.stopPropagation()
+      }, true)
       whenNear(this, () => this.start())
     }
 
@@ -210,7 +213,7 @@
     }
   }
 
-  window.Living = { LivingElement, data, put, script, holds, make, draw, address, thousands, calm, chord, moved }
+  window.Living = { LivingElement, data, put, script, holds, make, draw, address, thousands, calm, moved }
 
   document.querySelectorAll('.living[data-scripts]')
     .forEach((element) => whenNear(element, () => offer(element)))

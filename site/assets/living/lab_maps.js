@@ -135,7 +135,6 @@
     }
 
     function step(event, at, sizes) {
-      if (Living.chord(event)) return
       const next = Living.moved(at, event.key, sizes)
       if (!next) return
       event.preventDefault()

@@ -91,7 +91,6 @@
     }
 
     function byKey(event) {
-      if (Living.chord(event)) return
       const next = Living.moved([row, column], event.key, [SIDE, SIDE])
       if (next) [row, column] = next
       else if (event.key === ' ' || event.key === 'Backspace') {

@@ -73,7 +73,7 @@
     box.setAttribute('role', onkey ? 'group' : 'img')
     if (onkey) {
       box.tabIndex = 0
-      box.addEventListener('keydown', (event) => { if (!Living.chord(event) && onkey(event)) event.preventDefault() })
+      box.addEventListener('keydown', (event) => { if (onkey(event)) event.preventDefault() })
     }
     if (onpick) makePickable(box, () => canvas.width, onpick)
 

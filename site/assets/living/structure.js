@@ -221,7 +221,6 @@
     }
 
     key(event) {
-      if (Living.chord(event)) return
       const at = this.targets.indexOf(this.current())
       const target = this.targets[at]
       const moves = { ArrowUp: at - 1, ArrowDown: at + 1, Home: 0, End: this.targets.length - 1 }
