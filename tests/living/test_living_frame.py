@@ -134,7 +134,8 @@ def test_keys_of_the_browser_are_left_to_it(chromium: WebDriver, site: Path) -> 
       const heard = []
       button.addEventListener('keydown', ({ key }) => heard.push(key))
       for (const name of ['altKey', 'ctrlKey', 'metaKey', 'shiftKey', 'none']) {
-        button.dispatchEvent(new KeyboardEvent('keydown', { key: name, [name]: true, bubbles: true }))
+        const pressed = { key: name, [name]: true, bubbles: true }
+        button.dispatchEvent(new KeyboardEvent('keydown', pressed))
       }
       return heard"""
     assert chromium.execute_script(heard) == ['shiftKey', 'none']
