@@ -20,7 +20,7 @@ from deepcnn.data.fashion_mnist import DataError
 from deepcnn.data.image_folders import ImageFile, ImageFolder, shown
 from deepcnn.records.store import read_json, write_json
 
-VERSION = 1  # 解码的办法变了就加一，旧的副本不再用
+VERSION = 2  # 解码的办法变了就加一，旧的副本不再用
 INDEX, PIXELS = 'index.json', 'images.bin'
 Tell = Callable[[int, int], object]  # 解码了几张，一共几张
 
