@@ -260,6 +260,8 @@ def test_one_image_and_a_known_class_are_needed() -> None:
     net = densenet(num_convs=(1, 1), growth_rate=4)
     with pytest.raises(ValueError, match='一次只看一张图像，现在有 2 张'):
         class_activation(net, torch.zeros(2, 1, 32, 32))
+    with pytest.raises(ValueError, match=r'现在是 \(1, 32, 32\)：请用 X\[:1\]'):
+        class_activation(net, torch.zeros(1, 1, 32, 32)[0])
     with pytest.raises(ValueError, match='没有类别 10：编号是 0～9'):
         class_activation(net, torch.zeros(1, 1, 32, 32), 10)
 
