@@ -11,8 +11,10 @@ from torch import Tensor, nn
 
 from deepcnn.anatomy import (
     class_activation,
+    examples,
     most_active,
     neighbour_roughness,
+    occlusion,
     occlusion_map,
     pattern_correlation,
     responses,
@@ -157,6 +159,36 @@ def test_patches_reach_every_corner_and_only_cover_the_image() -> None:
     assert covered[1, 0, 0, 7] == covered[2, 0, 7, 0] == 51
 
 
+@pytest.mark.parametrize('batch_size', [1, 5, 17, 99])
+def test_covered_images_are_made_a_batch_at_a_time(
+    batch_size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """不遮挡的在最前面，随后每个中心一张；没有一次多于一批。"""
+    data, seen = digits(), []
+    image = data.test.images[:1]
+
+    def watched(*arguments: object) -> Tensor:
+        made = covered_images(*arguments)
+        assert len(made) <= batch_size
+        return made
+
+    class Seen(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.scale = nn.Parameter(torch.ones(()))
+
+        def forward(self, X: Tensor) -> Tensor:
+            seen.append(X)
+            return X.flatten(1)
+
+    monkeypatch.setattr(occlusion, 'covered_images', watched)
+    occlusion_map(Seen(), image, data, 8, patch=3, stride=2, batch_size=batch_size)
+    whole = torch.cat([image, covered_images(image, data, 3, 2)])
+    expected = prepare(whole, 8, data).split(batch_size)
+    assert len(seen) == len(expected)
+    assert all(map(torch.equal, seen, expected))
+
+
 @pytest.mark.parametrize(
     ('count', 'options', 'message'),
     [
@@ -198,6 +230,19 @@ def answering(*truth: float) -> Answers:
 def test_the_first_right_and_the_most_undecided_wrong_answer() -> None:
     assert right_and_wrong(answering(0.1, 0.4, 0.6, 0.9, 0.3), digits(), 8, 5) == [2, 1]
     assert right_and_wrong(answering(0.6, 0.4, 0.6, 0.45), digits(), 8, 4) == [0, 3]
+
+
+def test_images_are_looked_at_a_batch_at_a_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """几百张 224 像素的图像一次前向，内存放不下。"""
+    monkeypatch.setattr(examples, 'TOGETHER', 2)
+    sizes, net = [], nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
+    net.register_forward_hook(lambda net, given, scores: sizes.append(len(scores)))
+    pair = right_and_wrong(net, digits(), 8, 25)
+    assert sizes == [2] * 12 + [1]
+    monkeypatch.undo()
+    assert right_and_wrong(net, digits(), 8, 25) == pair and sizes[13:] == [25]
 
 
 @pytest.mark.parametrize(('chance', 'message'), [(0.9, '全部答对'), (0.1, '全部答错')])
