@@ -23,9 +23,9 @@ class ClassActivation:
         """网络给 ``label`` 的得分，softmax 之前。"""
         return self.values.mean().item() + self.bias
 
-    def resized(self, side: int) -> Tensor:
-        """双线性放大到输入的边长，(side, side)。"""
-        size = (side, side)
+    def resized(self, height: int, width: int | None = None) -> Tensor:
+        """双线性放大到图像的大小，(height, width)；``width`` 不给时是方的。"""
+        size = (height, height if width is None else width)
         return F.interpolate(self.values[None, None], size, mode='bilinear')[0, 0]
 
 

@@ -364,6 +364,17 @@ def test_correlation_compares_patterns_not_brightness_or_size() -> None:
     assert pattern_correlation(noise, other).mean() == pytest.approx(0, abs=0.03)
 
 
+@pytest.mark.parametrize('size', [1e-4, 1e-10, 1e-30])
+def test_decay_does_not_change_the_correlation(size: float) -> None:
+    first, second = torch.randn(2, 50, 1, 3, 3, generator=generator())
+    expected = pattern_correlation(first, second)
+    for pair in ((first, size * second), (size * first, size * second)):
+        assert torch.allclose(pattern_correlation(*pair), expected, atol=1e-6)
+    flat = torch.full((1, 1, 3, 3), 0.1 * size, dtype=torch.float64)
+    noise = torch.randn(1, 1, 3, 3, generator=generator(), dtype=torch.float64)
+    assert pattern_correlation(noise, flat).item() == pytest.approx(0, abs=1e-6)
+
+
 def test_correlation_by_hand() -> None:
     """(1, -1, 1, -1) 与 (1, -1, 0, 0)：2 / √(4 × 2) = 1/√2；没有图样的核得 0。"""
     first = torch.tensor([[1.0, -1], [1, -1]]).view(1, 1, 2, 2)
