@@ -105,16 +105,14 @@ def _reads_more(
 def _write(
     home: Path, folder: ImageFolder, side: int, channels: int, threads: int, tell: Tell
 ) -> None:
-    """先写完再改名：别的训练可能正映射着旧的一份。"""
-    partial = home / f'{PIXELS}.part'
-    with open(partial, 'wb') as target:
+    for name in (INDEX, PIXELS):  # 不就地改写：别的训练可能正映射着旧的一份
+        (home / name).unlink(missing_ok=True)
+    with open(home / PIXELS, 'wb') as target:
         kept, skipped = _decode(
             folder, side, channels, threads, False, tell, target.write
         )
         target.flush()
         os.fsync(target.fileno())
-    (home / INDEX).unlink(missing_ok=True)
-    os.replace(partial, home / PIXELS)
     size = len(kept) * channels * side * side
     # 文件名可能不是 UTF-8，所以记号码：次序由 ImageFolder 定
     bad = [[number, str(reason)] for number, reason in skipped.items()]
