@@ -23,9 +23,9 @@ class ClassActivation:
         """网络给 ``label`` 的得分，softmax 之前。"""
         return self.values.mean().item() + self.bias
 
-    def resized(self, side: int) -> Tensor:
-        """双线性放大到输入的边长，(side, side)。"""
-        size = (side, side)
+    def resized(self, height: int, width: int | None = None) -> Tensor:
+        """双线性放大到图像的大小，(height, width)；``width`` 不给时是方的。"""
+        size = (height, height if width is None else width)
         return F.interpolate(self.values[None, None], size, mode='bilinear')[0, 0]
 
 
@@ -41,6 +41,10 @@ def class_activation(
 
     不是一张图像、没有这个类别，或网络末尾不是这样（AlexNet、VGG）时抛出 ValueError。
     """
+    if X.dim() != 4:
+        raise ValueError(
+            f'图像应是一张 (1, C, S, S)，现在是 {tuple(X.shape)}：请用 X[:1]，不用 X[0]'
+        )
     if len(X) != 1:
         raise ValueError(f'一次只看一张图像，现在有 {len(X)} 张：请用 X[:1]')
     before, linear = split_head(net)

@@ -7,6 +7,8 @@ from deepcnn.data.batches import prepare
 from deepcnn.data.dataset import Dataset
 from deepcnn.training.evaluation import evaluating
 
+TOGETHER = 200  # 一批几张
+
 
 @torch.inference_mode()
 def right_and_wrong(
@@ -20,8 +22,10 @@ def right_and_wrong(
     few = data.first(None, images).test
     device = next(net.parameters()).device
     with evaluating(net):
-        X = prepare(few.images, image_size, data).to(device)
-        chances = net(X).float().softmax(1).cpu()
+        chances = torch.cat([
+            net(prepare(part, image_size, data).to(device)).float().softmax(1).cpu()
+            for part in few.images.split(TOGETHER)
+        ])  # fmt: skip
     correct = chances.argmax(1) == few.labels
     if correct.all() or not correct.any():
         found = '全部答对' if correct.all() else '全部答错'

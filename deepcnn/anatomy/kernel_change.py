@@ -18,5 +18,7 @@ def pattern_correlation(before: Tensor, after: Tensor) -> Tensor:
             f'现在是 {tuple(before.shape)} 与 {tuple(after.shape)}'
         )
     flat = [kernels.detach().double().flatten(1) for kernels in (before, after)]
-    patterns = [kernels - kernels.mean(1, keepdim=True) for kernels in flat]
+    # 先放大到一样大：cosine_similarity 把不到 1e-8 的长度当作 1e-8
+    sized = [one / one.abs().amax(1, keepdim=True).clamp(min=1e-300) for one in flat]
+    patterns = [kernels - kernels.mean(1, keepdim=True) for kernels in sized]
     return cosine_similarity(*patterns).to(after.dtype)

@@ -49,11 +49,14 @@ def occlusion_map(
         raise ValueError(f'一次只看一张图像，现在有 {len(image)} 张：请用 images[:1]')
     patch, stride = whole_number('patch', patch, 1), whole_number('stride', stride, 1)
     batch_size = whole_number('batch_size', batch_size, 1)
-    covered = covered_images(image, data, patch, stride)
+    shape = [-(-side // stride) for side in image.shape[-2:]]
     device = next(net.parameters()).device
     found = []
     with evaluating(net):
-        for part in torch.cat([image, covered]).split(batch_size):
+        for start in range(0, 1 + shape[0] * shape[1], batch_size):  # 第 0 张不遮挡
+            centres = slice(max(0, start - 1), start + batch_size - 1)
+            part = covered_images(image, data, patch, stride, centres)
+            part = part if start else torch.cat([image, part])
             X = prepare(part, image_size, data).to(device)
             found.append(net(X).float().softmax(1).cpu())
     probabilities = torch.cat(found)
@@ -61,19 +64,29 @@ def occlusion_map(
     classes = probabilities.shape[1]
     if not 0 <= label < classes:
         raise ValueError(f'没有类别 {label}：编号是 0～{classes - 1}')
-    shape = [-(-side // stride) for side in image.shape[-2:]]
     whole, *rest = probabilities[:, label].tolist()
     values = torch.tensor(rest).view(*shape)
     return Occlusion(label, whole, values, patch, stride)
 
 
-def covered_images(image: Tensor, data: Dataset, patch: int, stride: int) -> Tensor:
-    """盖住一块的图像，uint8 (h·w, C, H, W)，中心逐行地移。"""
+def covered_images(
+    image: Tensor,
+    data: Dataset,
+    patch: int,
+    stride: int,
+    centres: slice = slice(None),
+) -> Tensor:
+    """盖住一块的图像，uint8 (n, C, H, W)，中心逐行地移；只要 ``centres`` 那几个中心的。
+
+    一张 224 像素的图像有一万多个中心，全部的图像合起来近 2 GB。
+    """
     rows, columns = (_covered(side, patch, stride) for side in image.shape[-2:])
-    mask = rows[:, None, None, :, None] & columns[None, :, None, None, :]
+    number = torch.arange(len(rows) * len(columns))[centres]
+    rows, columns = rows[number // len(columns)], columns[number % len(columns)]
+    mask = rows[:, None, :, None] & columns[:, None, None, :]
     average = [round(255 * value) for value in data.mean]
     fill = torch.tensor(average, dtype=torch.uint8, device=image.device).view(-1, 1, 1)
-    return torch.where(mask.flatten(0, 1).to(image.device), fill, image)
+    return torch.where(mask.to(image.device), fill, image)
 
 
 def _covered(side: int, patch: int, stride: int) -> Tensor:

@@ -38,7 +38,10 @@ def describe(net: nn.Module) -> dict[str, object]:
     tracer = Tracer()
     try:
         graph = tracer.trace(Whole(net))
-    except (fx.proxy.TraceError, TypeError) as error:
+    except (fx.proxy.TraceError, TypeError, RuntimeError) as error:
+        # len(X) 是 RuntimeError，没有自己的类；别的 RuntimeError 是网络自己的错
+        if isinstance(error, RuntimeError) and 'symbolic tracing' not in str(error):
+            raise
         raise NotInPage(
             f'{type(net).__name__} 的 forward 里有随输入而变的分支或循环，网页算不了：'
             '请改成固定的层、相加与连结'

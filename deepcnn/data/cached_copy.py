@@ -1,7 +1,8 @@
 """图像文件夹解码、缩放之后的副本：一个内存映射的文件，各次训练共用。
 
 第一次训练时写，此后直接映射，像张量一样取：操作系统把用到的部分留在内存里，几个进程共用一份。
-图像换过、边长或通道数变了，副本的名字就不同。``index.json`` 最后才写，没有它就当作没有写完。
+图像换过、边长或通道数变了，副本的名字就不同。``index.json`` 最后才写，没有它就当作没有写完；
+上次没有读到的图像（没有权限、内存不够）现在读得到时，重写一份。
 """
 
 import os
@@ -15,12 +16,12 @@ from filelock import FileLock
 from torch import Tensor
 
 from deepcnn.data.dataset import Dataset, ImageSet, pixel_statistics
-from deepcnn.data.decoding import BadImage, decode_many
+from deepcnn.data.decoding import BadImage, Unreachable, decode_many
 from deepcnn.data.fashion_mnist import DataError
 from deepcnn.data.image_folders import ImageFile, ImageFolder, shown
 from deepcnn.records.store import read_json, write_json
 
-VERSION = 1  # 解码的办法变了就加一，旧的副本不再用
+VERSION = 2  # 解码的办法变了就加一，旧的副本不再用
 INDEX, PIXELS = 'index.json', 'images.bin'
 Tell = Callable[[int, int], object]  # 解码了几张，一共几张
 
@@ -55,26 +56,31 @@ def decoded_folder(
     threads: int,
     strict: bool = False,
     tell: Tell = lambda done, total: None,
+    renew: bool = True,
 ) -> Photographs:
     """解码整个文件夹，得到 ``Photographs``；``place`` 是放副本的文件夹，None 为只放在内存里。
 
     读不了的图像跳过，``strict`` 时抛出 DataError，指出是哪一张；一个类别因此空了也是。
+    ``renew`` 为假时，写完的副本照用，不再试上次没有读到的：几个进程要用同一份。
     """
     if place is None:
         pixels = bytearray()
         kept, skipped = _decode(
             folder, side, channels, threads, strict, tell, pixels.extend
         )
+        reasons = {number: str(bad) for number, bad in skipped.items()}
         flat = torch.frombuffer(pixels or bytearray(1), dtype=torch.uint8)
         images = flat[: len(pixels)].view(-1, channels, side, side)
-        return _photographs(folder, images, kept, skipped)
+        return _photographs(folder, images, kept, reasons)
     name = f'{folder.digest()[:24]}-{side}-{channels}-{VERSION}'
     home = place / name
     home.mkdir(parents=True, exist_ok=True)
     with FileLock(home / 'lock'):
-        if not _is_complete(home):
+        if not _is_complete(home) or (
+            renew and _reads_more(home, folder, side, channels, threads)
+        ):
             _write(home, folder, side, channels, threads, tell)
-    return _mapped(home, folder, side, channels, strict)
+        return _mapped(home, folder, side, channels, strict)
 
 
 def _is_complete(home: Path) -> bool:
@@ -86,9 +92,21 @@ def _is_complete(home: Path) -> bool:
         return False
 
 
+def _reads_more(
+    home: Path, folder: ImageFolder, side: int, channels: int, threads: int
+) -> bool:
+    """写副本时没有读到的图像，现在有读得到的。"""
+    files = (*folder.train, *folder.test)
+    paths = [files[number].path for number in read_json(home / INDEX)['unreachable']]
+    again = decode_many(paths, side, channels, threads)
+    return any(not isinstance(one, Unreachable) for one in again)
+
+
 def _write(
     home: Path, folder: ImageFolder, side: int, channels: int, threads: int, tell: Tell
 ) -> None:
+    for name in (INDEX, PIXELS):  # 不就地改写：别的训练可能正映射着旧的一份
+        (home / name).unlink(missing_ok=True)
     with open(home / PIXELS, 'wb') as target:
         kept, skipped = _decode(
             folder, side, channels, threads, False, tell, target.write
@@ -97,8 +115,10 @@ def _write(
         os.fsync(target.fileno())
     size = len(kept) * channels * side * side
     # 文件名可能不是 UTF-8，所以记号码：次序由 ImageFolder 定
-    bad = [[number, reason] for number, reason in skipped.items()]
-    write_json(home / INDEX, {'bytes': size, 'skipped': bad})
+    bad = [[number, str(reason)] for number, reason in skipped.items()]
+    later = [number for number, why in skipped.items() if isinstance(why, Unreachable)]
+    index = {'bytes': size, 'skipped': bad, 'unreachable': later}
+    write_json(home / INDEX, index)
 
 
 def _decode(
@@ -109,14 +129,14 @@ def _decode(
     strict: bool,
     tell: Tell,
     write: Callable[[memoryview], object],
-) -> tuple[list[int], dict[int, str]]:
+) -> tuple[list[int], dict[int, BadImage]]:
     """逐张解码，交给 ``write``；返回留下的号码，与跳过的号码 → 原因。"""
     files = (*folder.train, *folder.test)
     kept, skipped = [], {}
     decoded = decode_many([one.path for one in files], side, channels, threads)
     for number, image in enumerate(decoded):
         if isinstance(image, BadImage):
-            skipped[number] = str(image)
+            skipped[number] = image
             _refuse(strict, Skipped(files[number].path, str(image)))
         else:
             write(memoryview(image.numpy()).cast('B'))

@@ -7,6 +7,8 @@ from torch import Tensor
 
 from deepcnn.given_numbers import finite_numbers, whole_number
 
+CHUNK = 2**19  # 算均值时一次换成双精度的像素数，4 MB
+
 
 @dataclass(frozen=True)
 class ImageSet:
@@ -21,6 +23,7 @@ class ImageSet:
     def __post_init__(self) -> None:
         require_images(self.images)
         labels = self.labels
+        _require_tensor('标签应是 int64 (N,)', labels)
         if labels.dtype != torch.int64 or labels.dim() != 1:
             raise ValueError(
                 f'标签应是 int64 (N,)，现在是 {_described(labels)}：'
@@ -54,11 +57,7 @@ class ImageSet:
 
 def require_images(images: Tensor) -> None:
     """不是 uint8 (N, C, H, W) 的图像抛出 ValueError，写明怎样转换。"""
-    if not isinstance(images, Tensor):
-        raise ValueError(
-            f'图像应是 uint8 (N, C, H, W) 的张量，现在是 {type(images).__name__}：'
-            '请用 torch.as_tensor 转换'
-        )
+    _require_tensor('图像应是 uint8 (N, C, H, W)', images)
     if images.dim() != 4:
         raise ValueError(
             f'图像应是 (N, C, H, W)，现在是 {_described(images)}：'
@@ -68,6 +67,13 @@ def require_images(images: Tensor) -> None:
         raise ValueError(
             f'图像应是 uint8（像素 0～255），现在是 {_described(images)}：'
             '像素在 0～1 之间的请用 (255 * images).round().to(torch.uint8) 转换'
+        )
+
+
+def _require_tensor(expected: str, value: object) -> None:
+    if not isinstance(value, Tensor):
+        raise ValueError(
+            f'{expected} 的张量，现在是 {type(value).__name__}：请用 torch.as_tensor 转换'
         )
 
 
@@ -156,12 +162,13 @@ def pixel_statistics(images: Tensor) -> tuple[tuple[float, ...], tuple[float, ..
     """uint8 图像 (N, C, H, W) 每个通道的均值与标准差，像素以 0～1 计。
 
     每个通道不到两个像素时抛出 ValueError。
-    分块累加：整个训练集换成双精度要 376 MB。像素是整数，所以两个和都没有舍入。
+    分块累加：整个训练集换成双精度要 376 MB。像素是整数，所以两个和都没有舍入，怎样分块结果
+    都一样。
     """
     require_images(images)
     total = torch.zeros(images.shape[1], dtype=torch.float64, device=images.device)
     squares = total.clone()
-    for part in images.split(500):
+    for part in images.split(max(1, CHUNK // max(1, images.shape[1:].numel()))):
         values = part.double()
         total += values.sum((0, 2, 3))
         squares += values.square().sum((0, 2, 3))

@@ -20,6 +20,7 @@ from torch import Tensor
 FORMATS = ('JPEG', 'PNG', 'GIF', 'BMP', 'TIFF', 'WEBP', 'PPM')
 MODES = {1: 'L', 3: 'RGB'}
 ORIENTATION = 0x0112  # EXIF 里记着相机怎样拿的
+BITS = 258  # TIFF 里每个像素几位
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM, 5: Image.Transpose.TRANSPOSE,
@@ -33,6 +34,10 @@ AHEAD = 4  # 每个线程最多领先几张：内存不随文件夹变大
 
 class BadImage(ValueError):
     """读不了的图像；消息是原因，不含文件名。"""
+
+
+class Unreachable(BadImage):
+    """这一次没有读到，文件未必坏：没有权限、内存不够、磁盘出错。"""
 
 
 def read_image(path: Path | str, side: int, channels: int) -> Tensor:
@@ -51,10 +56,12 @@ def read_image(path: Path | str, side: int, channels: int) -> Tensor:
     except BadImage:
         raise
     except MemoryError:
-        raise BadImage('内存放不下，请先缩小') from None
+        raise Unreachable('内存放不下，请先缩小') from None
     except PermissionError:
-        raise BadImage('没有读的权限') from None
+        raise Unreachable('没有读的权限') from None
     except Exception as error:  # 损坏的文件使 Pillow 抛出各种异常，没有共同的类
+        if isinstance(error, OSError) and error.errno:  # Pillow 自己的没有号码
+            raise Unreachable(f'磁盘没有读出来（{error.strerror}）') from None
         raise BadImage(f'残缺或已损坏（{" ".join(str(error).split())[:80]}）') from None
     pixels = torch.from_numpy(np.array(turned))
     return pixels.view(side, side, -1).movedim(2, 0).contiguous()
@@ -62,12 +69,13 @@ def read_image(path: Path | str, side: int, channels: int) -> Tensor:
 
 def _eight_bit(image: Image.Image, channels: int) -> Image.Image:
     """8 位的灰度或彩色；透明的地方铺白。"""
-    if image.mode.startswith('I'):  # 16 位的 PNG 与 TIFF
+    if image.mode.startswith('I'):  # 16 位的 PNG、PGM 与 TIFF
         values = np.asarray(image).astype(np.int64)
         if values.min() < 0 or values.max() > 65535:
             raise BadImage('每个像素超过 16 位，请先换成 8 位')
-        deep = image.mode != 'I' or values.max() > 255
-        image = Image.fromarray((values // (257 if deep else 1)).astype(np.uint8))
+        white = _white(image, int(values.max()))
+        values = (255 * values + white // 2) // white  # 四舍五入
+        image = Image.fromarray(values.astype(np.uint8))
     elif image.mode == 'F':
         raise BadImage('像素是小数，请先换成 8 位')
     elif 'A' in image.mode or 'a' in image.mode or 'transparency' in image.info:
@@ -75,6 +83,16 @@ def _eight_bit(image: Image.Image, channels: int) -> Image.Image:
         white = Image.new('RGBA', layer.size, 'white')
         image = Image.alpha_composite(white, layer)
     return image.convert(MODES[channels])
+
+
+def _white(image: Image.Image, brightest: int) -> int:
+    """多于 8 位的灰度图里，白是多少；``brightest`` 是最亮的像素。"""
+    if image.format == 'TIFF':
+        if image.tag_v2.get(BITS) == (12,):
+            return 4095
+        if image.mode == 'I' and brightest <= 255:  # 32 位的没有规定：8 位的数也这样存
+            return 255
+    return 65535  # PNG 由格式规定，PGM 由 Pillow 换算好；再暗的图像也是
 
 
 def _square(image: Image.Image, side: int) -> Image.Image:

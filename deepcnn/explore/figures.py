@@ -215,7 +215,8 @@ def channel_figure(page: ChannelPage, scale: str, provenance: str = '') -> Figur
         low, high = page.limits[offset].tolist()
         cmap = 'RdBu_r' if low < 0 else 'Reds'
         number = f'#{page.first + offset}'
-        own = f'\n最大 {high:.2g}' if separate else ''
+        limit = f'±{high:.2g}' if low < 0 else f'最大 {high:.2g}'
+        own = f'\n{limit}' if separate else ''
         drawn = mosaic.draw(
             offset, one.numpy(), number + own, cmap=cmap, vmin=low, vmax=high
         )

@@ -35,7 +35,7 @@ class Exploration:
 
     ``choices(values)`` 返回当前可以选的各项，``draw(values)`` 返回图和一行说明。
     初始的选择不合法时，构造时就抛出 ValueError；拖动控件得到的不合法的组合则在
-    图的上方写明原因，图留在上一个状态。
+    图的上方写明原因，图留在上一个状态，再显示一次也是。
     """
 
     def __init__(
@@ -56,6 +56,7 @@ class Exploration:
 
     def _render(self) -> tuple[bytes, str]:
         fig, summary = self._draw(self.values)
+        self._drawn = self.values  # 画得出来的
         try:
             return as_png(fig), summary
         finally:
@@ -63,7 +64,7 @@ class Exploration:
 
     def _stored(self) -> tuple[dict, dict]:
         """离开内核之后看到的图；显示时才画，拨动控件时不必等它。"""
-        fig, _ = self._draw(self.values)
+        fig, _ = self._draw(self._drawn)
         try:
             return bundle(fig)
         finally:

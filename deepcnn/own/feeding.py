@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Container, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from time import perf_counter
 from typing import Protocol
@@ -41,6 +41,9 @@ class Images(Protocol):
     def batches(self, rows: Sequence[Tensor]) -> Iterator[Batch]:
         """依次给出 ``rows`` 里每一组号码的图像与标签。"""
 
+    def readable(self, rows: Sequence[Tensor]) -> Iterator[tuple[Tensor, Batch]]:
+        """同样，只是读不了的不在其中；另给出留下的号码。评价时用。"""
+
 
 class TensorImages:
     """已经是张量的图像，在内存里、内存映射的文件里或显存里。"""
@@ -56,9 +59,15 @@ class TensorImages:
             which = which.to(self.labels.device)
             yield self.images[which], self.labels[which]
 
+    def readable(self, rows: Sequence[Tensor]) -> Iterator[tuple[Tensor, Batch]]:
+        yield from zip(rows, self.batches(rows), strict=True)
+
 
 class FileImages:
-    """用到时才解码的文件：副本放不下时用。读不了的由同一批里的前一张代替，记在 ``bad``。"""
+    """用到时才解码的文件：副本放不下时用。读不了的记在 ``bad``。
+
+    训练时由同一批里的前一张代替，评价时不算在内。
+    """
 
     def __init__(
         self,
@@ -77,27 +86,46 @@ class FileImages:
         return len(self.files)
 
     def batches(self, rows: Sequence[Tensor]) -> Iterator[Batch]:
-        """跨小批量地提前解码；一批里没有一张读得了时抛出 DataError。"""
+        """一批里没有一张读得了时抛出 DataError。"""
+        for numbers, images in self._decoded(rows):
+            if not images:
+                raise DataError(
+                    f'连着 {len(numbers)} 张图像都读不了，例如 '
+                    f'{shown(self.files[numbers[-1]].path)}'
+                )
+            taken = filled(numbers, images)
+            yield (
+                torch.stack([images[number] for number in taken]),
+                self.labels[torch.tensor(taken)],
+            )
+
+    def readable(self, rows: Sequence[Tensor]) -> Iterator[tuple[Tensor, Batch]]:
+        for _, images in self._decoded(rows):
+            if images:
+                kept = torch.tensor([*images])
+                yield kept, (torch.stack([*images.values()]), self.labels[kept])
+
+    def _decoded(
+        self, rows: Sequence[Tensor]
+    ) -> Iterator[tuple[list[int], dict[int, Tensor]]]:
+        """每一组的号码，与其中读得了的：号码 → 图像。跨小批量地提前解码。"""
         numbers = list(chain.from_iterable(which.tolist() for which in rows))
         paths = [self.files[number].path for number in numbers]
         decoded = decode_many(paths, self.side, self.channels, self.threads)
         for which in rows:
-            images: dict[int, Tensor] = {}  # 号码 → 读得了的图像
+            images: dict[int, Tensor] = {}
             for number in which.tolist():
                 image = next(decoded)
                 if isinstance(image, BadImage):
                     self._note(self.files[number].path, image)
                 else:
                     images[number] = image
-            if not images:
-                raise DataError(
-                    f'连着 {len(which)} 张图像都读不了，例如 {shown(self.files[number].path)}'
-                )
-            taken = filled(which.tolist(), images)
-            yield (
-                torch.stack([images[number] for number in taken]),
-                self.labels[torch.tensor(taken)],
-            )
+            yield which.tolist(), images
+
+    def only(self, numbers: Sequence[int]) -> 'FileImages':
+        """只有这些号码的文件。"""
+        files = [self.files[number] for number in numbers]
+        return FileImages(files, self.side, self.channels, self.threads, self.strict)
 
     def skipped(self) -> list[str]:
         """读不了的图像，每张一行。"""
@@ -124,6 +152,13 @@ class Feed:
     train: Images
     test: Images
     test_files: tuple[str, ...] = ()
+
+    def tested_on(self, kept: Tensor) -> 'Feed':
+        """验证集只留 ``kept`` 这些号码；读不了的只有文件才有。"""
+        if len(kept) == len(self.test):
+            return self
+        test = self.test.only(kept.tolist())
+        return replace(self, test=test, test_files=tuple(one.path for one in test.files))
 
 
 def feed_of(data: Dataset, test_files: tuple[str, ...] = ()) -> Feed:

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from deepcnn.data.batches import plan_epoch, prepare
+from deepcnn.data.fashion_mnist import DataError
 from deepcnn.given_numbers import whole_number
 from deepcnn.own.augmentation import Augmentation
 from deepcnn.own.checkpoints import Checkpoints
@@ -277,13 +278,18 @@ class LongRun:
         """验证准确率；各进程各看一份。"""
         test = self.feed.test
         rows = torch.arange(self.team.rank, len(test), self.team.size)
-        hits = torch.zeros((), device=self.device)
+        counts = torch.zeros(2, device=self.device)  # 答对的，读得了的
         if len(rows):
-            scores, labels = scores_of(
+            scores, labels, _ = scores_of(
                 self.net, test, rows, self.feed, self.recipe, self.device
             )
-            hits += (scores.argmax(1) == labels).sum()
-        return self.team.total(hits).item() / len(test)
+            counts[0], counts[1] = (scores.argmax(1) == labels).sum(), len(labels)
+        hits, read = self.team.total(counts).tolist()
+        if not read:
+            raise DataError(
+                f'{self.feed.standard.name} 的验证集里没有一张读得了的图像：请修好或换掉它们'
+            )
+        return hits / read
 
 
 @torch.inference_mode()
@@ -294,17 +300,22 @@ def scores_of(
     feed: Feed,
     recipe: Recipe,
     device: torch.device,
-) -> tuple[Tensor, Tensor]:
-    """``images`` 里 ``rows`` 那几张的概率 float (n, K) 与标签 (n,)；网络的方式不变。"""
-    found, labels = [], []
+) -> tuple[Tensor, Tensor, Tensor]:
+    """``images`` 里 ``rows`` 那几张的概率 float (n, K)、标签 (n,) 与号码 (n,)。
+
+    读不了的不在其中；网络的方式不变。
+    """
+    found = [torch.zeros(0, len(feed.class_names), device=device)]
+    labels, kept = [rows.new_zeros(0).to(device)], [rows.new_zeros(0)]
     with evaluating(net), autocast(recipe, device):
-        for part, y in images.batches(
+        for numbers, (part, y) in images.readable(
             rows.split(min(TEST_BATCH, 4 * recipe.batch_size))
         ):
             X = prepare(part.to(device), recipe.image_size, feed.standard)
             found.append(F.softmax(net(to_layout(X, recipe)).float(), 1))
             labels.append(y.to(device))
-    return torch.cat(found), torch.cat(labels)
+            kept.append(numbers)
+    return torch.cat(found), torch.cat(labels), torch.cat(kept)
 
 
 def split_rates(optimizer: torch.optim.Optimizer, head: nn.Module) -> None:

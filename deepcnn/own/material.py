@@ -84,7 +84,7 @@ def _images(
     try:
         photographs = decoded_folder(
             found, side, settings.channels, place, threads, strict,
-            lambda done, total: bar.update(),
+            lambda done, total: bar.update(), renew=teller.speaks,
         )  # fmt: skip
     finally:
         teller.end_bar()

@@ -242,9 +242,9 @@ def final_report(
     best, facts = load_kept(folder.path / BEST)
     best.to(device)
     rows = torch.arange(len(feed.test))
-    scores, labels = scores_of(best, feed.test, rows, feed, recipe, device)
+    scores, labels, kept = scores_of(best, feed.test, rows, feed, recipe, device)
     judged = Judged(scores.cpu(), labels.cpu(), feed.class_names)
-    write_report(folder.path, facts.network, run, judged, feed)
+    write_report(folder.path, facts.network, run, judged, feed.tested_on(kept))
     return judged
 
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from itertools import cycle
+from math import nan
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -36,7 +37,7 @@ def accuracy_scatter(
             place.mean,
             100 * accuracy.mean,
             xerr=place.sd or None,
-            yerr=100 * accuracy.sd,
+            yerr=_percent(accuracy.sd),
             fmt=marker,
             markersize=7,
             capsize=3,
@@ -59,7 +60,7 @@ def mean_curves(records: dict[str, Record], provenance: str = '') -> Figure:
         curve = [spread(values) for values in by_epoch]
         epochs = range(1, len(curve) + 1)
         means = 100 * np.array([one.mean for one in curve])
-        sds = 100 * np.array([one.sd for one in curve])
+        sds = np.array([_percent(one.sd) for one in curve])
         (line,) = axes.plot(epochs, means, marker=marker, label=title)
         axes.fill_between(
             epochs, means - sds, means + sds, color=line.get_color(), alpha=0.15
@@ -88,7 +89,7 @@ def paired_bars(
             np.arange(len(titles)) + (index - (len(series) - 1) / 2) * width,
             [100 * spreads[title].mean for title in titles],
             width,
-            yerr=[100 * spreads[title].sd for title in titles],
+            yerr=[_percent(spreads[title].sd) for title in titles],
             capsize=3,
             label=label,
             hatch=hatch,
@@ -102,6 +103,11 @@ def paired_bars(
     axes.grid(axis='y', alpha=0.3)
     _legend_above(axes, columns=1)
     return stamp(fig, provenance)
+
+
+def _percent(sd: float | None) -> float:
+    """标准差换成百分数；只有一个种子时没有，NaN 就不画。"""
+    return nan if sd is None else 100 * sd
 
 
 def _legend_above(axes: Axes, columns: int) -> None:
@@ -141,7 +147,6 @@ def disagreement_grid(
     形状：images uint8 (N, 1, H, W) 或 (N, 3, H, W)，labels 与 answers 的每一项
     int64 (N,)，alone 的每一项是图像的序号。
     """
-    shown = pictures(images)
     fig, grid = plt.subplots(
         len(alone), columns, figsize=(WIDTH, 1.62 * len(alone) + 0.3), squeeze=False,
         layout='constrained',
@@ -154,7 +159,7 @@ def disagreement_grid(
         for axes in row:
             axes.set_axis_off()
         for axes, index in zip(row, indices.tolist(), strict=False):
-            axes.imshow(shown[index], cmap='gray')
+            axes.imshow(pictures(images[index : index + 1])[0], cmap='gray')
             axes.set_title(class_names[int(labels[index])], fontsize=SMALL, pad=2)
             axes.text(
                 0.5, -0.03, others_said(answers, title, index, class_names),

@@ -99,12 +99,12 @@ def class_activations(
     ``titles`` 一一对应，个数不同时抛出 ValueError。
     """
     _require_pairs(images, found, titles)
-    side = images.shape[-1]
+    height, width = images.shape[-2:]
     covers = [
         Cover(
-            one.resized(side).numpy(),
+            one.resized(height, width).numpy(),
             f'得分 {one.score:.1f}（{"×".join(map(str, one.values.shape))}）',
-            (-0.5, side - 0.5, side - 0.5, -0.5),
+            (-0.5, width - 0.5, height - 0.5, -0.5),
         )
         for one in found
     ]

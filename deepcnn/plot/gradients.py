@@ -54,7 +54,7 @@ def _histogram(axes: Axes, values: np.ndarray) -> None:
     axes.hist(inside, BINS, histtype='stepfilled', color='#0072B2')
     if len(nonzero):
         axes.axvline(np.median(nonzero), color='#D55E00', linestyle='--', linewidth=1.2)
-    zeros = 1 - len(nonzero) / len(values)
+    zeros = 1 - np.count_nonzero(values) / len(values)  # NaN 不是 0
     axes.set_yticks([])
     axes.set_xlim(BINS[0] - 0.3, BINS[-1] + 2.5)  # 右边留出写比例的地方
     axes.text(

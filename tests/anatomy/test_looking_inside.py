@@ -11,8 +11,10 @@ from torch import Tensor, nn
 
 from deepcnn.anatomy import (
     class_activation,
+    examples,
     most_active,
     neighbour_roughness,
+    occlusion,
     occlusion_map,
     pattern_correlation,
     responses,
@@ -157,6 +159,36 @@ def test_patches_reach_every_corner_and_only_cover_the_image() -> None:
     assert covered[1, 0, 0, 7] == covered[2, 0, 7, 0] == 51
 
 
+@pytest.mark.parametrize('batch_size', [1, 5, 17, 99])
+def test_covered_images_are_made_a_batch_at_a_time(
+    batch_size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """不遮挡的在最前面，随后每个中心一张；没有一次多于一批。"""
+    data, seen = digits(), []
+    image = data.test.images[:1]
+
+    def watched(*arguments: object) -> Tensor:
+        made = covered_images(*arguments)
+        assert len(made) <= batch_size
+        return made
+
+    class Seen(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.scale = nn.Parameter(torch.ones(()))
+
+        def forward(self, X: Tensor) -> Tensor:
+            seen.append(X)
+            return X.flatten(1)
+
+    monkeypatch.setattr(occlusion, 'covered_images', watched)
+    occlusion_map(Seen(), image, data, 8, patch=3, stride=2, batch_size=batch_size)
+    whole = torch.cat([image, covered_images(image, data, 3, 2)])
+    expected = prepare(whole, 8, data).split(batch_size)
+    assert len(seen) == len(expected)
+    assert all(map(torch.equal, seen, expected))
+
+
 @pytest.mark.parametrize(
     ('count', 'options', 'message'),
     [
@@ -198,6 +230,19 @@ def answering(*truth: float) -> Answers:
 def test_the_first_right_and_the_most_undecided_wrong_answer() -> None:
     assert right_and_wrong(answering(0.1, 0.4, 0.6, 0.9, 0.3), digits(), 8, 5) == [2, 1]
     assert right_and_wrong(answering(0.6, 0.4, 0.6, 0.45), digits(), 8, 4) == [0, 3]
+
+
+def test_images_are_looked_at_a_batch_at_a_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """几百张 224 像素的图像一次前向，内存放不下。"""
+    monkeypatch.setattr(examples, 'TOGETHER', 2)
+    sizes, net = [], nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
+    net.register_forward_hook(lambda net, given, scores: sizes.append(len(scores)))
+    pair = right_and_wrong(net, digits(), 8, 25)
+    assert sizes == [2] * 12 + [1]
+    monkeypatch.undo()
+    assert right_and_wrong(net, digits(), 8, 25) == pair and sizes[13:] == [25]
 
 
 @pytest.mark.parametrize(('chance', 'message'), [(0.9, '全部答对'), (0.1, '全部答错')])
@@ -260,6 +305,8 @@ def test_one_image_and_a_known_class_are_needed() -> None:
     net = densenet(num_convs=(1, 1), growth_rate=4)
     with pytest.raises(ValueError, match='一次只看一张图像，现在有 2 张'):
         class_activation(net, torch.zeros(2, 1, 32, 32))
+    with pytest.raises(ValueError, match=r'现在是 \(1, 32, 32\)：请用 X\[:1\]'):
+        class_activation(net, torch.zeros(1, 1, 32, 32)[0])
     with pytest.raises(ValueError, match='没有类别 10：编号是 0～9'):
         class_activation(net, torch.zeros(1, 1, 32, 32), 10)
 
@@ -315,6 +362,17 @@ def test_correlation_compares_patterns_not_brightness_or_size() -> None:
     assert torch.allclose(pattern_correlation(noise, noise / 15 + 3), ones, atol=1e-5)
     assert torch.allclose(pattern_correlation(noise, 7 - noise), -ones, atol=1e-5)
     assert pattern_correlation(noise, other).mean() == pytest.approx(0, abs=0.03)
+
+
+@pytest.mark.parametrize('size', [1e-4, 1e-10, 1e-30])
+def test_decay_does_not_change_the_correlation(size: float) -> None:
+    first, second = torch.randn(2, 50, 1, 3, 3, generator=generator())
+    expected = pattern_correlation(first, second)
+    for pair in ((first, size * second), (size * first, size * second)):
+        assert torch.allclose(pattern_correlation(*pair), expected, atol=1e-6)
+    flat = torch.full((1, 1, 3, 3), 0.1 * size, dtype=torch.float64)
+    noise = torch.randn(1, 1, 3, 3, generator=generator(), dtype=torch.float64)
+    assert pattern_correlation(noise, flat).item() == pytest.approx(0, abs=1e-6)
 
 
 def test_correlation_by_hand() -> None:

@@ -121,6 +121,7 @@ def test_functions_in_forward_are_understood(
         (Written(lambda net, X: X.flatten()), 'flatten(1)'),
         (Written(lambda net, X: net.conv(X) if X.sum() > 0 else X), '分支或循环'),
         (Written(lambda net, X: [net.conv(X) for _ in range(X)]), '分支或循环'),
+        (Written(lambda net, X: net.conv(X).view(len(X), -1)), '分支或循环'),
         (Written(lambda net, X: (X, net.conv(X))), '不是一个张量'),
         (Written(lambda net, X: net.relu(Y := net.bn(net.conv(X))) + Y), '就地改写'),
     ],
@@ -129,6 +130,12 @@ def test_what_the_engine_cannot_do_is_named(net: nn.Module, shown: str) -> None:
     with pytest.raises(NotInPage) as caught:
         describe(net)
     assert shown in str(caught.value) and '\n' not in str(caught.value)
+
+
+def test_a_mistake_in_the_network_stays_what_it_is() -> None:
+    net = Written(lambda net, X: X + (torch.ones(2) + torch.ones(3)))
+    with pytest.raises(RuntimeError, match='size of tensor'):
+        describe(net)
 
 
 def test_dropout_and_identity_do_nothing() -> None:

@@ -98,6 +98,13 @@ def test_histograms_mark_the_median_and_the_zeros() -> None:
     assert outline.get_xy()[:, 1].sum() / 2 == 3
 
 
+def test_gradients_that_are_no_numbers_are_not_zero() -> None:
+    """发散之后的梯度全是 NaN，不能说成恰好为 0。"""
+    values = torch.tensor([float('nan')] * 3 + [0.0])
+    fig = gradient_histograms({'甲': {'a': values}}, ['a'])
+    assert fig.axes[0].texts[0].get_text() == '0 占 25%'
+
+
 def test_histogram_of_an_absent_layer_lists_the_present_ones() -> None:
     with pytest.raises(ValueError, match='甲 没有 b 这一层：可以用 a'):
         gradient_histograms({'甲': {'a': torch.ones(2)}}, ['b'])

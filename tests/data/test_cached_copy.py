@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from photo_folders import make_photos, photo
+from PIL import Image
 
 from deepcnn.data.cached_copy import INDEX, PIXELS, Photographs, decoded_folder
 from deepcnn.data.decoding import read_image
@@ -95,9 +96,54 @@ def test_bad_images_are_skipped_named_or_refused(tmp_path: Path) -> None:
             decoded(root, place)
 
 
-def test_images_of_one_colour_still_have_a_deviation(tmp_path: Path) -> None:
-    from PIL import Image
+@pytest.fixture
+def unreachable(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """其中的文件没有读的权限；测试可能以 root 运行，改权限拦不住它。"""
+    names: set[str] = set()
+    opened = Image.open
 
+    def guarded(path: str, **how: object) -> Image.Image:
+        if Path(path).name in names:
+            raise PermissionError(13, 'Permission denied')
+        return opened(path, **how)
+
+    monkeypatch.setattr(Image, 'open', guarded)
+    return names
+
+
+@pytest.mark.parametrize('strict', [False, True])
+def test_images_that_become_readable_are_used(
+    strict: bool, tmp_path: Path, unreachable: set[str]
+) -> None:
+    """改权限不改文件的大小与时间，副本的名字不变。"""
+    root, place = make_photos(tmp_path / '花', per_class=5), tmp_path / 'c'
+    unreachable.add('2.jpg')
+    before = decoded(root, place)
+    assert [bad.reason for bad in before.skipped] == ['没有读的权限'] * 3
+    kept = before.data.train.images.clone()
+    unreachable.clear()
+    after = decoded(root, place, strict=strict)
+    assert not after.skipped and len(list(place.iterdir())) == 1
+    assert len(after.data.train) + len(after.data.test) == 15
+    assert torch.equal(after.data.train.images, decoded(root, None).data.train.images)
+    assert torch.equal(before.data.train.images, kept)  # 正用着旧副本的训练不受影响
+
+
+def test_what_still_cannot_be_read_does_not_cost_a_new_copy(
+    tmp_path: Path, unreachable: set[str]
+) -> None:
+    root, place = make_photos(tmp_path / '花', per_class=5), tmp_path / 'c'
+    (root / '绿叶' / '3.png').write_bytes(b'x')
+    unreachable.add('2.jpg')
+    before, told = decoded(root, place), []
+    assert len(before.skipped) == 4
+    for gone, renew in ((set(), True), ({'2.jpg'}, False)):
+        unreachable -= gone
+        again = decoded(root, place, tell=lambda *now: told.append(now), renew=renew)
+        assert again.skipped == before.skipped and not told
+
+
+def test_images_of_one_colour_still_have_a_deviation(tmp_path: Path) -> None:
     for name in ('a', 'b'):
         (tmp_path / name).mkdir()
         for number in range(3):

@@ -4,6 +4,7 @@ import hashlib
 import shutil
 import socket
 from dataclasses import replace
+from math import sqrt
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from deepcnn.data import (
     Dataset,
     ImageSet,
     augment,
+    dataset,
     load_dataset,
     pixel_statistics,
     plan_epoch,
@@ -217,6 +219,48 @@ def test_statistics_are_those_of_all_pixels_at_once() -> None:
     pixels = images.double() / 255
     assert mean == pytest.approx((pixels.mean().item(),), rel=1e-12)
     assert std == pytest.approx((pixels.std().item(),), rel=1e-12)
+
+
+def by_counting(images: torch.Tensor) -> tuple[float, float]:
+    """数出各灰度有多少个像素，两个和用 Python 的整数来算，一点舍入也没有。"""
+    counts = dict(enumerate(images.flatten().bincount().tolist()))
+    pixels = sum(counts.values())
+    total = sum(value * count for value, count in counts.items())
+    squares = sum(value * value * count for value, count in counts.items())
+    variance = (squares - float(total) * float(total) / pixels) / (pixels - 1)
+    return total / pixels / 255, sqrt(variance) / 255
+
+
+@pytest.mark.parametrize('shape', [(1203, 1, 28, 28), (7, 1, 224, 224), (3, 1, 9, 900)])
+def test_statistics_are_exact_however_the_images_are_divided(
+    shape: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = torch.randint(0, 256, shape, dtype=torch.uint8)
+    mean, std = by_counting(images)
+    for chunk in (dataset.CHUNK, 1, 2**23):
+        monkeypatch.setattr(dataset, 'CHUNK', chunk)
+        assert pixel_statistics(images) == ((mean,), (std,))
+
+
+def test_statistics_of_the_book_are_exact() -> None:
+    """各章的记录与断点由它们决定，一位也不能变。"""
+    data = load_dataset()
+    mean, std = by_counting(data.train.images)
+    assert (data.mean, data.std) == ((mean,), (std,))
+
+
+def test_large_images_are_not_made_double_all_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sizes, double = [], torch.Tensor.double
+
+    def watched(tensor: torch.Tensor) -> torch.Tensor:
+        sizes.append(tensor.numel())
+        return double(tensor)
+
+    monkeypatch.setattr(torch.Tensor, 'double', watched)
+    pixel_statistics(torch.zeros(20, 3, 224, 224, dtype=torch.uint8))
+    assert max(sizes) <= 2**20 and sum(sizes) == 20 * 3 * 224 * 224
 
 
 # ---- 成批处理 ----------------------------------------------------------------

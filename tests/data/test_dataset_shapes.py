@@ -1,5 +1,6 @@
 """数据集换设备、取一部分：训练集与测试集都跟着变，说明不变。"""
 
+import numpy as np
 import pytest
 import torch
 
@@ -57,6 +58,12 @@ def test_every_channel_needs_its_deviation() -> None:
 def test_as_many_labels_as_images(labels: int) -> None:
     with pytest.raises(ValueError, match=f'图像有 4 张，标签却有 {labels} 个'):
         ImageSet(torch.zeros(4, 1, 2, 2, dtype=torch.uint8), torch.zeros(labels).long())
+
+
+@pytest.mark.parametrize('labels', [[0, 1], np.array([0, 1])], ids=['list', 'numpy'])
+def test_labels_are_a_tensor(labels: object) -> None:
+    with pytest.raises(ValueError, match='标签应是.*的张量.*torch.as_tensor 转换'):
+        ImageSet(torch.zeros(2, 1, 2, 2, dtype=torch.uint8), labels)
 
 
 @pytest.mark.parametrize('shape', [(4, 6, 5), (4, 1, 1, 6, 5)])

@@ -1,6 +1,10 @@
 """一张图像文件怎样变成 uint8 的方图：各种模式、方向与大小，损坏的说原因。"""
 
+import errno
 import io
+import os
+import struct
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +16,8 @@ from torch import Tensor
 
 from deepcnn.data.decoding import (
     BadImage,
+    Unreachable,
+    _eight_bit,
     decode_many,
     has_colour,
     read_image,
@@ -116,6 +122,68 @@ def test_every_mode_becomes_eight_bit_colour(
     assert grey.shape == (1, 4, 4) and abs(int(grey[0, 0, 0]) - luminance) <= 1
 
 
+def pgm(*values: int, white: int, plain: bool = False) -> bytes:
+    """2×2 的灰度图，``white`` 大于 255。"""
+    if plain:
+        return b'P2\n2 2\n%d\n%s' % (white, ' '.join(map(str, values)).encode())
+    return b'P5\n2 2\n%d\n%s' % (white, struct.pack('>4H', *values))
+
+
+def twelve_bit_tiff(*values: int) -> bytes:
+    """2×2，每个像素 12 位，不压缩；Pillow 写不出来。"""
+    rows = [(left << 12 | right).to_bytes(3, 'big') for left, right in pairs(values)]
+    tags = {256: 2, 257: 2, 258: 12, 259: 1, 262: 1, 273: 8, 277: 1, 278: 2, 279: 6}
+    entries = [struct.pack('<HHII', tag, 3, 1, value) for tag, value in tags.items()]
+    head = b'II*\0' + struct.pack('<I', 14) + b''.join(rows)
+    return head + struct.pack('<H', len(tags)) + b''.join(entries) + bytes(4)
+
+
+def pairs(values: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
+    return zip(values[::2], values[1::2], strict=True)
+
+
+def written(*values: int, kind: str, suffix: str) -> bytes:
+    content = io.BytesIO()
+    pixels = np.array(values, dtype=kind).reshape(2, 2)
+    Image.fromarray(pixels).save(content, suffix)
+    return content.getvalue()
+
+
+@pytest.mark.parametrize(
+    ('content', 'expected'),
+    [
+        (pgm(0, 256, 600, 65535, white=65535), [0, 1, 2, 255]),
+        (pgm(0, 100, 200, 255, white=65535), [0, 0, 1, 1]),
+        (pgm(0, 100, 200, 255, white=65535, plain=True), [0, 0, 1, 1]),
+        (pgm(0, 200, 500, 1023, white=1023), [0, 50, 125, 255]),
+        (written(0, 100, 200, 255, kind='uint16', suffix='PNG'), [0, 0, 1, 1]),
+        (written(0, 256, 600, 65000, kind='uint16', suffix='PNG'), [0, 1, 2, 253]),
+        (written(0, 100, 200, 255, kind='uint16', suffix='TIFF'), [0, 0, 1, 1]),
+        (twelve_bit_tiff(0, 100, 2048, 4095), [0, 6, 128, 255]),
+        (written(0, 100, 200, 255, kind='int32', suffix='TIFF'), [0, 100, 200, 255]),
+        (written(0, 256, 600, 65535, kind='int32', suffix='TIFF'), [0, 1, 2, 255]),
+    ],
+    ids=[
+        'pgm', 'dark-pgm', 'plain-pgm', '10-bit-pgm', 'dark-png', 'png', 'dark-tiff',
+        '12-bit-tiff', '8-in-32-bit-tiff', '16-in-32-bit-tiff',
+    ],
+)  # fmt: skip
+def test_deep_grey_is_scaled_by_what_white_is_in_its_format(
+    content: bytes, expected: list[int], tmp_path: Path
+) -> None:
+    """格式规定了白是多少的，再暗的图像也照它换算；32 位的 TIFF 没有规定，看最亮的像素。"""
+    path = tmp_path / 'a'
+    path.write_bytes(content)
+    assert read_image(path, 2, 1).flatten().tolist() == expected
+
+
+def test_deep_png_is_scaled_the_same_when_pillow_calls_it_wide() -> None:
+    """较早的 Pillow 把 16 位的 PNG 读成 I，不是 I;16。"""
+    image = Image.fromarray(np.array([[0, 100], [200, 255]], dtype=np.int32))
+    image.format = 'PNG'
+    assert np.asarray(_eight_bit(image, 1)).tolist() == [[0, 0], [1, 1]]
+
+
 def test_a_large_jpeg_is_decoded_at_a_fraction(tmp_path: Path) -> None:
     image = Image.new('RGB', (2000, 1600), RED)
     path = saved(tmp_path, image, 'a.jpg', quality=95)
@@ -155,8 +223,32 @@ def test_what_cannot_be_read_says_why_in_one_line(tmp_path: Path) -> None:
         'text.png': '不是认识的图像格式', 'half.jpg': '残缺', 'float.tif': '小数',
         'page.png': '不是认识的图像格式',
     }.items():  # fmt: skip
-        with pytest.raises(BadImage, match=said):
+        with pytest.raises(BadImage, match=said) as told:
             read_image(files[name], 8, 3)
+        assert not isinstance(told.value, Unreachable)
+
+
+@pytest.mark.parametrize(
+    ('error', 'said'),
+    [
+        (PermissionError(errno.EACCES, os.strerror(errno.EACCES)), '没有读的权限'),
+        (MemoryError(), '内存放不下'),
+        (OSError(errno.EIO, os.strerror(errno.EIO)), '磁盘没有读出来'),
+    ],
+    ids=['permission', 'memory', 'disk'],
+)
+def test_what_was_not_read_this_time_is_not_called_damaged(
+    error: Exception, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """文件残缺是文件的事；没有读到，下一次可能就读得到。"""
+    path = saved(tmp_path, Image.new('L', (6, 6)))
+
+    def failing(*arguments: object, **settings: object) -> None:
+        raise error
+
+    monkeypatch.setattr(Image, 'open', failing)
+    with pytest.raises(Unreachable, match=said):
+        read_image(path, 8, 1)
 
 
 def test_too_many_pixels_are_refused(

@@ -25,7 +25,13 @@ from deepcnn.anatomy.configurations import CONFIGURABLE
 from deepcnn.data.batches import prepare
 from deepcnn.data.dataset import Dataset
 from deepcnn.explore import widgets as explore
-from deepcnn.explore.channel_pages import SCALES, SEPARATE, channel_page, stage_maps
+from deepcnn.explore.channel_pages import (
+    SCALES,
+    SEPARATE,
+    ChannelPage,
+    channel_page,
+    stage_maps,
+)
 from deepcnn.explore.figures import channel_figure
 from deepcnn.explore.widgets import (
     WIDGET_VIEW,
@@ -92,6 +98,9 @@ def test_impossible_combination_is_explained_and_can_be_left() -> None:
     shown.controls['kernel_size'].value = 9
     assert '窗口可以用 1～7' in shown.message.value
     assert bytes(shown.picture.value) == before
+    bundle, _ = shown._repr_mimebundle_()  # 再显示一次，是上一个状态
+    assert b64decode(bundle['image/png']) == before
+    assert bundle['text/plain'] == '输入边长 7，2 层：输出边长 3，感受野 5'
     shown.controls['kernel_size'].value = 2
     assert shown.message.value == ''
     assert bytes(shown.picture.value) != before
@@ -193,6 +202,17 @@ def test_every_channel_is_drawn_in_its_place(
     assert all(
         ('最大' in text.get_text()) == (scale == SEPARATE) for text in maps.texts
     )
+    plt.close(fig)
+
+
+def test_the_scale_of_a_map_with_negative_values_has_two_ends() -> None:
+    maps = torch.tensor([[[-5.0, 0.3]], [[0.0, 2.0]]])
+    limits = torch.tensor([[-5.0, 5.0], [0.0, 2.0]])
+    page = ChannelPage('stem', 0, '甲', torch.rand(1, 4, 4), maps, 0, 2, limits)
+    fig = channel_figure(page, SEPARATE)
+    [texts] = [axes.texts for axes in _all_axes(fig) if axes.texts]
+    said = [text.get_text() for text in texts]
+    assert said == ['#0\n±5', '#1\n最大 2']
     plt.close(fig)
 
 

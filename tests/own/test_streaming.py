@@ -1,20 +1,23 @@
 """副本放不下时边训练边解码：与有副本时得到同样的训练，坏的图像由别的代替。"""
 
+import json
 from collections import namedtuple
 from pathlib import Path
 
 import matplotlib
 import pytest
 import torch
-from photo_folders import make_photos
+from matplotlib.figure import Figure
+from photo_folders import COLOURS, make_photos, photo
 
 from deepcnn.data.cached_copy import decoded_folder
 from deepcnn.data.decoding import read_image
 from deepcnn.data.fashion_mnist import DataError
 from deepcnn.data.image_folders import find_images
 from deepcnn.own import Order, report, train_own
-from deepcnn.own.feeding import FileImages, TensorImages, Waited
+from deepcnn.own.feeding import Feed, FileImages, TensorImages, Waited
 from deepcnn.own.material import streamed
+from deepcnn.own.report import Judged
 from deepcnn.own.sealed import unseal
 
 matplotlib.use('Agg')
@@ -65,6 +68,54 @@ def test_a_bad_image_is_replaced_and_the_others_keep_their_places(
         list(images.batches([torch.tensor([1])]))
     with pytest.raises(DataError, match='--strict'):
         list(files_of(root, strict=True).batches([torch.tensor([0, 1])]))
+
+
+def test_what_cannot_be_read_is_not_judged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """验证集里坏了一张：与用副本训练时得到同样的报告，不当作前一张来评。"""
+    monkeypatch.setattr(report, 'save_figure', lambda stem, fig: None)
+    monkeypatch.setattr(report, 'WORST', 99)
+    drawn, worst_figure = [], report.worst_figure
+
+    def watched(worst: list[int], judged: Judged, feed: Feed) -> Figure:
+        drawn.append([*feed.test.batches([torch.tensor(sorted(worst))])])
+        return worst_figure(worst, judged, feed)
+
+    monkeypatch.setattr(report, 'worst_figure', watched)
+    root = make_photos(tmp_path / '花', per_class=12)
+    files = find_images(root).test
+    for one in files[1:]:  # 除了第一张，都换成别的颜色：多半认错
+        photo([*COLOURS.values()][one.label - 1], 12, 7).save(one.path)
+    Path(files[2].path).write_bytes(b'x')
+    told = []
+    for cache in ('none', 'stream'):
+        out = tmp_path / cache
+        order = Order(
+            'densenet', str(root), out=str(out), epochs=1, batch=5, precision='fp32',
+            cache=cache, threads=2,
+        )  # fmt: skip
+        train_own(order)
+        summary = json.loads((out / 'report.json').read_text('utf-8'))
+        told.append((
+            summary['accuracy'], summary['run']['test_accuracy'],
+            *[(out / f'{name}.csv').read_text('utf-8').splitlines()
+              for name in ('confusion', 'mistakes')],
+        ))  # fmt: skip
+    assert told[0] == told[1] and told[0][0] < 0.5
+    [[(copied, _)], [(read, _)]] = drawn
+    assert torch.equal(copied, read) and len(copied) == len(told[0][-1]) - 1
+
+
+def test_a_validation_set_nobody_can_read_is_refused(tmp_path: Path) -> None:
+    root = make_photos(tmp_path / '花', per_class=6)
+    for one in find_images(root).test:
+        Path(one.path).write_bytes(b'x')
+    order = Order(
+        'densenet', str(root), out=str(tmp_path / 'r'), epochs=1, batch=5, cache='stream'
+    )
+    with pytest.raises(DataError, match='花 的验证集里没有一张读得了的图像'):
+        train_own(order)
 
 
 def test_training_is_the_same_with_and_without_a_copy(

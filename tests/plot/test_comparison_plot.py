@@ -71,6 +71,20 @@ def test_curves_show_the_mean_and_one_standard_deviation() -> None:
     assert (edges.min(), edges.max()) == pytest.approx((10, 60))
 
 
+def test_a_single_seed_is_drawn_without_a_deviation() -> None:
+    one = {'NiN': Spread(0.9, None)}
+    run = SeedRun(0, test_accuracy=[0.5, 0.9], predictions='0')
+    record = Record('nin', '', 1, {'epochs': 2}, 'fp32', 'CPU', {}, (run,))
+    scatter = accuracy_scatter(one, {'NiN': Spread(100, None)}, '时间')
+    curves = mean_curves({'NiN': record})
+    bars = paired_bars({'甲': {'NiN': Spread(0.9, None)}}, '比例')
+    for fig in (scatter, curves, bars):
+        fig.draw_without_rendering()
+    assert scatter.axes[0].lines[0].get_ydata() == pytest.approx([90])
+    assert curves.axes[0].lines[0].get_ydata() == pytest.approx([50, 90])
+    assert bars.axes[0].patches[0].get_height() == pytest.approx(90)
+
+
 def test_bars_stand_side_by_side() -> None:
     series = {
         '衬衫被认作T恤': {'甲': Spread(0.2, 0.01), '乙': Spread(0.1, 0.02)},

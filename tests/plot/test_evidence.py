@@ -83,6 +83,15 @@ def test_class_activation_covers_the_image_with_one_scale() -> None:
         assert cover.get_clim() == (-8, 8)
 
 
+def test_the_map_covers_the_whole_of_an_image_that_is_not_square() -> None:
+    found = ClassActivation(0, torch.arange(4.0).view(2, 2), bias=0.0)
+    fig = plot.class_activations(IMAGES[:1].repeat(1, 1, 1, 2), [found], ['甲'])
+    cover = fig.axes[1].images[1]
+    assert cover.get_extent() == [-0.5, 15.5, 7.5, -0.5]
+    assert np.allclose(cover.get_array(), found.resized(8, 16))
+    assert found.resized(8, 16).shape == (8, 16)
+
+
 def test_results_without_an_image_or_a_title_are_refused() -> None:
     found = [ClassActivation(0, torch.ones(2, 2), 0.0)]
     for images, titles in ((IMAGES[:2], ['甲']), (IMAGES[:1], [])):
