@@ -135,7 +135,7 @@ def evaluate(line: list[str]) -> int:
     command.add_argument('--out', metavar='文件夹', help='把混淆矩阵与错误写到这里')
     command.add_argument('--device', metavar='设备')
     options, teller = _parsed(command, line)
-    judged, skipped = evaluate_on(**options)
+    judged, skipped = evaluate_on(**options, teller=teller)
     if skipped:
         teller.warn(f'跳过 {len(skipped)} 张读不了的图像，例如 {skipped[0]}')
     teller.say(f'{len(judged.labels):,} 张，准确率 {judged.accuracy:.1%}')

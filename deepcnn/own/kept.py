@@ -32,6 +32,9 @@ class KeptFacts:
     accuracy: float  # 验证准确率，0～1
     epoch: int
     versions: dict[str, str]
+    # 留出验证集的种子与图像的摘要；从前的文件里没有
+    seed: int | None = None
+    data_digest: str | None = None
 
     @property
     def name(self) -> str:

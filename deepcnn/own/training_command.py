@@ -97,7 +97,7 @@ def _trained(
     facts = KeptFacts(
         order.network, material.settings.channels, recipe.image_size, feed.class_names,
         feed.standard.mean, feed.standard.std, feed.standard.name, 0.0, 0,
-        library_versions(),
+        library_versions(), recipe.seeds[0], material.digest,
     )  # fmt: skip
     follower = Follower(folder, facts, teller, order.tensorboard)
     long_run = LongRun(

@@ -146,6 +146,65 @@ def test_the_seed_of_a_file_is_that_of_its_folder(tmp_path: Path) -> None:
     assert other_commands._seed_of(tmp_path / '没有' / 'a.safetensors') == 0
 
 
+def test_images_that_changed_since_training_are_told(
+    here: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """重新分出的验证集里可能有训练过的图像；拷走的权重也记得训练时的图像。"""
+    alone, said = tmp_path / 'best.safetensors', '这里的验证集可能含训练过的图像'
+    alone.write_bytes(Path('r/best.safetensors').read_bytes())
+    new = [Path('花', name, '新.png') for name in CLASSES]
+    for model in ('r', str(alone)):
+        assert main(['evaluate', model, '--data', '花']) == 0
+        assert said not in capsys.readouterr().err
+    for path in new:
+        photo((1, 1, 1), 9, 0).save(path)
+    try:
+        for part, told in (('val', True), ('train', True), ('all', False)):
+            assert main(['evaluate', 'r', '--data', '花', '--part', part]) == 0
+            assert (said in capsys.readouterr().err) == told
+    finally:
+        for path in new:
+            path.unlink()
+    for part in ('train', 'val'):
+        make_photos(tmp_path / '分好' / part, per_class=1)
+    assert main(['evaluate', 'r', '--data', str(tmp_path / '分好')]) == 0
+    assert said not in capsys.readouterr().err
+
+
+def test_copied_weights_hold_out_what_they_were_not_trained_on(
+    here: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """种子不是 0；从前的文件没有记种子，照旧读得了。"""
+    train_own(Order('densenet', '花', out='seven', epochs=1, batch=6, seed=7))
+    before = json.loads(Path('seven/report.json').read_text('utf-8'))
+    alone = tmp_path / 'best.safetensors'
+    alone.write_bytes(Path('seven/best.safetensors').read_bytes())
+    tensors, facts = unseal(alone)
+    seen = []
+    for left_out in ((), ('seed', 'data_digest')):
+        for name in left_out:
+            facts.pop(name, None)
+        seal(alone, tensors, facts)
+        capsys.readouterr()
+        assert main(['evaluate', str(alone), '--data', '花', '--json']) == 0
+        out, err = capsys.readouterr()
+        seen.append((json.loads(out)['per_class'], '可能含训练过的' in err))
+    assert seen[0] == (before['per_class'], False) and seen[1][1]
+
+
+def test_one_image_a_class_can_be_evaluated_whole(
+    here: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = make_photos(tmp_path / '各一张', per_class=1)
+    line = ['evaluate', 'r', '--data', str(root)]
+    assert main([*line, '--part', 'all']) == 0
+    assert '3 张，准确率' in capsys.readouterr().out
+    refused(line, '留不出验证集', capsys)
+    inside = [*line, '--part', 'all', '--out', str(root / '报告')]
+    refused(inside, '报告 在图像文件夹', capsys)
+    assert len(list(root.iterdir())) == 3
+
+
 def test_each_part_of_fashion_mnist_is_the_one_asked_for() -> None:
     whole = load_dataset()
     standard = whole.mean, whole.std
