@@ -22,6 +22,7 @@ from deepcnn.own.stopping import PREEMPTED, Stopped, StopSignals
 from deepcnn.records.runs import Run
 from deepcnn.training.cpu_speedups import faster_small_maps, keep_freed_memory
 from deepcnn.training.evaluation import TEST_BATCH, evaluating
+from deepcnn.training.fitting import require_small_shift
 from deepcnn.training.hardware import autocast, layout_of, to_layout
 from deepcnn.training.loop import Session, require_finite, train_step
 from deepcnn.training.memory_errors import (
@@ -94,7 +95,7 @@ class LongRun:
     ) -> None:
         """``save_every`` 是两次存断点最多隔的秒数；每轮结束总要存。
 
-        小批量大于训练集，或不能由各进程平分时抛出 ValueError。
+        小批量大于训练集、不能由各进程平分，或平移不小于图像时抛出 ValueError。
         """
         self.net, self.feed, self.recipe, self.device = net, feed, recipe, device
         self.seed, self.team = whole_number('seed', seed), team or Team()
@@ -112,6 +113,7 @@ class LongRun:
                 f'小批量的 {recipe.batch_size} 张不能由 {self.team.size} 个进程平分：请换一个 '
                 '--batch'
             )
+        require_small_shift(recipe.shift, feed.train.side)
         self.place = Place()
         self.session: Session | None = None
 

@@ -85,8 +85,9 @@ def _gathered(
     given, tuned = order.given(), order.init is not None
     if order.data == FASHION:
         data = load_dataset()
+        side = data.train.images.shape[-1]
         settings = choose(
-            order.network, given, len(data.train), 28, False, device, tuned
+            order.network, given, len(data.train), side, False, device, tuned, side
         )
         if settings.channels != 1:
             raise ValueError('fashion_mnist 是灰度的：请去掉 --channels，或写 1')

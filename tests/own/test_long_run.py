@@ -253,6 +253,7 @@ def test_the_rows_of_every_process_make_the_whole_batch() -> None:
     ('recipe', 'said'),
     [
         (replace(RECIPE, batch_size=64), '训练图像却只有 43 张.*--batch'),
+        (replace(RECIPE, shift=8), '平移要小于图像的边长 8 像素，现在 shift 是 8'),
         (replace(RECIPE, lr=1e8, clip=None, optimizer='sgd'), '损失不再是有限数'),
     ],
 )
