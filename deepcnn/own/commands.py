@@ -350,7 +350,7 @@ def _explained(error: OSError) -> str:
     if error.errno in FULL:
         return f'磁盘满了{where}：请腾出空间，再用同样的 --out 加上 --resume 接着；上一份断点完好'
     if error.errno in CLOSED:
-        return f'没有权限{where}：请换一个写得了的文件夹（--out、--cache）'
+        return f'没有权限{where}：请换一个写得了的文件夹（--out、--cache）；要读的，请放开它的权限'
     if error.errno == errno.ENAMETOOLONG:
         return f'名字太长{where}：请换一个短的'
     return f'文件出错{where}：{error.strerror or error}'

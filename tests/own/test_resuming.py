@@ -111,6 +111,18 @@ def test_fewer_readable_images_are_told_before_training(here: Path) -> None:
         train_own(Order(out='fewer', resume=True, cache='副本'))
 
 
+def test_the_advice_for_damaged_checkpoints_works(here: Path) -> None:
+    stopped_at(3, replace(ORDER, out='torn'))
+    folder = RunFolder(Path('torn'))
+    for path in folder.checkpoints.found():
+        path.write_bytes(b'')
+    with pytest.raises(ValueError, match='step-.*请删去这个文件夹，仍用 --resume'):
+        train_own(Order(out='torn', resume=True))
+    shutil.rmtree(folder.checkpoints.folder)
+    train_own(Order(out='torn', resume=True))
+    assert last_of('torn') == last_of('whole')
+
+
 def test_a_run_goes_on_from_elsewhere_without_its_origin(
     here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
