@@ -69,6 +69,8 @@ def place_for(order: Order, team: Team) -> tuple[RunFolder, Order]:
         raise ValueError('用 torchrun 时请用 --out 指定文件夹：重启之后才找得到断点')
     if order.resume and order.out is None:
         raise ValueError('--resume 要与 --out 一起用：接着训练哪个文件夹里的')
+    for name in ('out', 'cache'):
+        require_text(name, getattr(order, name))
     folder = RunFolder(Path(order.out)) if order.out else None
     again = folder is not None and (order.resume or team.restarts > 0)
     if again and folder.has_settings():
@@ -83,6 +85,16 @@ def place_for(order: Order, team: Team) -> tuple[RunFolder, Order]:
         return folder, order
     title = FASHION if order.data == FASHION else shown(Path(order.data).resolve().name)
     return RunFolder.new(folder and folder.path, order.network, title), order
+
+
+def require_text(name: str, path: str | None) -> None:
+    """safetensors 只读名字是 UTF-8 的文件：写之前就说。"""
+    try:
+        str(path).encode('utf-8')
+    except UnicodeEncodeError:
+        raise ValueError(
+            f'--{name} 的名字 {shown(path)} 不是 UTF-8 写的：请换一个名字'
+        ) from None
 
 
 def _as_before(order: Order, folder: RunFolder) -> Order:

@@ -110,12 +110,12 @@ def evaluate_on(
         seed = _seed_of(model) if facts.seed is None else facts.seed
         found = find_images(data, seed, needs_test=part == 'val')
         digest = facts.data_digest or _settings_of(model).get('data_digest')
+        wanted = _files_for(facts, found, part)
         if part != 'all' and found.held_out and found.digest() != digest:
             (teller or Teller()).warn(
                 '图像与训练时不同，这里的验证集可能含训练过的图像；'
                 '全是没有训练过的，请用 --part all'
             )
-        wanted = _files_for(facts, found, part)
         scores, good, skipped = _scores_of_files(net, facts, wanted, threads)
         images = FileImages(good, facts.image_size, facts.in_channels, threads)
         files = tuple(one.path for one in good)

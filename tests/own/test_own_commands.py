@@ -449,6 +449,39 @@ def test_a_full_disk_is_told_and_training_can_go_on(here: Path) -> None:
     )
 
 
+def test_a_full_disk_is_told_when_exporting(
+    here: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    resource = pytest.importorskip('resource')
+    facts = KeptFacts('densenet', 1, 32, ('猫', '狗'), (0.3,), (0.4,), '', 0.5, 1, {})
+    keep(Path('large.safetensors'), facts.build(), facts)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
+    try:
+        target = str(tmp_path / '网络.safetensors')
+        refused(['export', 'large.safetensors', '--out', target], '磁盘满了', capsys)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(sys.platform != 'linux', reason='别的系统的文件名总是文字')
+def test_folders_named_in_gbk_are_trained_on(
+    here: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    make_photos(tmp_path / '花', per_class=4)
+    data, out = (os.fsdecode(name.encode('gbk')) for name in ('花园', '结果'))
+    (tmp_path / '花').rename(tmp_path / data)
+    monkeypatch.chdir(tmp_path)
+    line = ['train', 'densenet', '--data', data, '--epochs', '1', '--batch', '6']
+    assert main([*line, '--out', 'r']) == 0
+    assert main([*line, '--out', 'r', '--resume', '--json']) == 0
+    capsys.readouterr()
+    for option in ('--out', '--cache'):
+        refused([*line, option, out], f'{option} 的名字 结果 不是 UTF-8', capsys)
+
+
 @pytest.mark.parametrize(
     ('number', 'said'),
     [
