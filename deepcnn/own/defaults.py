@@ -40,6 +40,10 @@ class Given:
     optimizer: str | None = None
     precision: str = 'auto'
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.seed < 2**32:
+            raise ValueError(f'--seed 要在 0～{2**32 - 1} 之间，现在是 {self.seed}')
+
 
 @dataclass
 class Settings:

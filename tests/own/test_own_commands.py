@@ -347,6 +347,8 @@ def test_nothing_is_overwritten(here: Path, capsys: pytest.CaptureFixture[str]) 
         (['train', 'resnet18', '--data', '花', '--lr', '-1'], 'lr 必须大于 0'),
         (['train', 'resnet18', '--data', '花', '--epochs', '0'], 'epochs 必须大于 0'),
         (['train', 'resnet18', '--data', '花', '--threads', '0'], '--threads'),
+        (['train', 'resnet18', '--data', '花', '--seed', '-1'], '--seed 要在 0～4294967295'),
+        (['train', 'resnet18', '--data', '花', '--seed', '9' * 20], '--seed 要在 0～'),
         (['train', 'resnet18', '--data', '花', '--device', 'tpu'], '不认识的设备'),
         (['train', 'resnet18', '--data', '花', '--freeze', '9'], '--freeze 不能是'),
         (['train', 'resnet18', '--data', '花', '--body-rate', '2'], '--body-rate'),
@@ -488,7 +490,9 @@ def test_folders_named_in_gbk_are_trained_on(
         (errno.EROFS, '没有权限（/x）：请换一个写得了的文件夹'),
         (errno.EACCES, '没有权限'),
         (errno.ENOSPC, '磁盘满了'),
-        (errno.EIO, '文件出错（/x）'),
+        (errno.EIO, '文件出错（/x）：磁盘或网络盘'),
+        (errno.ENOTDIR, '文件出错（/x）：路径里有一段是文件'),
+        (errno.EISDIR, '它是文件夹'),
     ],
 )
 def test_files_that_cannot_be_written_are_told(
@@ -527,6 +531,14 @@ def test_memory_is_told_and_other_faults_are_not_hidden(
         main(['train'])
     monkeypatch.setenv('WORLD_SIZE', '2')
     refused(['train'], '断了联系（别的错）', capsys)
+
+
+def test_names_in_figures_are_short_and_distinct() -> None:
+    """汉字宽，八个就满；WordNet 的编号只在末尾不同。"""
+    names = ['n01440764', 'n01440767', '一二三四五六七八', '一二三四五六七八九', '$5']
+    assert report.short_names(names) == [*names[:3], '一二三四五六七八…', r'\$5']
+    long = [f'a_very_long_name_of_{end}' for end in ('a_cat', 'a_dog')]
+    assert report.short_names(long) == ['a_very_long_name…1', 'a_very_long_name…2']
 
 
 def test_an_unknown_command_or_option_ends_with_two(
