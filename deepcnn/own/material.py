@@ -65,8 +65,8 @@ def gather_material(
     sizes = material.facts()['images']
     if sizes != before.get('images', sizes):
         raise ValueError(
-            f'读得了的图像这次有 {sum(sizes):,} 张，上次有 {sum(before["images"]):,} 张：接着训练'
-            '要用同样的，请修好读不了的，再用 --cache 换一个文件夹重新解码'
+            f'读得了的训练、验证图像这次有 {sizes} 张，上次有 {before["images"]} 张：接着训练要用'
+            '同样的，请修好读不了的，再用 --cache 换一个文件夹重新解码'
         )
     if 'standard' not in before:
         return material
@@ -94,8 +94,9 @@ def _gathered(
         require_side(order.network, settings)
         return Material(settings, feed_of(data), FASHION, '照官方分', [])
     place = _place_of_copy(order, folder)
-    for written, option in ((folder.path, '--out'), (place, '--cache')):
-        require_outside(written or folder.path, order.data, option)
+    require_outside(folder.path, order.data, '--out')
+    if place is not None:
+        require_outside(place, order.data, '--cache')
     found = find_images(order.data, given.seed)
     digest = found.digest()
     if digest != before.get('data_digest', digest):

@@ -111,7 +111,7 @@ def evaluate_on(
         found = find_images(data, seed, needs_test=part == 'val')
         digest = facts.data_digest or _settings_of(model).get('data_digest')
         wanted = _files_for(facts, found, part)
-        if part != 'all' and found.held_out and found.digest() != digest:
+        if part == 'val' and found.held_out and found.digest() != digest:
             (teller or Teller()).warn(
                 '图像与训练时不同，这里的验证集可能含训练过的图像；'
                 '全是没有训练过的，请用 --part all'
