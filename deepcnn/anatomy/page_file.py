@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 
-import safetensors.torch
 import torch
 from torch import nn
 
@@ -11,7 +10,7 @@ from deepcnn.anatomy.program import PIXELS, Described, page_program
 from deepcnn.data.fashion_mnist import load_dataset
 from deepcnn.given_numbers import whole_number
 from deepcnn.training.evaluation import evaluating
-from deepcnn.training.weight_codec import encode
+from deepcnn.training.weight_codec import write_encoded
 
 KEY = 'page'  # safetensors 头里的一项：算子、边长、类别
 
@@ -40,8 +39,7 @@ def export_page(
     path = Path(path)
     if path.suffix != '.safetensors':  # net-lr0.1 的 .1 不是后缀
         path = path.with_name(f'{path.name}.safetensors')
-    safetensors.torch.save_file(encode(net), path, {KEY: text})
-    return path
+    return write_encoded(path, net, {KEY: text})
 
 
 def known_size(net: nn.Module) -> int:

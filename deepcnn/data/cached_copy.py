@@ -48,6 +48,15 @@ def bytes_needed(folder: ImageFolder, side: int, channels: int) -> int:
     return (len(folder.train) + len(folder.test)) * channels * side * side
 
 
+def has_copy(folder: ImageFolder, side: int, channels: int, place: Path) -> bool:
+    """``place`` 里已经有写完的副本。"""
+    return _is_complete(_home(folder, side, channels, place))
+
+
+def _home(folder: ImageFolder, side: int, channels: int, place: Path) -> Path:
+    return place / f'{folder.digest()[:24]}-{side}-{channels}-{VERSION}'
+
+
 def decoded_folder(
     folder: ImageFolder,
     side: int,
@@ -72,8 +81,7 @@ def decoded_folder(
         flat = torch.frombuffer(pixels or bytearray(1), dtype=torch.uint8)
         images = flat[: len(pixels)].view(-1, channels, side, side)
         return _photographs(folder, images, kept, reasons)
-    name = f'{folder.digest()[:24]}-{side}-{channels}-{VERSION}'
-    home = place / name
+    home = _home(folder, side, channels, place)
     home.mkdir(parents=True, exist_ok=True)
     with FileLock(home / 'lock'):
         if not _is_complete(home) or (

@@ -38,6 +38,7 @@ class ImageFolder:
     train: tuple[ImageFile, ...]
     test: tuple[ImageFile, ...]
     split: str
+    held_out: bool = False  # 验证集是这里按种子留出的，不是分好的
 
     def digest(self) -> str:
         """各文件的位置、大小、修改时间与类别的摘要；图像换过、移动过，它就不同。"""
@@ -62,10 +63,13 @@ def shown(path: str | Path) -> str:
     return raw.decode('utf-8', 'backslashreplace')
 
 
-def find_images(root: Path | str, seed: int = 0) -> ImageFolder:
+def find_images(
+    root: Path | str, seed: int = 0, needs_test: bool = True
+) -> ImageFolder:
     """列出 ``root`` 里的图像；没有验证集时按 ``seed`` 分层留出 20%。
 
-    没有这个文件夹、不足两类、有空的类别，或验证集里有训练集没有的类别时抛出 DataError。
+    没有这个文件夹、不足两类、有空的类别、验证集里有训练集没有的类别，或要验证集
+    （``needs_test``）而留不出时，抛出 DataError。
     """
     root = Path(root)
     if not root.is_dir():
@@ -88,9 +92,30 @@ def find_images(root: Path | str, seed: int = 0) -> ImageFolder:
     else:
         train, test = _hold_out(train, len(names), seed)
         split = f'每一类留出 {HELD_OUT:.0%} 作验证（种子 {seed}）'
-    if not test:
+    if needs_test and not test:
         raise DataError(f'{shown(root)} 留不出验证集：至少有一类要有两张图像')
-    return ImageFolder(root, tuple(names), tuple(train), tuple(test), split)
+    held_out = not (training and validation)
+    return ImageFolder(
+        root, tuple(names), tuple(train), tuple(test), split, held_out
+    )
+
+
+def require_outside(place: Path | str, root: Path | str, option: str) -> None:
+    """``place`` 写出来之后会被当成 ``root`` 里的类别时，抛出 DataError。"""
+    root = Path(root)
+    if not root.is_dir():
+        return
+    training, validation = _split_of(root)
+    true_place = Path(os.path.realpath(place))
+    for listed in map(os.path.realpath, filter(None, (training or root, validation))):
+        if not true_place.is_relative_to(listed):
+            continue
+        inside = true_place.relative_to(listed).parts
+        if not inside or not inside[0].startswith('.'):  # 隐藏的不会列出来
+            raise DataError(
+                f'{shown(place)} 在图像文件夹 {shown(root)} 里，下次会被当成一个类别：'
+                f'请用 {option} 写到它的外面'
+            )
 
 
 def _split_of(root: Path) -> tuple[Path | None, Path | None]:

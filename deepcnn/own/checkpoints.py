@@ -15,8 +15,12 @@ class Checkpoints:
         self.folder = folder
 
     def found(self) -> list[Path]:
-        """现有的断点，新的在前。"""
-        return sorted(self.folder.glob(PATTERN), reverse=True)
+        """现有的断点，新的在前；列不出文件夹时抛出 OSError，不当作没有。"""
+        try:
+            every = list(self.folder.iterdir())
+        except FileNotFoundError:
+            return []
+        return sorted((one for one in every if one.match(PATTERN)), reverse=True)
 
     def save(self, step: int, state: dict) -> None:
         """存一份，再删去多余的旧断点；写不下时抛出 OSError，旧的都在。"""
@@ -27,17 +31,18 @@ class Checkpoints:
     def newest(self) -> tuple[dict | None, list[str]]:
         """最新的一份完好的状态（没有断点时是 None），与跳过的各份的说明。
 
-        有断点而没有一份完好时抛出 ValueError。
+        有断点而没有一份完好时抛出 ValueError；读不了（网络盘断了、没有权限）是 OSError。
         """
         damaged = []
         for path in self.found():
             try:
                 tensors, value = unseal(path)
                 return restored(tensors, value), damaged
-            except (Unreadable, OSError, KeyError, TypeError) as error:
+            except (Unreadable, KeyError, TypeError) as error:
                 damaged.append(f'断点 {path.name} 用不了（{error}）')
         if damaged:
             raise ValueError(
-                f'{self.folder} 里的断点没有一份完好：请删去这个文件夹，不带 --resume 从头训练'
+                f'{self.folder} 里的断点没有一份完好（{damaged[0]}）：请删去这个文件夹，仍用 '
+                '--resume，照同样的设置从头训练'
             )
         return None, []

@@ -135,7 +135,7 @@ def evaluate(line: list[str]) -> int:
     command.add_argument('--out', metavar='文件夹', help='把混淆矩阵与错误写到这里')
     command.add_argument('--device', metavar='设备')
     options, teller = _parsed(command, line)
-    judged, skipped = evaluate_on(**options)
+    judged, skipped = evaluate_on(**options, teller=teller)
     if skipped:
         teller.warn(f'跳过 {len(skipped)} 张读不了的图像，例如 {skipped[0]}')
     teller.say(f'{len(judged.labels):,} 张，准确率 {judged.accuracy:.1%}')
@@ -340,6 +340,13 @@ def _told(text: str, code: int) -> int:
     return code
 
 
+REASONS = {
+    errno.ENOTDIR: '路径里有一段是文件，不是文件夹；请换一个地方',
+    errno.EEXIST: '已经有同名的文件；请换一个名字',
+    errno.EISDIR: '它是文件夹，这里要的是文件',
+    errno.ENOENT: '没有这个文件或文件夹；请核对路径',
+    errno.EIO: '磁盘或网络盘读写出错；请检查它，再试',
+}
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 CLOSED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
@@ -348,9 +355,13 @@ def _explained(error: OSError) -> str:
     """写不了、读不了的文件，一行：哪个文件，为什么，怎么办。"""
     where = f'（{error.filename}）' if error.filename else ''
     if error.errno in FULL:
-        return f'磁盘满了{where}：请腾出空间，再用同样的 --out 加上 --resume 接着；上一份断点完好'
+        return (
+            f'磁盘满了{where}：请腾出空间再试；训练用同样的 --out 加上 --resume 接着，'
+            '上一份断点完好'
+        )
     if error.errno in CLOSED:
-        return f'没有权限{where}：请换一个写得了的文件夹（--out、--cache）'
+        return f'没有权限{where}：请换一个写得了的文件夹（--out、--cache）；要读的，请放开它的权限'
     if error.errno == errno.ENAMETOOLONG:
         return f'名字太长{where}：请换一个短的'
-    return f'文件出错{where}：{error.strerror or error}'
+    reason = REASONS.get(error.errno) or error.strerror or error
+    return f'文件出错{where}：{reason}'

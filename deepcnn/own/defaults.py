@@ -12,6 +12,7 @@ from deepcnn.data.decoding import has_colour, shorter_side
 from deepcnn.models.lineup import LINEUP, entry
 from deepcnn.models.registry import create
 from deepcnn.own.augmentation import Augmentation
+from deepcnn.training.fitting import require_small_shift
 from deepcnn.training.recipe import Recipe
 
 LOOKED_AT = 200  # 看多少张图像的开头，来定边长与通道
@@ -38,6 +39,10 @@ class Given:
     seed: int = 0
     optimizer: str | None = None
     precision: str = 'auto'
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.seed < 2**32:
+            raise ValueError(f'--seed 要在 0～{2**32 - 1} 之间，现在是 {self.seed}')
 
 
 @dataclass
@@ -79,11 +84,12 @@ def choose(
     colour: bool,
     device: torch.device,
     tuned: bool,
+    stored_side: int | None = None,
 ) -> Settings:
     """没有给的由数据定；名字不认识、数不合法时抛出 ValueError。
 
     ``images`` 是训练图像数，``typical_side`` 是它们较短一边的中位数，``tuned`` 是从别的
-    权重出发。
+    权重出发，``stored_side`` 是增广时图像的边长（None 为送进网络的边长）。
     """
     channels = _first(given.channels, 3 if colour else 1)
     side = _first(given.side, _side(network, typical_side, device))
@@ -115,12 +121,14 @@ def choose(
         )
     }
     augmentation = _augmentation(given, typical_side, channels == 3)
-    usual_shift = 0 if augmentation.crop < 1 else max(1, side // 16)
+    stored = _first(stored_side, side)
+    usual_shift = 0 if augmentation.crop < 1 else max(1, stored // 16)
     recipe = Recipe(
         side, epochs, lr, batch, label_smoothing=0.1, flip=given.flip,
         shift=_first(given.shift, usual_shift), precision=given.precision,
         optimizer=given.optimizer or 'adamw', seeds=(given.seed,),
     )  # fmt: skip
+    require_small_shift(recipe.shift, stored)
     reasons['增广'] = _augmentation_told(recipe, augmentation, given, typical_side)
     return Settings(recipe, channels, augmentation, reasons)
 

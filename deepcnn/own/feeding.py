@@ -35,6 +35,7 @@ class Images(Protocol):
     """一组有次序的图像。"""
 
     labels: Tensor
+    side: int  # 较短的一边，像素
 
     def __len__(self) -> int: ...
 
@@ -50,6 +51,7 @@ class TensorImages:
 
     def __init__(self, images: ImageSet) -> None:
         self.images, self.labels = images.images, images.labels
+        self.side = min(self.images.shape[-2:])
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -32,6 +32,9 @@ class KeptFacts:
     accuracy: float  # 验证准确率，0～1
     epoch: int
     versions: dict[str, str]
+    # 留出验证集的种子与图像的摘要；从前的文件里没有
+    seed: int | None = None
+    data_digest: str | None = None
 
     @property
     def name(self) -> str:
@@ -55,7 +58,10 @@ def keep(path: Path, net: nn.Module, facts: KeptFacts) -> Path:
 
 
 def read_kept(path: Path | str) -> tuple[dict[str, Tensor], KeptFacts]:
-    """读 ``keep`` 写的文件，或训练的文件夹里最好的一份；用不了时抛出 ValueError，一行。"""
+    """读 ``keep`` 写的文件，或训练的文件夹里最好的一份。
+
+    用不了时抛出 ValueError，一行；读不了（没有权限）时抛出 OSError。
+    """
     path = Path(path)
     if path.is_dir():
         path = path / BEST
@@ -65,7 +71,7 @@ def read_kept(path: Path | str) -> tuple[dict[str, Tensor], KeptFacts]:
         )
     try:
         tensors, found = unseal(path)
-    except (Unreadable, OSError) as error:
+    except Unreadable as error:
         raise ValueError(
             f'{path} 用不了：{error}；只读 deepcnn train 写的 .safetensors，别的格式不读'
         ) from None

@@ -4,7 +4,8 @@
 第几步，接着做就与没有中断过逐位相同（CPU 上，同样的线程数）。
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import perf_counter
 
@@ -23,6 +24,7 @@ from deepcnn.own.stopping import PREEMPTED, Stopped, StopSignals
 from deepcnn.records.runs import Run
 from deepcnn.training.cpu_speedups import faster_small_maps, keep_freed_memory
 from deepcnn.training.evaluation import TEST_BATCH, evaluating
+from deepcnn.training.fitting import require_small_shift
 from deepcnn.training.hardware import autocast, layout_of, to_layout
 from deepcnn.training.loop import Session, require_finite, train_step
 from deepcnn.training.memory_errors import (
@@ -95,7 +97,7 @@ class LongRun:
     ) -> None:
         """``save_every`` 是两次存断点最多隔的秒数；每轮结束总要存。
 
-        小批量大于训练集，或不能由各进程平分时抛出 ValueError。
+        小批量大于训练集、不能由各进程平分，或平移不小于图像时抛出 ValueError。
         """
         self.net, self.feed, self.recipe, self.device = net, feed, recipe, device
         self.seed, self.team = whole_number('seed', seed), team or Team()
@@ -113,18 +115,20 @@ class LongRun:
                 f'小批量的 {recipe.batch_size} 张不能由 {self.team.size} 个进程平分：请换一个 '
                 '--batch'
             )
+        require_small_shift(recipe.shift, feed.train.side)
         self.place = Place()
         self.session: Session | None = None
 
     def train(self) -> Run:
         """从断点（有的话）接着训练到底。
 
-        收到 SIGTERM 或 Ctrl-C 时存下断点，抛出 Stopped；损失发散时抛出 TrainingDiverged；
-        内存不够时抛出 NotEnoughMemory，写明减小什么。
+        收到 SIGTERM 或 Ctrl-C 时存下断点（有地方存的话），抛出 Stopped；损失发散时抛出
+        TrainingDiverged；内存不够时抛出 NotEnoughMemory，写明减小什么。
         """
         try:
             self._start()
             with (
+                one_number_told(self.recipe.batch_size, self.recipe.image_size),
                 StopSignals() as signals,
                 keep_freed_memory(self.device),
                 faster_small_maps(self.net),
@@ -136,13 +140,6 @@ class LongRun:
             if not is_out_of_memory(error):
                 raise
             raise NotEnoughMemory(advice(self.recipe, self.device)) from error
-        except ValueError as error:
-            if 'Expected more than 1' not in str(error):  # F.batch_norm
-                raise
-            raise ValueError(
-                f'小批量 {self.recipe.batch_size} 张、边长 {self.recipe.image_size} 时，归一化层'
-                '的每个通道只有一个数，没有方差可算：请加大 --batch 或 --side'
-            ) from error
         return self.run
 
     @property
@@ -229,7 +226,8 @@ class LongRun:
             if place.step < self.steps:  # 一轮走完的断点等评价之后再存
                 self._stop_or_save(signals, gather)
         gather()
-        require_finite(torch.tensor(place.losses[first:]), epoch, rates)
+        rates = rates[:1] * first + rates  # 断点之前的学习率没有记
+        require_finite(torch.tensor(place.losses), epoch, rates)
         self._stop_or_save(signals, lambda: None, often=False)
 
     def _step_seed(self, epoch: int) -> int:
@@ -251,7 +249,7 @@ class LongRun:
         gather()
         self.save()
         if stop:
-            raise Stopped(signals.code or PREEMPTED)
+            raise Stopped(signals.code or PREEMPTED, bool(self.checkpoints))
 
     def _judge(self) -> None:
         """评价，记下这一轮，存断点。"""
@@ -290,6 +288,20 @@ class LongRun:
                 f'{self.feed.standard.name} 的验证集里没有一张读得了的图像：请修好或换掉它们'
             )
         return hits / read
+
+
+@contextmanager
+def one_number_told(batch: int, side: int) -> Iterator[None]:
+    """归一化层的每个通道只有一个数时，PyTorch 的英文换成一行中文。"""
+    try:
+        yield
+    except ValueError as error:
+        if 'Expected more than 1' not in str(error):  # F.batch_norm
+            raise
+        raise ValueError(
+            f'小批量 {batch} 张、边长 {side} 时，归一化层的每个通道只有一个数，没有方差可算：'
+            '请加大 --batch 或 --side'
+        ) from error
 
 
 @torch.inference_mode()

@@ -2,16 +2,26 @@
 
 import os
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 
-from deepcnn.data.cached_copy import bytes_needed, decoded_folder, skipped_in
+from deepcnn.data.cached_copy import (
+    bytes_needed,
+    decoded_folder,
+    has_copy,
+    skipped_in,
+)
 from deepcnn.data.dataset import pixel_statistics
 from deepcnn.data.decoding import BadImage, decode_many
 from deepcnn.data.fashion_mnist import DataError, load_dataset
-from deepcnn.data.image_folders import ImageFolder, find_images, shown
+from deepcnn.data.image_folders import (
+    ImageFolder,
+    find_images,
+    require_outside,
+    shown,
+)
 from deepcnn.models.registry import create
 from deepcnn.own.defaults import Settings, choose, look_at
 from deepcnn.own.feeding import Feed, FileImages, Standard, feed_of
@@ -34,28 +44,73 @@ class Material:
     split: str
     skipped: list[str]
 
+    def facts(self) -> dict:
+        """写进 run.json 的；接着训练时照它。"""
+        feed = self.feed
+        return {
+            'split': self.split, 'streamed': isinstance(feed.train, FileImages),
+            'images': [len(feed.train), len(feed.test)],
+        }  # fmt: skip
+
 
 def gather_material(
     order: Order, folder: RunFolder, device: torch.device, teller: Teller
 ) -> Material:
-    """找到图像，定好设置，解码（或映射已有的副本）；用不了时抛出 ValueError。"""
+    """找到图像，定好设置，解码（或映射已有的副本）；用不了时抛出 ValueError。
+
+    接着训练时，图像、怎样解码与归一化都照上次的：不然就是另一次训练。
+    """
+    before = folder.settings() if folder.has_settings() else {}
+    material = _gathered(order, folder, before, device, teller)
+    sizes = material.facts()['images']
+    if sizes != before.get('images', sizes):
+        raise ValueError(
+            f'读得了的训练、验证图像这次有 {sizes} 张，上次有 {before["images"]} 张：接着训练要用'
+            '同样的，请修好读不了的，再用 --cache 换一个文件夹重新解码'
+        )
+    if 'standard' not in before:
+        return material
+    name, mean, std = (before['standard'][one] for one in ('name', 'mean', 'std'))
+    standard = Standard(name, tuple(mean), tuple(std))
+    return replace(material, feed=replace(material.feed, standard=standard))
+
+
+def _gathered(
+    order: Order,
+    folder: RunFolder,
+    before: dict,
+    device: torch.device,
+    teller: Teller,
+) -> Material:
     given, tuned = order.given(), order.init is not None
     if order.data == FASHION:
         data = load_dataset()
+        side = data.train.images.shape[-1]
         settings = choose(
-            order.network, given, len(data.train), 28, False, device, tuned
+            order.network, given, len(data.train), side, False, device, tuned, side
         )
         if settings.channels != 1:
             raise ValueError('fashion_mnist 是灰度的：请去掉 --channels，或写 1')
         require_side(order.network, settings)
         return Material(settings, feed_of(data), FASHION, '照官方分', [])
+    place = _place_of_copy(order, folder)
+    require_outside(folder.path, order.data, '--out')
+    if place is not None:
+        require_outside(place, order.data, '--cache')
     found = find_images(order.data, given.seed)
+    digest = found.digest()
+    if digest != before.get('data_digest', digest):
+        raise ValueError(
+            f'{order.data} 里的图像与上次不同：接着训练要用同样的图像，请换一个 --out 从头训练'
+        )
     paths = [one.path for one in found.train]
     side, colour = look_at(paths, given.seed)
     settings = choose(order.network, given, len(paths), side, colour, device, tuned)
     require_side(order.network, settings)
-    feed, skipped = _images(order, folder, found, settings, teller)
-    return Material(settings, feed, found.digest(), found.split, skipped)
+    feed, skipped = _images(
+        order, place, found, settings, before.get('streamed'), teller
+    )
+    return Material(settings, feed, digest, found.split, skipped)
 
 
 def require_side(network: str, settings: Settings) -> None:
@@ -66,18 +121,23 @@ def require_side(network: str, settings: Settings) -> None:
 
 def _images(
     order: Order,
-    folder: RunFolder,
+    place: Path | None,
     found: ImageFolder,
     settings: Settings,
+    streamed_before: bool | None,
     teller: Teller,
 ) -> tuple[Feed, list[str]]:
     side, threads = settings.recipe.image_size, threads_for(order)
-    strict, place = bool(order.strict), _place_of_copy(order, folder)
+    strict = bool(order.strict)
     total = bytes_needed(found, side, settings.channels)
-    if order.cache == STREAMING or (place and not _fits(place, total)):
-        teller.say(
-            f'缩小后的副本要 {total / 1e9:,.1f} GB，放不下或没有要：边训练边解码'
-        )
+    told = f'缩小后的副本要 {total / 1e9:,.1f} GB'
+    fits = (
+        place is None
+        or has_copy(found, side, settings.channels, place)
+        or _fits(place, total)
+    )
+    if _streams(order, streamed_before, fits, told):
+        teller.say(f'{told}，放不下或没有要：边训练边解码')
         return streamed(found, side, settings.channels, threads, strict), []
     teller.start_bar(len(found.train) + len(found.test), '解码图像', unit='张')
     bar = teller.bar
@@ -90,6 +150,23 @@ def _images(
         teller.end_bar()
     feed = feed_of(photographs.data, photographs.test_files)
     return feed, list(skipped_in(photographs))
+
+
+def _streams(order: Order, before: bool | None, fits: bool, told: str) -> bool:
+    """要不要边训练边解码；``before`` 是上次，None 是第一次训练（或旧的 run.json 没有记）。"""
+    asked = order.cache == STREAMING
+    if before is None:
+        return asked or not fits
+    if order.cache is not None and asked != before:
+        raise ValueError(
+            f'上次{"是" if before else "不是"}边训练边解码，--cache {order.cache} 就是另一次训练：'
+            '接着训练请不写 --cache'
+        )
+    if not before and not fits:
+        raise ValueError(
+            f'{told}，现在放不下，上次却有：请腾出空间，用 --cache 放到别处，或写 --cache none'
+        )
+    return before
 
 
 def _place_of_copy(order: Order, folder: RunFolder) -> Path | None:

@@ -16,6 +16,7 @@ from deepcnn.anatomy.layers import count_parameters
 from deepcnn.models.lineup import LINEUP
 from deepcnn.models.registry import BUILDERS, create
 from deepcnn.own.defaults import LARGEST_SIDE
+from deepcnn.own.long_run import one_number_told
 from deepcnn.own.processes import Team, joined
 from deepcnn.records.comparison import FOLDER, read_record
 from deepcnn.records.runs import Run
@@ -88,7 +89,11 @@ def _measured(name: str, setup: Setup, device: torch.device, team: Team) -> Meas
     X = torch.randn(own, setup.channels, setup.side, setup.side, device=device)
     y = torch.arange(own, device=device) % setup.classes
     net.train()
-    with keep_freed_memory(device), faster_small_maps(net):
+    with (
+        one_number_told(setup.batch, setup.side),
+        keep_freed_memory(device),
+        faster_small_maps(net),
+    ):
         step = _seconds(
             lambda: train_step(session, X, y, recipe, device),
             setup.seconds,

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from deepcnn.data.image_folders import shown
 from deepcnn.own.defaults import Given, Settings
+from deepcnn.own.fine_tuning import TORCHVISION
 from deepcnn.own.processes import Team
 from deepcnn.own.run_folder import RunFolder
 from deepcnn.records.provenance import library_versions
@@ -68,6 +69,8 @@ def place_for(order: Order, team: Team) -> tuple[RunFolder, Order]:
         raise ValueError('用 torchrun 时请用 --out 指定文件夹：重启之后才找得到断点')
     if order.resume and order.out is None:
         raise ValueError('--resume 要与 --out 一起用：接着训练哪个文件夹里的')
+    for name in ('out', 'cache'):
+        require_text(name, getattr(order, name))
     folder = RunFolder(Path(order.out)) if order.out else None
     again = folder is not None and (order.resume or team.restarts > 0)
     if again and folder.has_settings():
@@ -84,6 +87,16 @@ def place_for(order: Order, team: Team) -> tuple[RunFolder, Order]:
     return RunFolder.new(folder and folder.path, order.network, title), order
 
 
+def require_text(name: str, path: str | None) -> None:
+    """safetensors 只读名字是 UTF-8 的文件：写之前就说。"""
+    try:
+        str(path).encode('utf-8')
+    except UnicodeEncodeError:
+        raise ValueError(
+            f'--{name} 的名字 {shown(path)} 不是 UTF-8 写的：请换一个名字'
+        ) from None
+
+
 def _as_before(order: Order, folder: RunFolder) -> Order:
     """上次的设置；这次另给的与它不同时抛出 ValueError。"""
     known = {one.name for one in fields(Order)}
@@ -92,39 +105,40 @@ def _as_before(order: Order, folder: RunFolder) -> Order:
         for name, value in folder.settings()['order'].items()
         if name in known
     }
-    now = asdict(replace(order, data=order.data and settled_data(order.data)))
+    last = settled(Order(**before))  # 从前的 init 不是完整的路径
+    now = settled(order)
     for name in order.lasting():
-        if now[name] != before.get(name):
-            told = f'{now[name]}，上次是 {before.get(name, "没有给")}'
+        if getattr(now, name) != getattr(last, name):
+            told = f'{getattr(now, name)}，上次是 {before.get(name, "没有给")}'
             raise ValueError(
                 f'{name} 这次是 {told}：接着训练不能改，请照上次的写（或不写），或换一个 --out'
             )
-    return Order(**{name: now[name] for name in PASSING}, **before)
+    return replace(last, **{name: getattr(order, name) for name in PASSING})
 
 
-def settled_data(data: str) -> str:
-    """写进 run.json 的数据：文件夹的完整路径。"""
-    return data if data == FASHION else os.path.abspath(data)
+def settled(order: Order) -> Order:
+    """数据与出发的权重换成完整的路径：换一个文件夹运行，也找得到。"""
+    data, init = (
+        given if given in (None, keyword) else os.path.abspath(given)
+        for given, keyword in ((order.data, FASHION), (order.init, TORCHVISION))
+    )
+    return replace(order, data=data, init=init)
 
 
 def settle(
     folder: RunFolder, order: Order, settings: Settings, digest: str, facts: dict
 ) -> None:
-    """第一次写下设置；接着训练时核对图像没有变，变了抛出 ValueError。"""
-    if folder.has_settings():
-        if folder.settings().get('data_digest') != digest:
-            raise ValueError(
-                f'{order.data} 里的图像与上次不同：接着训练要用同样的图像，请换一个 --out 从头训练'
-            )
-        return
+    """建好文件夹，占着它，写下设置；解码的时候别的训练用了它，就抛出 ValueError。"""
+    folder.claim()
+    folder.require_new()
     recipe = settings.recipe
-    settled = replace(
-        order, data=settled_data(order.data), side=recipe.image_size,
+    whole = replace(
+        settled(order), side=recipe.image_size,
         channels=settings.channels, batch=recipe.batch_size, epochs=recipe.epochs,
         lr=recipe.lr, shift=recipe.shift, crop=settings.augmentation.crop,
         jitter=settings.augmentation.jitter, seed=recipe.seeds[0],
     )  # fmt: skip
     folder.write_settings({
-        'order': settled.lasting(), 'recipe': recipe.to_dict(), 'data_digest': digest,
+        'order': whole.lasting(), 'recipe': recipe.to_dict(), 'data_digest': digest,
         'versions': library_versions(), **facts,
     })  # fmt: skip

@@ -12,7 +12,14 @@ from deepcnn.anatomy.layers import count_parameters
 from deepcnn.anatomy.page_file import export_page
 from deepcnn.data.decoding import BadImage, decode_many
 from deepcnn.data.fashion_mnist import load_dataset
-from deepcnn.data.image_folders import ImageFile, find_images, images_under, shown
+from deepcnn.data.image_folders import (
+    ImageFile,
+    ImageFolder,
+    find_images,
+    images_under,
+    require_outside,
+    shown,
+)
 from deepcnn.models.registry import create, names
 from deepcnn.own.feeding import Feed, FileImages, Standard, TensorImages
 from deepcnn.own.fine_tuning import PUBLISHED
@@ -20,6 +27,7 @@ from deepcnn.own.kept import KeptFacts, load_kept, probabilities, read_for
 from deepcnn.own.orders import FASHION
 from deepcnn.own.report import Judged, write_report
 from deepcnn.own.run_folder import RunFolder
+from deepcnn.own.telling import Teller
 from deepcnn.training.hardware import choose_device
 
 PARTS = ('val', 'train', 'all')
@@ -82,20 +90,32 @@ def evaluate_on(
     out: str | None = None,
     device: str | None = None,
     threads: int = 4,
+    teller: Teller | None = None,
 ) -> tuple[Judged, list[str]]:
     """``model`` 在 ``data`` 的验证集（或 ``part``）上的结果，与跳过的图像。
 
-    ``out`` 是写报告的文件夹，要是新的。类别对不上、一张也读不了时抛出 ValueError。
+    ``out`` 是写报告的文件夹，要是新的。类别对不上、一张也读不了时抛出 ValueError。留出的验证集
+    里可能有训练过的图像时，由 ``teller`` 说一行。
     """
     net, facts = load_kept(model)
     target = RunFolder.new(Path(out), '', '') if out else None
+    if target and data != FASHION:
+        require_outside(target.path, data, '--out')
     net.to(choose_device(device))
     if data == FASHION:
         images, files, skipped = _fashion(facts, part), (), []
         rows = torch.arange(len(images)).split(CHUNK)
         scores = [probabilities(net, facts, one) for one, _ in images.batches(rows)]
     else:
-        wanted = _files_for(facts, data, part, _seed_of(model))
+        seed = _seed_of(model) if facts.seed is None else facts.seed
+        found = find_images(data, seed, needs_test=part == 'val')
+        digest = facts.data_digest or _settings_of(model).get('data_digest')
+        wanted = _files_for(facts, found, part)
+        if part == 'val' and found.held_out and found.digest() != digest:
+            (teller or Teller()).warn(
+                '图像与训练时不同，这里的验证集可能含训练过的图像；'
+                '全是没有训练过的，请用 --part all'
+            )
         scores, good, skipped = _scores_of_files(net, facts, wanted, threads)
         images = FileImages(good, facts.image_size, facts.in_channels, threads)
         files = tuple(one.path for one in good)
@@ -110,9 +130,14 @@ def evaluate_on(
 
 def _seed_of(model: str | Path) -> int:
     """训练时分出验证集用的种子，记在 ``model`` 的文件夹里；不知道时是 0。"""
+    before = _settings_of(model)
+    return before['recipe']['seeds'][0] if before else 0
+
+
+def _settings_of(model: str | Path) -> dict:
     path = Path(model)
     folder = RunFolder(path if path.is_dir() else path.parent)
-    return folder.settings()['recipe']['seeds'][0] if folder.has_settings() else 0
+    return folder.settings() if folder.has_settings() else {}
 
 
 def _fashion(facts: KeptFacts, part: str) -> TensorImages:
@@ -127,13 +152,12 @@ def _fashion(facts: KeptFacts, part: str) -> TensorImages:
     return TensorImages(whole.test if part == 'val' else whole.train)
 
 
-def _files_for(facts: KeptFacts, data: str, part: str, seed: int) -> list[ImageFile]:
+def _files_for(facts: KeptFacts, found: ImageFolder, part: str) -> list[ImageFile]:
     """要评价的文件；标签换成网络的次序。"""
-    found = find_images(data, seed)
     place = {name: label for label, name in enumerate(facts.class_names)}
     if strange := [name for name in found.class_names if name not in place]:
         raise ValueError(
-            f'{data} 里有网络不认识的类别：{"、".join(strange)}；它认识的是 '
+            f'{shown(found.root)} 里有网络不认识的类别：{"、".join(strange)}；它认识的是 '
             f'{"、".join(facts.class_names)}'
         )
     chosen = {'train': found.train, 'val': found.test, 'all': found.train + found.test}

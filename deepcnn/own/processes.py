@@ -70,6 +70,11 @@ def team_from_environment(on_cuda: bool) -> Iterator[Team]:
     if size == 1 and 'TORCHELASTIC_RUN_ID' not in os.environ:
         yield Team()
         return
+    for name in ('RANK', 'MASTER_ADDR', 'MASTER_PORT'):
+        if name not in os.environ:
+            raise ValueError(
+                f'设了 WORLD_SIZE={size}，却没有设 {name}：请用 torchrun 启动，或去掉 WORLD_SIZE'
+            )
     team = Team(
         int(os.environ['RANK']), size, int(os.environ.get('LOCAL_RANK', 0)),
         int(os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)),

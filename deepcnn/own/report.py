@@ -1,10 +1,12 @@
 """训练之后的报告：曲线、混淆矩阵、错得最厉害的图像，与它们的数。"""
 
 import csv
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
+from unicodedata import east_asian_width
 
 import matplotlib.pyplot as plt
 import torch
@@ -22,7 +24,7 @@ from deepcnn.records.runs import Run
 from deepcnn.records.store import write_bytes
 
 WORST = 16
-LONGEST = 8  # 图里的类别名至多几个字
+LONGEST = 16  # 图里的类别名至多多宽，汉字算 2
 MOST_NAMED = 30  # 类别再多，混淆矩阵里就写不下名字
 
 
@@ -161,7 +163,7 @@ def confusion_figure(title: str, judged: Judged) -> Figure:
     axes.imshow(share.numpy(), cmap='Blues', vmin=0, vmax=1)
     axes.set(xlabel='预测', ylabel='真的类别', title=title)
     if size <= MOST_NAMED:
-        names = [_clipped(name) for name in judged.class_names]
+        names = short_names(judged.class_names)
         axes.set_xticks(range(size), names, rotation=90)
         axes.set_yticks(range(size), names)
         for row, column in table.nonzero().tolist():
@@ -176,15 +178,27 @@ def confusion_figure(title: str, judged: Judged) -> Figure:
 def worst_figure(worst: Sequence[int], judged: Judged, feed: Feed) -> Figure:
     """错得最厉害的图像，上方写「真的 → 预测」。"""
     [(images, _)] = feed.test.batches([torch.tensor(worst)])
+    names = short_names(judged.class_names)
     titles = [
-        f'{_clipped(judged.class_names[int(judged.labels[n])])} → '
-        f'{_clipped(judged.class_names[int(judged.answers[n])])}'
+        f'{names[int(judged.labels[n])]} → {names[int(judged.answers[n])]}'
         for n in worst
     ]
     return show_images(images.cpu(), titles, '真的类别 → 预测')
 
 
+def short_names(names: Sequence[str]) -> list[str]:
+    """图里的类别名：不太长，不当作公式；截短之后相同的添上是第几类。"""
+    short = [_clipped(name) for name in names]
+    count = Counter(short)
+    return [
+        (name if count[name] == 1 else f'{name}{number}').replace('$', r'\$')
+        for number, name in enumerate(short, 1)
+    ]
+
+
 def _clipped(name: str) -> str:
-    """不当作公式，也不太长。"""
-    name = name.replace('$', r'\$')
-    return name if len(name) <= LONGEST else f'{name[:LONGEST]}…'
+    wide = [1 + (east_asian_width(one) in 'WF') for one in name]
+    if sum(wide) <= LONGEST:
+        return name
+    kept = next(n for n in range(len(name), -1, -1) if sum(wide[:n]) <= LONGEST)
+    return f'{name[:kept]}…'

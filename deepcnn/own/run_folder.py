@@ -3,11 +3,14 @@
 import re
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from deepcnn.own.checkpoints import Checkpoints
 from deepcnn.own.sealed import PARTIAL
 from deepcnn.records.store import read_json, write_json
 
 SETTINGS = 'run.json'
+LOCK = 'lock'  # 在断点的文件夹里；进程被杀死时由操作系统放开
 RESERVED = re.compile(r'(con|prn|aux|nul|com\d|lpt\d)(\..*)?', re.IGNORECASE)
 
 
@@ -17,41 +20,78 @@ def safe_name(text: str) -> str:
     return f'-{kept}' if RESERVED.fullmatch(kept) else kept[:60]
 
 
-class RunFolder:
-    """``path`` 里的一次训练。"""
+def free_name(stem: Path) -> Path:
+    """``stem``，占用了就加号码。"""
+    place, number = stem, 1
+    while place.exists():
+        number += 1
+        place = stem.with_name(f'{stem.name}-{number}')
+    return place
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.checkpoints = Checkpoints(path / 'checkpoints')
+
+class RunFolder:
+    """``path`` 里的一次训练；``stem`` 是没有给名字时起的，占用了就加号码。"""
+
+    def __init__(self, path: Path, stem: Path | None = None) -> None:
+        self.path, self.stem = path, stem
+        self._lock: FileLock | None = None
+
+    @property
+    def checkpoints(self) -> Checkpoints:
+        return Checkpoints(self.path / 'checkpoints')
 
     @classmethod
     def new(cls, given: Path | None, network: str, data: str) -> 'RunFolder':
-        """``given`` 没有给时是 ``runs/网络-数据``，占用了就加号码；给了而不是空的就拒绝。"""
+        """只起名字，不建：``given`` 没有给时是 ``runs/网络-数据``；给了而不是空的就拒绝。"""
         if given is not None:
-            if given.exists() and (not given.is_dir() or any(given.iterdir())):
-                raise ValueError(
-                    f'{given} 里已经有东西，不覆盖：请用 --out 换一个文件夹，或加 --resume 接着训练'
-                )
-            return cls._made(given)
+            folder = cls(given)
+            folder.require_new()
+            return folder
         stem = Path('runs') / safe_name(f'{network}-{data}')
-        place, number = stem, 1
-        while place.exists():
-            number += 1
-            place = stem.with_name(f'{stem.name}-{number}')
-        return cls._made(place)
+        return cls(free_name(stem), stem)
 
-    @classmethod
-    def _made(cls, path: Path) -> 'RunFolder':
-        path.mkdir(parents=True, exist_ok=True)
-        return cls(path)
+    def require_new(self) -> None:
+        if self.path.exists() and not self.is_unstarted():
+            raise ValueError(
+                f'{self.path} 里已经有东西，不覆盖：请用 --out 换一个文件夹，或加 --resume 接着训练'
+            )
+
+    def claim(self) -> None:
+        """建好文件夹，占着它到 ``release``；别的训练占着时抛出 ValueError。"""
+        while self.stem is not None:
+            try:
+                self.path.mkdir(parents=True)
+                break
+            except FileExistsError:  # 同时开始的另一次训练也起了这个名字
+                self.path = free_name(self.stem)
+        place = self.checkpoints.folder
+        place.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(place / LOCK)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise ValueError(
+                f'{self.path} 这个文件夹正在训练：请等它停下，或用 --out 换一个文件夹'
+            ) from None
+        except NotImplementedError:  # 有的网络盘没有锁
+            return
+        self._lock = lock
+
+    def release(self) -> None:
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
 
     def has_settings(self) -> bool:
         return (self.path / SETTINGS).is_file()
 
     def is_unstarted(self) -> bool:
         """上次还没有写下设置就断了：里面什么也没有，或只有没有写完的。"""
-        return self.path.is_dir() and all(
-            one.suffix == PARTIAL for one in self.path.iterdir()
+        place = self.checkpoints.folder
+        return (
+            self.path.is_dir()
+            and not self.checkpoints.found()
+            and all(one.suffix == PARTIAL or one == place for one in self.path.iterdir())
         )
 
     def settings(self) -> dict:

@@ -62,8 +62,10 @@ def seal(path: Path, tensors: Mapping[str, Tensor], facts: object) -> Path:
 
 
 def unseal(path: Path) -> tuple[dict[str, Tensor], dict]:
-    """读回张量（在 CPU 上）与那段 JSON；对不上封口时抛出 Unreadable。"""
+    """读回张量（在 CPU 上）与那段 JSON；对不上封口时抛出 Unreadable，读不了时是 OSError。"""
     try:
+        with open(path, 'rb'):  # 没有权限的，safetensors 也说成没有这个文件
+            pass
         with safe_open(path, 'pt') as opened:
             header = opened.metadata() or {}
             tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
@@ -112,10 +114,10 @@ def restored(tensors: Mapping[str, Tensor], value: object) -> object:
     if not isinstance(value, dict):
         return value
     if 'tensor' in value:
-        tensor = tensors[value['tensor']]
-        if value['channels_last']:
-            return tensor.contiguous(memory_format=torch.channels_last)
-        return tensor
+        # 复制一份：映射着的文件，Windows 上删不掉
+        last = value['channels_last']
+        layout = torch.channels_last if last else torch.contiguous_format
+        return tensors[value['tensor']].clone(memory_format=layout)
     if 'tuple' in value:
         return tuple(restored(tensors, one) for one in value['tuple'])
     return {key: restored(tensors, one) for key, one in value['items']}

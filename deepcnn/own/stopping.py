@@ -11,10 +11,14 @@ PREEMPTED, INTERRUPTED = 75, 130  # 退出码；75 是 sysexits.h 的「以后�
 
 
 class Stopped(Exception):
-    """已经存好断点；命令行以 ``code`` 退出。"""
+    """走完一步停下了；断点存好了（``saved``）的话，接得着。命令行以 ``code`` 退出。"""
 
-    def __init__(self, code: int) -> None:
-        super().__init__('停在这里，断点已存好；用同样的 --out 加上 --resume 接着训练')
+    def __init__(self, code: int, saved: bool = True) -> None:
+        super().__init__(
+            '停在这里，断点已存好；用同样的 --out 加上 --resume 接着训练'
+            if saved
+            else '停在这里，没有存断点（没有给 checkpoints）：只能从头训练'
+        )
         self.code = code
 
 

@@ -68,20 +68,36 @@ def train_own(order: Order, teller: Teller | None = None) -> Outcome:
 
 def _train(order: Order, device: torch.device, team: Team, teller: Teller) -> Outcome:
     folder, order = place_for(order, team)
+    try:
+        return _trained(folder, order, device, team, teller)
+    finally:
+        folder.release()
+
+
+def _trained(
+    folder: RunFolder, order: Order, device: torch.device, team: Team, teller: Teller
+) -> Outcome:
+    resumed = folder.has_settings()
+    if team.leads and resumed:
+        folder.claim()
     with leader_first(team):
         material = gather_material(order, folder, device, teller)
-        net, feed, tuning, notes = prepared(order, material)
-        if team.leads:
+        going_on = bool(folder.checkpoints.found())
+        net, feed, tuning, notes = prepared(order, material, going_on)
+        if team.leads and not resumed:
             standard = asdict(feed.standard)
             facts = {'class_names': list(feed.class_names), 'standard': standard}
-            facts['split'] = material.split
-            settle(folder, order, material.settings, material.digest, facts)
+            whole = replace(order, body_rate=tuning.body_rate)
+            settle(
+                folder, whole, material.settings, material.digest,
+                facts | material.facts(),
+            )  # fmt: skip
     announce(order, device, team, material, net, tuning, notes, teller)
     recipe = material.settings.recipe
     facts = KeptFacts(
         order.network, material.settings.channels, recipe.image_size, feed.class_names,
         feed.standard.mean, feed.standard.std, feed.standard.name, 0.0, 0,
-        library_versions(),
+        library_versions(), recipe.seeds[0], material.digest,
     )  # fmt: skip
     follower = Follower(folder, facts, teller, order.tensorboard)
     long_run = LongRun(
@@ -114,16 +130,21 @@ def leader_first(team: Team) -> Iterator[None]:
 
 
 def prepared(
-    order: Order, material: Material
+    order: Order, material: Material, going_on: bool = False
 ) -> tuple[nn.Module, Feed, Tuning, list[str]]:
-    """起始的网络，归一化换成出发的权重习惯的那一种，哪些层怎样动，与说明。"""
+    """起始的网络，归一化换成出发的权重习惯的那一种，哪些层怎样动，与说明。
+
+    有断点可以接（``going_on``）时，权重与归一化都有了，出发的权重不在了也行。
+    """
     recipe, feed = material.settings.recipe, material.feed
     channels = material.settings.channels
     torch.manual_seed(recipe.seeds[0])
     net = create(order.network, channels, len(feed.class_names), recipe.image_size)
     notes: list[str] = []
     rate = 1.0
-    if order.init is not None:
+    if going_on and order.body_rate is not None:
+        notes = ['权重取自断点']
+    elif order.init is not None:
         origin = read_origin(order.network, order.init)
         notes, rate = adopt(net, origin), origin.body_rate
         feed = replace(feed, standard=standard_for(origin, channels))

@@ -28,8 +28,16 @@ def write_json(path: Path, content: object) -> Path:
 
 
 def json_text(content: object, indent: int | None = None) -> str:
-    """``content`` 写成 JSON 的文字，汉字照写；不给 ``indent`` 时是一行。"""
-    return json.dumps(content, ensure_ascii=False, indent=indent)
+    """``content`` 写成 JSON 的文字，汉字照写；不给 ``indent`` 时是一行。
+
+    不是 UTF-8 的文件名写不成文字，那时全写成转义，读回仍相同。
+    """
+    text = json.dumps(content, ensure_ascii=False, indent=indent)
+    try:
+        text.encode('utf-8')
+    except UnicodeEncodeError:
+        return json.dumps(content, indent=indent)
+    return text
 
 
 def write_bytes(path: Path, content: bytes) -> Path:

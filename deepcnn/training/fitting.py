@@ -12,12 +12,13 @@ from deepcnn.training.recipe import Recipe
 
 @torch.no_grad()
 def require_fitting(net: nn.Module, data: Dataset, recipe: Recipe) -> None:
-    """一张图像 (1, C, size, size) 的得分 (1, K) 少于类别时抛出 ValueError。
+    """一张图像 (1, C, size, size) 的得分 (1, K) 少于类别，或平移不小于图像时抛出 ValueError。
 
     边长或通道数不合时，``Network`` 自己抛出 ValueError。权重、滑动平均与各模块的方式不变。
     """
     device = next((one.device for one in net.parameters()), torch.device('cpu'))
     image = data.train.images[:1].to(device)
+    require_small_shift(recipe.shift, min(image.shape[-2:]))
     with evaluating(net):
         scores = net(to_layout(prepare(image, recipe.image_size, data), recipe))
     outputs, classes = scores.shape[1], len(data.class_names)
@@ -26,3 +27,9 @@ def require_fitting(net: nn.Module, data: Dataset, recipe: Recipe) -> None:
             f'网络只有 {outputs} 个输出，{data.name} 却有 {classes} 类：'
             f'请把最后一层改成 {classes} 个输出（num_classes={classes}）'
         )
+
+
+def require_small_shift(shift: int, side: int) -> None:
+    """整张图像都移出去时抛出 ValueError；``side`` 是放大之前较短的一边，像素。"""
+    if shift >= side:
+        raise ValueError(f'平移要小于图像的边长 {side} 像素，现在 shift 是 {shift}')

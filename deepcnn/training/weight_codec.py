@@ -10,9 +10,13 @@
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 
+import safetensors.torch
 import torch
 from torch import Tensor, nn
+
+from deepcnn.records.store import write_bytes
 
 SCALE, LEFT, RIGHT = '.scale', '.left', '.right'
 LARGEST = 127  # int8 对称地用 −127～127
@@ -72,6 +76,11 @@ def encode(
         for key, matrix in matrices.items():
             stored[key], stored[key + SCALE] = quantize(matrix)
     return stored
+
+
+def write_encoded(path: Path, net: nn.Module, header: Mapping[str, str]) -> Path:
+    """``encode(net)`` 写成 safetensors，返回路径；写不下时抛出 OSError，不留半个文件。"""
+    return write_bytes(path, safetensors.torch.save(encode(net), dict(header)))
 
 
 def decode(stored: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -8,7 +8,12 @@ import pytest
 from photo_folders import COLOURS, make_photos, photo
 
 from deepcnn.data.fashion_mnist import DataError
-from deepcnn.data.image_folders import find_images, images_under, shown
+from deepcnn.data.image_folders import (
+    find_images,
+    images_under,
+    require_outside,
+    shown,
+)
 
 
 def counts(files: tuple, classes: int = 3) -> list[int]:
@@ -103,6 +108,31 @@ def test_names_in_any_bytes_are_read_and_shown(tmp_path: Path) -> None:
     found.class_names[2].encode('utf-8')
     assert len(found.digest()) == 64
     assert shown(b'\xff\xff.png'.decode('utf-8', 'surrogateescape')) == r'\xff\xff.png'
+
+
+def test_only_a_wanted_validation_set_must_exist(tmp_path: Path) -> None:
+    root = make_photos(tmp_path, per_class=1)
+    with pytest.raises(DataError, match='留不出验证集'):
+        find_images(root)
+    found = find_images(root, needs_test=False)
+    assert (len(found.train), len(found.test), found.held_out) == (3, 0, True)
+
+
+def test_what_is_written_must_not_become_a_class(tmp_path: Path) -> None:
+    """看不见的文件夹、分好的两部分旁边都不算；链接算它指着的地方。"""
+    root = make_photos(tmp_path / '花', per_class=1)
+    (tmp_path / '链接').symlink_to(root, target_is_directory=True)
+    for place in (root, root / 'runs' / 'a', root / '红花' / 'a', tmp_path / '链接' / 'a'):
+        with pytest.raises(DataError, match='会被当成一个类别：请用 --out'):
+            require_outside(place, root, '--out')
+    for place in (tmp_path / 'runs', tmp_path / '花2', root / '.runs' / 'a'):
+        require_outside(place, root, '--out')
+    for part in ('train', 'val'):
+        make_photos(tmp_path / '分好' / part, per_class=1)
+        with pytest.raises(DataError, match='分好'):
+            require_outside(tmp_path / '分好' / part / 'a', tmp_path / '分好', '--out')
+    require_outside(tmp_path / '分好' / 'runs', tmp_path / '分好', '--out')
+    require_outside(tmp_path / 'runs', tmp_path / '无', '--out')
 
 
 def test_what_cannot_be_used_is_said_in_one_line(tmp_path: Path) -> None:

@@ -9,7 +9,10 @@ from photo_folders import make_photos
 from deepcnn.models import names
 from deepcnn.models.lineup import entry
 from deepcnn.own.defaults import Given, Settings, choose, family_of, look_at
+from deepcnn.own.material import gather_material
+from deepcnn.own.orders import FASHION, Order
 from deepcnn.own.run_folder import RunFolder, safe_name
+from deepcnn.own.telling import Teller
 
 CPU, GPU = torch.device('cpu'), torch.device('cuda')
 
@@ -109,6 +112,25 @@ def test_photographs_are_cropped_and_colours_change(
     assert (found.recipe.shift, own.crop, own.jitter) == expected
     assert found.reasons['增广'].startswith(said)
     assert ('饱和度变化至多 20%（彩色）' in found.reasons['增广']) == (own.jitter > 0)
+
+
+def test_the_shift_counts_pixels_of_the_stored_images() -> None:
+    """28 像素的图像放大到 224，平移的仍是 28 像素里的几个；整张移出去的不许。"""
+    known = (50_000, 28, False, CPU, False)
+    given = Given(side=224)
+    assert choose('resnet18', given, *known, stored_side=28).recipe.shift == 1
+    assert choose('resnet18', given, *known).recipe.shift == 14
+    assert chosen(typical=28, side=32, shift=31).recipe.shift == 31
+    with pytest.raises(ValueError, match='平移要小于图像的边长 32 像素'):
+        chosen(typical=28, side=32, shift=32)
+    with pytest.raises(ValueError, match='平移要小于图像的边长 28 像素'):
+        choose('resnet18', Given(side=224, shift=28), *known, stored_side=28)
+
+
+def test_the_images_of_fashion_mnist_are_28_pixels(tmp_path: Path) -> None:
+    order = Order('resnet18', FASHION, side=224)
+    found = gather_material(order, RunFolder(tmp_path), CPU, Teller(quiet=True))
+    assert found.settings.recipe.shift == 1
 
 
 def test_the_beginning_of_the_files_tells_side_and_colour(tmp_path: Path) -> None:

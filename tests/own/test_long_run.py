@@ -196,6 +196,31 @@ def test_a_torn_checkpoint_costs_a_few_steps_only(
     assert same(state_of(again.net), state_of(unbroken.net))
 
 
+def test_a_resumed_epoch_counts_its_steps_from_the_first(
+    data: Dataset, tmp_path: Path
+) -> None:
+    """第 2 轮第 2 步停下，第 4 步才发散：说的是第 4 步，不是接着之后的第 2 步。"""
+    stopping = Acting(STEPS + 2, lambda: signal.raise_signal(signal.SIGTERM))
+    with pytest.raises(Stopped):
+        started(data, tmp_path, stopping).train()
+    again = started(data, tmp_path)
+
+    def spoil() -> None:
+        with torch.no_grad():
+            again.net.head.weight.fill_(torch.nan)
+
+    again.watch = Acting(STEPS + 3, spoil)
+    with pytest.raises(TrainingDiverged, match='第 2 轮第 4 步'):
+        again.train()
+
+
+def test_stopping_without_checkpoints_does_not_promise_one(data: Dataset) -> None:
+    stopping = Acting(2, lambda: signal.raise_signal(signal.SIGTERM))
+    with pytest.raises(Stopped, match='没有存断点') as told:
+        LongRun(network(), feed_of(data), RECIPE, CPU, watch=stopping).train()
+    assert told.value.code == PREEMPTED
+
+
 def test_saving_takes_no_longer_than_asked(data: Dataset, tmp_path: Path) -> None:
     class Noting(Checkpoints):
         def save(self, step: int, state: dict) -> None:
@@ -253,6 +278,7 @@ def test_the_rows_of_every_process_make_the_whole_batch() -> None:
     ('recipe', 'said'),
     [
         (replace(RECIPE, batch_size=64), '训练图像却只有 43 张.*--batch'),
+        (replace(RECIPE, shift=8), '平移要小于图像的边长 8 像素，现在 shift 是 8'),
         (replace(RECIPE, lr=1e8, clip=None, optimizer='sgd'), '损失不再是有限数'),
     ],
 )

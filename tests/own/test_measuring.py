@@ -94,6 +94,7 @@ def test_the_six_of_the_book_are_meant_when_nothing_is_said(
         (['resnet1'], 'resnet1'),
         (['resnet18', '--measure', '--batch', '0'], '--batch 要大于 0'),
         (['alexnet', '--measure', '--side', '32'], '63'),
+        (['resnet18', '--measure', '--batch', '1', '--side', '32'], '请加大 --batch 或'),
     ],
 )
 def test_what_cannot_be_measured_is_refused(

@@ -146,6 +146,65 @@ def test_the_seed_of_a_file_is_that_of_its_folder(tmp_path: Path) -> None:
     assert other_commands._seed_of(tmp_path / '没有' / 'a.safetensors') == 0
 
 
+def test_images_that_changed_since_training_are_told(
+    here: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """重新分出的验证集里可能有训练过的图像；拷走的权重也记得训练时的图像。"""
+    alone, said = tmp_path / 'best.safetensors', '这里的验证集可能含训练过的图像'
+    alone.write_bytes(Path('r/best.safetensors').read_bytes())
+    new = [Path('花', name, '新.png') for name in CLASSES]
+    for model in ('r', str(alone)):
+        assert main(['evaluate', model, '--data', '花']) == 0
+        assert said not in capsys.readouterr().err
+    for path in new:
+        photo((1, 1, 1), 9, 0).save(path)
+    try:
+        for part, told in (('val', True), ('train', False), ('all', False)):
+            assert main(['evaluate', 'r', '--data', '花', '--part', part]) == 0
+            assert (said in capsys.readouterr().err) == told
+    finally:
+        for path in new:
+            path.unlink()
+    for part in ('train', 'val'):
+        make_photos(tmp_path / '分好' / part, per_class=1)
+    assert main(['evaluate', 'r', '--data', str(tmp_path / '分好')]) == 0
+    assert said not in capsys.readouterr().err
+
+
+def test_copied_weights_hold_out_what_they_were_not_trained_on(
+    here: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """种子不是 0；从前的文件没有记种子，照旧读得了。"""
+    train_own(Order('densenet', '花', out='seven', epochs=1, batch=6, seed=7))
+    before = json.loads(Path('seven/report.json').read_text('utf-8'))
+    alone = tmp_path / 'best.safetensors'
+    alone.write_bytes(Path('seven/best.safetensors').read_bytes())
+    tensors, facts = unseal(alone)
+    seen = []
+    for left_out in ((), ('seed', 'data_digest')):
+        for name in left_out:
+            facts.pop(name, None)
+        seal(alone, tensors, facts)
+        capsys.readouterr()
+        assert main(['evaluate', str(alone), '--data', '花', '--json']) == 0
+        out, err = capsys.readouterr()
+        seen.append((json.loads(out)['per_class'], '可能含训练过的' in err))
+    assert seen[0] == (before['per_class'], False) and seen[1][1]
+
+
+def test_one_image_a_class_can_be_evaluated_whole(
+    here: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = make_photos(tmp_path / '各一张', per_class=1)
+    line = ['evaluate', 'r', '--data', str(root)]
+    assert main([*line, '--part', 'all']) == 0
+    assert '3 张，准确率' in capsys.readouterr().out
+    refused(line, '留不出验证集', capsys)
+    inside = [*line, '--part', 'all', '--out', str(root / '报告')]
+    refused(inside, '报告 在图像文件夹', capsys)
+    assert len(list(root.iterdir())) == 3
+
+
 def test_each_part_of_fashion_mnist_is_the_one_asked_for() -> None:
     whole = load_dataset()
     standard = whole.mean, whole.std
@@ -288,6 +347,8 @@ def test_nothing_is_overwritten(here: Path, capsys: pytest.CaptureFixture[str]) 
         (['train', 'resnet18', '--data', '花', '--lr', '-1'], 'lr 必须大于 0'),
         (['train', 'resnet18', '--data', '花', '--epochs', '0'], 'epochs 必须大于 0'),
         (['train', 'resnet18', '--data', '花', '--threads', '0'], '--threads'),
+        (['train', 'resnet18', '--data', '花', '--seed', '-1'], '--seed 要在 0～4294967295'),
+        (['train', 'resnet18', '--data', '花', '--seed', '9' * 20], '--seed 要在 0～'),
         (['train', 'resnet18', '--data', '花', '--device', 'tpu'], '不认识的设备'),
         (['train', 'resnet18', '--data', '花', '--freeze', '9'], '--freeze 不能是'),
         (['train', 'resnet18', '--data', '花', '--body-rate', '2'], '--body-rate'),
@@ -390,13 +451,48 @@ def test_a_full_disk_is_told_and_training_can_go_on(here: Path) -> None:
     )
 
 
+def test_a_full_disk_is_told_when_exporting(
+    here: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    resource = pytest.importorskip('resource')
+    facts = KeptFacts('densenet', 1, 32, ('猫', '狗'), (0.3,), (0.4,), '', 0.5, 1, {})
+    keep(Path('large.safetensors'), facts.build(), facts)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
+    try:
+        target = str(tmp_path / '网络.safetensors')
+        refused(['export', 'large.safetensors', '--out', target], '磁盘满了', capsys)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(sys.platform != 'linux', reason='别的系统的文件名总是文字')
+def test_folders_named_in_gbk_are_trained_on(
+    here: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    make_photos(tmp_path / '花', per_class=4)
+    data, out = (os.fsdecode(name.encode('gbk')) for name in ('花园', '结果'))
+    (tmp_path / '花').rename(tmp_path / data)
+    monkeypatch.chdir(tmp_path)
+    line = ['train', 'densenet', '--data', data, '--epochs', '1', '--batch', '6']
+    assert main([*line, '--out', 'r']) == 0
+    assert main([*line, '--out', 'r', '--resume', '--json']) == 0
+    capsys.readouterr()
+    for option in ('--out', '--cache'):
+        refused([*line, option, out], f'{option} 的名字 结果 不是 UTF-8', capsys)
+
+
 @pytest.mark.parametrize(
     ('number', 'said'),
     [
         (errno.EROFS, '没有权限（/x）：请换一个写得了的文件夹'),
         (errno.EACCES, '没有权限'),
         (errno.ENOSPC, '磁盘满了'),
-        (errno.EIO, '文件出错（/x）'),
+        (errno.EIO, '文件出错（/x）：磁盘或网络盘'),
+        (errno.ENOTDIR, '文件出错（/x）：路径里有一段是文件'),
+        (errno.EISDIR, '它是文件夹'),
     ],
 )
 def test_files_that_cannot_be_written_are_told(
@@ -435,6 +531,14 @@ def test_memory_is_told_and_other_faults_are_not_hidden(
         main(['train'])
     monkeypatch.setenv('WORLD_SIZE', '2')
     refused(['train'], '断了联系（别的错）', capsys)
+
+
+def test_names_in_figures_are_short_and_distinct() -> None:
+    """汉字宽，八个就满；WordNet 的编号只在末尾不同。"""
+    names = ['n01440764', 'n01440767', '一二三四五六七八', '一二三四五六七八九', '$5']
+    assert report.short_names(names) == [*names[:3], '一二三四五六七八…', r'\$5']
+    long = [f'a_very_long_name_of_{end}' for end in ('a_cat', 'a_dog')]
+    assert report.short_names(long) == ['a_very_long_name…1', 'a_very_long_name…2']
 
 
 def test_an_unknown_command_or_option_ends_with_two(

@@ -153,6 +153,17 @@ def test_several_processes_need_a_named_folder() -> None:
         place_for(Order('resnet18', '花'), Team(0, 2))
 
 
+def test_half_of_the_variables_of_torchrun_are_not_enough(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv('WORLD_SIZE', '2')
+    for name in ('RANK', 'MASTER_ADDR', 'MASTER_PORT'):
+        monkeypatch.delenv(name, raising=False)
+    joining = team_from_environment(on_cuda=False)
+    with pytest.raises(ValueError, match='没有设 RANK：请用 torchrun'), joining:
+        pass
+
+
 def test_after_a_restart_it_resumes_unasked(tmp_path: Path) -> None:
     (tmp_path / 'run.json').write_text(
         json.dumps({'order': {'network': 'nin', 'data': 'fashion_mnist', 'epochs': 3}}),

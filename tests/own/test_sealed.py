@@ -9,6 +9,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
+from deepcnn.own import sealed
 from deepcnn.own.checkpoints import Checkpoints
 from deepcnn.own.sealed import Unreadable, flatten, restored, seal, unseal
 
@@ -113,6 +114,35 @@ def test_two_checkpoints_are_kept_and_a_torn_one_is_passed_over(tmp_path: Path) 
     before.write_bytes(b'')
     with pytest.raises(ValueError, match='没有一份完好.*从头训练'):
         checkpoints.newest()
+
+
+def test_what_cannot_be_read_is_not_called_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """网络盘一时不让读：文件是好的，不劝人删。"""
+    checkpoints = Checkpoints(tmp_path / 'c')
+    checkpoints.save(5, {'step': 5})
+
+    def refuses(path: Path, mode: str) -> None:
+        raise PermissionError(13, 'Permission denied', str(path))
+
+    with monkeypatch.context() as patch, pytest.raises(PermissionError, match='step-'):
+        patch.setattr(sealed, 'open', refuses, raising=False)
+        checkpoints.newest()
+    assert checkpoints.newest() == ({'step': 5}, [])
+    (tmp_path / 'd').write_bytes(b'')
+    with pytest.raises(NotADirectoryError):  # 列不出，不是没有断点
+        Checkpoints(tmp_path / 'd').newest()
+
+
+def test_nothing_read_back_holds_on_to_the_file() -> None:
+    """映射着的文件，Windows 上换不掉、删不掉。"""
+    image = torch.randn(2, 3, 4, 4).contiguous(memory_format=torch.channels_last)
+    held, plain = flatten({'x': torch.ones(3), 'y': image, 'z': torch.ones(2, 3, 1, 1)})
+    found = restored(held, plain)
+    before = {one.untyped_storage().data_ptr() for one in held.values()}
+    after = {one.untyped_storage().data_ptr() for one in found.values()}
+    assert not before & after
 
 
 def test_a_full_disk_leaves_the_old_file(tmp_path: Path) -> None:

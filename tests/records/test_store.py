@@ -26,6 +26,12 @@ def test_written_json_is_readable_text_and_comes_back(tmp_path: Path) -> None:
     assert list(path.parent.iterdir()) == [path]
 
 
+def test_a_name_in_other_bytes_comes_back(tmp_path: Path) -> None:
+    """Linux 上 GBK 的文件名，Python 里是单独的代理码。"""
+    content = {'花': os.fsdecode('花'.encode('gbk'))}
+    assert read_json(write_json(tmp_path / 'one.json', content)) == content
+
+
 def test_others_may_read_what_is_written(tmp_path: Path) -> None:
     path = write_json(tmp_path / 'one.json', [])
     assert stat.S_IMODE(path.stat().st_mode) == 0o644

@@ -159,6 +159,14 @@ def test_a_network_with_too_few_outputs_is_refused(digits: Dataset) -> None:
     assert train(lambda: more, digits, replace(SHORT, epochs=1), 'quick', CPU)
 
 
+def test_a_shift_as_large_as_the_image_is_refused(digits: Dataset) -> None:
+    """CPU 上会悄悄训练全黑的图像，别的设备上是越界。"""
+    net = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
+    require_fitting(net, digits, replace(SHORT, shift=7))
+    with pytest.raises(ValueError, match='平移要小于图像的边长 8 像素，现在 shift 是 8'):
+        train(lambda: net, digits, replace(SHORT, shift=8), 'quick', CPU)
+
+
 def test_looking_whether_a_network_fits_leaves_no_trace(digits: Dataset) -> None:
     """权重、滑动平均、方式与随机数都不变，训练才与不看时逐位相同。"""
     net = nn.Sequential(
