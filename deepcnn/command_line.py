@@ -4,10 +4,14 @@ argparse 的用法与报错是英文，又没有公开的办法换掉，所以�
 """
 
 import argparse
+import errno
 import re
 import sys
 from collections.abc import Callable
 from typing import NoReturn
+
+INTERRUPTED = 130
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 # argparse 的英文（正则表达式）→ 中文；先到先得，笼统的放在后面。
 CHINESE = {
@@ -56,9 +60,25 @@ class Command(argparse.ArgumentParser):
 
 
 def run(main: Callable[[list[str]], int]) -> NoReturn:
-    """当作命令运行 ``main``，以它返回的数退出。
+    """当作命令运行 ``main``，以它返回的数退出；按 Ctrl-C、文件出错时说一行。
 
     终端的编码写不出的字换成转义（标准错误本来如此），不因此中断。
     """
     sys.stdout.reconfigure(errors='backslashreplace')
-    sys.exit(main(sys.argv[1:]))
+    try:
+        code = main(sys.argv[1:])
+    except KeyboardInterrupt:
+        print('已中断', file=sys.stderr)
+        code = INTERRUPTED
+    except OSError as error:
+        print(file_trouble(error), file=sys.stderr)
+        code = 1
+    sys.exit(code)
+
+
+def file_trouble(error: OSError) -> str:
+    """读不了、写不了的文件，一行：哪个文件，为什么。"""
+    where = f'（{error.filename}）' if error.filename else ''
+    if error.errno in FULL:
+        return f'磁盘满了{where}：请腾出空间，再运行一次'
+    return f'文件出错{where}：{error.strerror or error}'

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-from deepcnn.command_line import Command
+from deepcnn.command_line import FULL, Command, file_trouble
 from deepcnn.own.measuring import NARROW, SIX, conditions, measure, setup_for
 from deepcnn.own.orders import Order
 from deepcnn.own.other_commands import (
@@ -340,7 +340,6 @@ def _told(text: str, code: int) -> int:
     return code
 
 
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 CLOSED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
@@ -353,4 +352,4 @@ def _explained(error: OSError) -> str:
         return f'没有权限{where}：请换一个写得了的文件夹（--out、--cache）'
     if error.errno == errno.ENAMETOOLONG:
         return f'名字太长{where}：请换一个短的'
-    return f'文件出错{where}：{error.strerror or error}'
+    return file_trouble(error)

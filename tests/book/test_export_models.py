@@ -5,9 +5,10 @@ from pathlib import Path
 import export_models
 import nbformat
 import pytest
+from book_contents import exporting_chapters
 
 
-@pytest.mark.parametrize('network', export_models.NETWORKS)
+@pytest.mark.parametrize('network', exporting_chapters())
 def test_models_do_not_drift_from_the_chapters(network: str) -> None:
     written = (export_models.MODELS / f'{network}.py').read_text(encoding='utf-8')
     assert written == export_models.model_source(network)

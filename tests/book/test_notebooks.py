@@ -16,8 +16,8 @@ from statistics import median
 import nbformat
 import pytest
 import yaml
+from book_contents import exporting_chapters
 from book_source import chapter_files
-from export_models import NETWORKS
 from markdown_it import MarkdownIt
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 from nbformat import NotebookNode
@@ -442,7 +442,7 @@ def test_check_cells_assert_something(path: Path) -> None:
 # 导出了配方的章要训练；只导出块的不必。
 TRAINED = [
     name
-    for name in NETWORKS
+    for name in exporting_chapters()
     if hasattr(import_module(f'deepcnn.models.{name}'), 'RECIPES')
 ]
 

@@ -18,7 +18,7 @@ from pybtex.database import Entry, parse_file
 from pybtex.plugin import find_plugin
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / 'tools'), str(ROOT / 'site' / 'extensions')]
+sys.path[:0] = [str(ROOT), str(ROOT / 'tools'), str(ROOT / 'site' / 'extensions')]
 
 from book_contents import is_backup  # noqa: E402
 from book_pages.plain_markdown import (  # noqa: E402
@@ -32,6 +32,8 @@ from book_pages.plain_markdown import (  # noqa: E402
     work_address,
 )
 from command_line import Command, run  # noqa: E402
+
+from deepcnn.records.store import write_text  # noqa: E402
 
 TARGET = re.compile(r'<a id="([\w-]+)"></a>(?:\n#+ (.*))?')
 NUMBERED_CAPTION = re.compile(
@@ -209,7 +211,7 @@ def main(arguments: list[str], root: Path = ROOT) -> int:
     for path in stale:
         name = path.relative_to(root).as_posix()
         if not is_check:
-            path.write_text(texts[path], encoding='utf-8', newline='\n')
+            write_text(path, texts[path])
         print(
             f'编号或引文过时：{name}，请运行 make numbers'
             if is_check

@@ -27,6 +27,7 @@ from fill_plain import book_pages, rewrite_markdown  # noqa: E402
 from headless_chromium import BrowserError, run_browser  # noqa: E402
 
 from deepcnn.plot.chinese_font import FONT  # noqa: E402
+from deepcnn.records.store import write_text  # noqa: E402
 
 PREFIX = 'data:image/png;base64,'
 SCALE = 2  # 高分屏上也清楚；显示的宽度写在 <img> 里
@@ -103,7 +104,7 @@ def main(arguments: list[str]) -> int:
             print(error, file=sys.stderr)
             return 1
         if path.read_text(encoding='utf-8') != text:
-            path.write_text(text, encoding='utf-8', newline='\n')
+            write_text(path, text)
             print(f'已嵌入 {path.relative_to(ROOT).as_posix()}')
     return 0
 
