@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import subprocess
 import tarfile
 from pathlib import Path
 
@@ -16,6 +17,7 @@ FILES = (
     'results/exercises/tuning.json',
     'results/experiments/plain-8.json',
     'results/full/nin.json',
+    'results/laptop/nin.json',
     'results/replay/nin.safetensors',
     'results/tuning/nin-gpu.json',
     'weights/SHA256SUMS',
@@ -46,6 +48,44 @@ def test_archive_unpacks_to_the_same_places(book: Path, tmp_path: Path) -> None:
     for name in FILES:
         assert (target / name).read_bytes() == (book / name).read_bytes()
     assert not (target / 'chapters' / 'references.md').exists()
+
+
+def test_everything_recorded_in_this_repository_is_packed() -> None:
+    listed = subprocess.run(
+        ['git', 'ls-files', '-z', 'results', 'weights', 'chapters/*.ipynb'],
+        cwd=pack_record.ROOT, encoding='utf-8', capture_output=True,
+    )  # fmt: skip
+    if listed.returncode or not listed.stdout:
+        pytest.skip('不在 git 里')
+    packed = {
+        path.relative_to(pack_record.ROOT).as_posix()
+        for path in pack_record.record_files(pack_record.ROOT)
+    }
+    recorded = set(listed.stdout.split('\0')) - {'', 'weights/README.md'}  # 是说明
+    assert recorded <= packed
+
+
+def test_only_what_changed_since_is_packed(
+    book: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(pack_record, 'ROOT', book)
+    archive = book / 'record.tar.gz'
+    assert pack_record.main(['--remember']) == 0
+    assert pack_record.main([str(archive)]) == 1
+    assert '都没有变' in capsys.readouterr().err
+    (book / 'results/nin.json').write_text('重新录的', encoding='utf-8')
+    (book / 'results/bench-cpu.json').write_text('新的', encoding='utf-8')
+    assert pack_record.main([str(archive)]) == 0
+    with tarfile.open(archive) as packed:
+        assert set(packed.getnames()) == {
+            'results/nin.json', 'results/bench-cpu.json', pack_record.MANIFEST,
+        }  # fmt: skip
+    assert pack_record.main(['--all', str(archive)]) == 0
+    with tarfile.open(archive) as packed:
+        assert len(packed.getnames()) == len(FILES) + 2
+    (book / pack_record.BEFORE).write_text('{"a', encoding='utf-8')
+    assert pack_record.main([str(archive)]) == 1
+    assert 'before.json 读不了' in capsys.readouterr().err
 
 
 def test_manifest_names_every_file(book: Path, tmp_path: Path) -> None:
