@@ -210,6 +210,9 @@ def offline_python() -> str:
     offline = ROOT / '.offline'
     os.environ['PYTHONPATH'] = os.pathsep.join([str(offline / 'site'), str(ROOT)])
     os.environ['JUPYTER_PATH'] = str(offline / 'kernel' / 'share' / 'jupyter')
+    commit = offline / 'commit'
+    if commit.exists() and not setting('DEEPCNN_COMMIT'):
+        os.environ['DEEPCNN_COMMIT'] = commit.read_text(encoding='utf-8').strip()
     wheels = sorted((offline / 'wheels').glob('*.whl'))
     if not wheels:
         raise Refusal('没有 .offline/wheels：请先在有网络的机器上准备，见 docs/gpu.md')

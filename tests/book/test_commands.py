@@ -475,12 +475,14 @@ def test_an_offline_machine_uses_its_own_python(
     here: Path, ran: list, capsys: pytest.CaptureFixture[str]
 ) -> None:
     saved = dict(os.environ)
+    os.environ.pop('DEEPCNN_COMMIT', None)
     try:
         assert book.main(['compare', 'OFFLINE=1']) == 1
         assert '.offline/wheels' in capsys.readouterr().err
         wheels = here / '.offline' / 'wheels'
         wheels.mkdir(parents=True)
         (wheels / 'd2l.whl').write_bytes(b'1')
+        (wheels.parent / 'commit').write_text('5b860f7\n', encoding='utf-8')
         assert book.main(['compare', 'OFFLINE=1']) == 0
         assert book.main(['compare', 'OFFLINE=1']) == 0
         kinds = [command[1] if command[0] == '-m' else command[0] for command in ran]
@@ -488,6 +490,7 @@ def test_an_offline_machine_uses_its_own_python(
         assert os.environ['PYTHONPATH'].split(os.pathsep) == [
             str(here / '.offline' / 'site'), str(here),
         ]  # fmt: skip
+        assert os.environ['DEEPCNN_COMMIT'] == '5b860f7'
         assert not (here / '.venv').exists()
     finally:
         os.environ.clear()
