@@ -439,6 +439,21 @@ def test_check_cells_assert_something(path: Path) -> None:
             assert UNCOMPARED not in tags(cell), where(cell)
 
 
+@every_notebook
+def test_a_profile_that_a_page_lacks_is_told(path: Path) -> None:
+    """只有六个网络的章有 full 档；别的页用 recipe_of 取配方，缺了时说有哪几档。"""
+    tables = {
+        match[1]: match[2]
+        for cell in code_cells(path)
+        for match in re.finditer(r'^(RECIPES|BUDGETS) = \{(.*?)^\}', cell.source, re.M | re.S)
+    }
+    for name, table in tables.items():
+        if "'full'" not in table:
+            sources = '\n'.join(cell.source for cell in code_cells(path))
+            assert f'{name}[profile]' not in sources
+            assert f'recipe_of({name}' in sources
+
+
 # 导出了配方的章要训练；只导出块的不必。
 TRAINED = [
     name
