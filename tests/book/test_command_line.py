@@ -231,3 +231,11 @@ def test_too_few_images_to_measure_are_refused(
 ) -> None:
     assert feeding_speed.main(line) == 2
     assert capsys.readouterr().err == f'{said}\n'
+
+
+def test_no_tool_rewrites_a_file_of_the_repository_in_place() -> None:
+    """磁盘满了、被打断时不留半个文件：用 deepcnn.records.store 的 write_text。"""
+    in_place = re.compile(r"\.write_text\([^\n]*newline=|\.open\('[wx]'")
+    texts = {path: path.read_text('utf-8') for path in (ROOT / 'tools').rglob('*.py')}
+    found = {path.name for path, text in texts.items() if in_place.search(text)}
+    assert found == {'mutants.py'}  # 它写的是日志

@@ -40,3 +40,10 @@ def test_drift_is_reported(
     monkeypatch.setattr(export_models, 'model_source', lambda network: 'X = 1\n')
     assert export_models.main(['--check']) == 1
     assert 'resnet' in capsys.readouterr().err
+
+
+def test_a_notebook_with_a_conflict_is_named(tmp_path: Path) -> None:
+    broken = tmp_path / 'nin.ipynb'
+    broken.write_text('<<<<<<< HEAD', encoding='utf-8')
+    with pytest.raises(ValueError, match='nin.ipynb 读不了.*冲突'):
+        export_models.exported_cells(broken)

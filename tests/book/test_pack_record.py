@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import subprocess
 import tarfile
 from pathlib import Path
@@ -108,3 +109,33 @@ def test_unwritable_target_is_explained(
     assert '请换一个位置' in capsys.readouterr().err
     with pytest.raises(SystemExit, match='2'):
         pack_record.main(['a', 'b'])
+
+
+GUIDE = (pack_record.ROOT / 'docs/gpu.md').read_text(encoding='utf-8')
+
+
+def mib(*names: str) -> float:
+    """这些文件与文件夹里进 git 的一共多大；不在 git 里时跳过。"""
+    listed = subprocess.run(
+        ['git', 'ls-files', '-z', '--', *names, ':!results/replay'],
+        cwd=pack_record.ROOT, encoding='utf-8', capture_output=True,
+    )  # fmt: skip
+    if listed.returncode or not listed.stdout:
+        pytest.skip('不在 git 里')
+    paths = (pack_record.ROOT / name for name in listed.stdout.rstrip('\0').split('\0'))
+    return sum(path.stat().st_size for path in paths) / 2**20
+
+
+def test_what_the_guide_takes_along_fits_with_the_wheels() -> None:
+    block = re.search(r'git sparse-checkout set(.+?)```', GUIDE, re.DOTALL)[1]
+    taken = re.findall(r'(?<= )/([\w./-]+)', block)
+    assert 'deepcnn/' in taken and 'weights/vgg11.safetensors' in taken
+    assert 16 + mib(*taken) < 61  # 「约 60 MiB」，轮子约 16
+
+
+def test_the_sizes_in_the_guide_are_those_of_the_files() -> None:
+    rows = re.findall(r'^\| `(\w+)` \| `(\w+)` \| (\d+) MiB \|$', GUIDE, re.MULTILINE)
+    assert len(rows) == 6
+    for page, network, told in rows:
+        size = mib(f'chapters/{page}.ipynb', f'weights/{network}.safetensors')
+        assert abs(size - int(told)) < 0.7, page

@@ -10,10 +10,10 @@ import nbformat
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / 'tools')]
 
-from book_contents import exporting_chapters  # noqa: E402
+from book_contents import MERGED, exporting_chapters  # noqa: E402
 from command_line import Command, run  # noqa: E402
 
-from deepcnn.records.store import write_text  # noqa: E402
+from deepcnn.records.store import explaining, write_text  # noqa: E402
 
 CHAPTERS = ROOT / 'chapters'
 MODELS = ROOT / 'deepcnn' / 'models'
@@ -29,7 +29,8 @@ class ExportError(ValueError):
 
 def exported_cells(notebook: Path) -> list[str]:
     """按顺序返回 ``export`` 单元的源码；单元里有别的语句时抛出 ExportError。"""
-    cells = nbformat.read(notebook, as_version=4).cells
+    with explaining(notebook, MERGED):
+        cells = nbformat.read(notebook, as_version=4).cells
     sources = [
         cell.source.strip()
         for cell in cells

@@ -14,7 +14,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / 'tools')]
 
-from book_contents import is_backup  # noqa: E402
+from book_contents import MERGED, is_backup  # noqa: E402
 from command_line import Command, run  # noqa: E402
 
 from book import parse_address  # noqa: E402
@@ -68,7 +68,7 @@ def wordings(url: str, branch: str, site: str) -> dict[str, str]:
 
 def with_first_cell(notebook: Path, source: str) -> str:
     """返回笔记本的新内容：名为 install 的单元换成 ``source``，其余不动。"""
-    with explaining(notebook, '请先解决合并留下的冲突，或用 git 取回它'):
+    with explaining(notebook, MERGED):
         content = nbformat.read(notebook, as_version=nbformat.NO_CONVERT)
     cells = [c for c in content.cells if c.metadata.get('name') == 'install']
     if len(cells) != 1:

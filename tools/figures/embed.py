@@ -89,8 +89,7 @@ def with_picture(match: re.Match[str], root: Path = ROOT) -> str:
 
 def embedded(path: Path) -> str:
     """一个笔记本嵌进最新的图之后的内容。"""
-    text = path.read_text(encoding='utf-8')
-    return rewrite_markdown(text, lambda cell: re.sub(PICTURE, with_picture, cell))
+    return rewrite_markdown(path, lambda cell: re.sub(PICTURE, with_picture, cell))
 
 
 def main(arguments: list[str]) -> int:
@@ -100,7 +99,7 @@ def main(arguments: list[str]) -> int:
             continue
         try:
             text = embedded(path)
-        except BrowserError as error:
+        except (BrowserError, ValueError) as error:
             print(error, file=sys.stderr)
             return 1
         if path.read_text(encoding='utf-8') != text:
