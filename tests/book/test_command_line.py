@@ -196,6 +196,7 @@ def test_every_command_tells_an_interrupt_or_a_file_in_one_line(
     assert line.startswith(said)
 
 
+@pytest.mark.skipif(not hasattr(os, 'fork'), reason='没有 fork')
 def test_the_faults_leave_no_folder_when_interrupted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -325,7 +325,7 @@ def main(line: list[str]) -> int:
     ):
         command.add_argument(f'--{name}', type=int, default=default, metavar='个')
     options = command.parse_args(line)
-    if not CHILDREN.is_dir():
+    if not (hasattr(os, 'fork') and CHILDREN.is_dir()):
         print('要在 Linux（或 WSL）上运行：要靠 fork 与 /proc', file=sys.stderr)
         return 1
     torch.set_num_threads(1)  # 分出的进程里不能有 OpenMP 的线程
