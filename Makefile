@@ -3,8 +3,9 @@
 
 PYTHON ?= python3
 
-# .venv 已经有了就用它的 Python；OFFLINE=1 的机器用系统的。
-OWN := $(if $(OFFLINE),,$(wildcard .venv/bin/python))
+# .venv 里的 Python 能用就用它（所用的系统 Python 卸载之后，它只是一个空链接）；
+# OFFLINE=1 的机器用系统的。
+OWN := $(if $(OFFLINE),,$(shell test -x .venv/bin/python && echo .venv/bin/python))
 BOOK := $(if $(OWN),$(OWN),$(PYTHON)) book.py
 
 COMMANDS := help book test notebook lint record compare bench pack models mutants \

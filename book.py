@@ -51,6 +51,8 @@ BOOK_SETTINGS = [
     'book.py', '_config.yml', '_toc.yml', 'references.bib', 'terms', 'results', 'img',
     'site', 'deepcnn/records', 'CHANGELOG.md', '.venv/book.installed',
 ]  # fmt: skip
+# 公开的仓库的网址；tools/book/repository.py 也用它。
+ADDRESS = re.compile(r'https://git(hub|ee)\.com/[^\W_][\w-]*/[\w.-]*[\w-]', re.ASCII)
 GENERATED = ['_build', 'dist', 'build', '.pytest_cache', '.ruff_cache', '*.egg-info']
 
 
@@ -208,6 +210,9 @@ def offline_python() -> str:
     offline = ROOT / '.offline'
     os.environ['PYTHONPATH'] = os.pathsep.join([str(offline / 'site'), str(ROOT)])
     os.environ['JUPYTER_PATH'] = str(offline / 'kernel' / 'share' / 'jupyter')
+    commit = offline / 'commit'
+    if commit.exists() and not setting('DEEPCNN_COMMIT'):
+        os.environ['DEEPCNN_COMMIT'] = commit.read_text(encoding='utf-8').strip()
     wheels = sorted((offline / 'wheels').glob('*.whl'))
     if not wheels:
         raise Refusal('没有 .offline/wheels：请先在有网络的机器上准备，见 docs/gpu.md')
@@ -356,6 +361,30 @@ def lab_options() -> list[str]:
     return options
 
 
+def repository(arguments: list[str]) -> None:
+    """网址不能用，就不装依赖。"""
+    for text in arguments[:1]:
+        try:
+            parse_address(text)
+        except ValueError as error:
+            raise Refusal(str(error)) from None
+    execute(prepare('book'), 'tools/book/repository.py', *arguments)
+
+
+def parse_address(text: str) -> str:
+    """返回规整的网址；不是 GitHub 或 Gitee 的仓库时抛出 ValueError。"""
+    address = text.strip()
+    for ending in ('/', '.git'):
+        if address.endswith(ending):
+            address = address[: -len(ending)]
+    if address and not ADDRESS.fullmatch(address):
+        raise ValueError(
+            f'网址「{text}」不能用：请写成 https://github.com/用户名/仓库名'
+            '（或 https://gitee.com/用户名/仓库名）'
+        )
+    return address
+
+
 def new_chapter(arguments: list[str]) -> None:
     """写出骨架，生成它的模型文件，再按网站补齐编号：后面各章的编号也随之改变。"""
     python = prepare('test')
@@ -473,7 +502,7 @@ COMMANDS = {
         True,
     ),
     'repository': Command(
-        tool('tools/book/repository.py', 'book'),
+        repository,
         '记下公开的仓库：URL=https://github.com/用户名/仓库名（空的表示清除）',
         True,
     ),
@@ -504,6 +533,7 @@ def read_line(line: list[str]) -> list[str]:
 
 def main(line: list[str]) -> int:
     name = line[0] if line else 'help'
+    name = 'help' if name in ('-h', '--help') else name
     try:
         if name not in COMMANDS:
             raise Refusal(f'没有 {name} 这个命令：可以用 {"、".join(COMMANDS)}', 2)

@@ -4,10 +4,21 @@ argparse 的用法与报错是英文，又没有公开的办法换掉，所以�
 """
 
 import argparse
+import errno
 import re
 import sys
 from collections.abc import Callable
 from typing import NoReturn
+
+INTERRUPTED = 130
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+REASONS = {
+    errno.ENOTDIR: '路径里有一段是文件，不是文件夹；请换一个地方',
+    errno.EEXIST: '已经有同名的文件；请换一个名字',
+    errno.EISDIR: '它是文件夹，这里要的是文件',
+    errno.ENOENT: '没有这个文件或文件夹；请核对路径',
+    errno.EIO: '磁盘或网络盘读写出错；请检查它，再试',
+}
 
 # argparse 的英文（正则表达式）→ 中文；先到先得，笼统的放在后面。
 CHINESE = {
@@ -56,9 +67,26 @@ class Command(argparse.ArgumentParser):
 
 
 def run(main: Callable[[list[str]], int]) -> NoReturn:
-    """当作命令运行 ``main``，以它返回的数退出。
+    """当作命令运行 ``main``，以它返回的数退出；按 Ctrl-C、文件出错时说一行。
 
     终端的编码写不出的字换成转义（标准错误本来如此），不因此中断。
     """
     sys.stdout.reconfigure(errors='backslashreplace')
-    sys.exit(main(sys.argv[1:]))
+    try:
+        code = main(sys.argv[1:])
+    except KeyboardInterrupt:
+        print('已中断', file=sys.stderr)
+        code = INTERRUPTED
+    except OSError as error:
+        print(file_trouble(error), file=sys.stderr)
+        code = 1
+    sys.exit(code)
+
+
+def file_trouble(error: OSError) -> str:
+    """读不了、写不了的文件，一行：哪个文件，为什么。"""
+    where = f'（{error.filename}）' if error.filename else ''
+    if error.errno in FULL:
+        return f'磁盘满了{where}：请腾出空间，再运行一次'
+    reason = REASONS.get(error.errno) or error.strerror or error
+    return f'文件出错{where}：{reason}'

@@ -5,6 +5,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from deepcnn.command_line import Command, run, translated  # noqa: E402
+from deepcnn.command_line import (  # noqa: E402
+    INTERRUPTED,
+    Command,
+    file_trouble,
+    run,
+    translated,
+)
 
-__all__ = ['Command', 'run', 'translated']
+__all__ = ['INTERRUPTED', 'Command', 'file_trouble', 'run', 'translated']

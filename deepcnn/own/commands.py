@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-from deepcnn.command_line import Command
+from deepcnn.command_line import FULL, Command, file_trouble
 from deepcnn.own.measuring import NARROW, SIX, conditions, measure, setup_for
 from deepcnn.own.orders import Order
 from deepcnn.own.other_commands import (
@@ -340,14 +340,6 @@ def _told(text: str, code: int) -> int:
     return code
 
 
-REASONS = {
-    errno.ENOTDIR: '路径里有一段是文件，不是文件夹；请换一个地方',
-    errno.EEXIST: '已经有同名的文件；请换一个名字',
-    errno.EISDIR: '它是文件夹，这里要的是文件',
-    errno.ENOENT: '没有这个文件或文件夹；请核对路径',
-    errno.EIO: '磁盘或网络盘读写出错；请检查它，再试',
-}
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 CLOSED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
@@ -363,5 +355,4 @@ def _explained(error: OSError) -> str:
         return f'没有权限{where}：请换一个写得了的文件夹（--out、--cache）；要读的，请放开它的权限'
     if error.errno == errno.ENAMETOOLONG:
         return f'名字太长{where}：请换一个短的'
-    reason = REASONS.get(error.errno) or error.strerror or error
-    return f'文件出错{where}：{reason}'
+    return file_trouble(error)

@@ -6,7 +6,7 @@ from pathlib import Path
 from statistics import mean
 
 from deepcnn.records.runs import completed
-from deepcnn.records.store import read_json, write_json
+from deepcnn.records.store import explaining, read_json, write_json
 
 # 预算：训练多久、用多少图像。预算不同的尝试不能放在一起比。
 BUDGET = ('epochs', 'train_images')
@@ -54,12 +54,14 @@ def choice_of(recipe: dict) -> dict:
 
 
 def load_attempts(path: Path) -> list[Attempt]:
-    """读回全部尝试；没有这个文件就是一次也没有试过。"""
+    """读回全部尝试；没有这个文件就是一次也没有试过；残缺时抛出 ValueError。"""
     if not path.exists():
         return []
-    return [
-        Attempt(**one | {'recipe': completed(one['recipe'])}) for one in read_json(path)
-    ]
+    with explaining(path, '请用 git 取回它；取不回就删除它，从头再试'):
+        return [
+            Attempt(**one | {'recipe': completed(one['recipe'])})
+            for one in read_json(path)
+        ]
 
 
 def varied(attempts: list[Attempt]) -> list[str]:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import median
 
-from deepcnn.records.store import read_json, write_json
+from deepcnn.records.store import explaining, read_json, write_json
 
 FULL_TRAIN_SET = 60_000
 NOISE = 0.05  # 相差不到 5% 算作噪声
@@ -162,11 +162,13 @@ class Report:
 
 
 def load_report(path: Path) -> Report | None:
-    """读回一份测量；没有这个文件时返回 None。"""
+    """读回一份测量；没有这个文件时返回 None，残缺时抛出 ValueError。"""
     if not path.exists():
         return None
-    record = read_json(path)
-    comparisons = {
-        name: Comparison.from_dict(one) for name, one in record['comparisons'].items()
-    }
-    return Report(**{**record, 'comparisons': comparisons})
+    with explaining(path, '请用 git 取回它，或删除它，再运行 make bench'):
+        record = read_json(path)
+        comparisons = {
+            name: Comparison.from_dict(one)
+            for name, one in record['comparisons'].items()
+        }
+        return Report(**{**record, 'comparisons': comparisons})

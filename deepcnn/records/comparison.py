@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import median
 
 from deepcnn.records.runs import Run, completed
-from deepcnn.records.store import read_json, results_folder, write_json
+from deepcnn.records.store import explaining, read_json, results_folder, write_json
 from deepcnn.records.titles import NETWORKS
 
 FOLDER = 'comparison'  # 在 results/ 里
@@ -103,15 +103,11 @@ def read_record(path: Path) -> Record:
         raise ValueError(
             f'results/comparison/ 里没有 {path.stem} 的记录：先运行 make compare'
         )
-    try:
+    with explaining(path, '请删除它，再运行 make compare'):
         record = read_json(path)
         runs = tuple(SeedRun(**run) for run in record.pop('runs'))
         record['recipe'] = completed(record['recipe'])
         return Record(**record, runs=runs)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise ValueError(
-            f'{path.name} 读不了（{error}）：请删除它，再运行 make compare'
-        ) from error
 
 
 def load_records(folder: Path | None = None) -> dict[str, Record]:

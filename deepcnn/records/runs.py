@@ -5,7 +5,13 @@ from pathlib import Path
 from statistics import mean, median
 
 from deepcnn.records.provenance import code_version, library_versions
-from deepcnn.records.store import RESULTS, read_json, results_folder, write_json
+from deepcnn.records.store import (
+    RESULTS,
+    explaining,
+    read_json,
+    results_folder,
+    write_json,
+)
 
 FULL = 'full'  # 这一档的记录在 results/full/ 里
 
@@ -135,7 +141,7 @@ class History:
 
 
 def load_history(network: str, folder: Path | None = None) -> History:
-    """读 ``results/<network>.json``；没有这个文件时抛出 ValueError。"""
+    """读 ``results/<network>.json``；没有这个文件或它残缺时抛出 ValueError。"""
     folder = folder or results_folder()
     path = folder / f'{network}.json'
     if not path.exists():
@@ -144,4 +150,5 @@ def load_history(network: str, folder: Path | None = None) -> History:
         raise ValueError(
             f'results/ 里没有 {network} 的训练记录（现有：{known}）：先运行 make record'
         )
-    return History.from_dict(read_json(path))
+    with explaining(path, '请用 git 取回它，或删除它，再运行 make record'):
+        return History.from_dict(read_json(path))

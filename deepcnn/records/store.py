@@ -3,6 +3,8 @@
 import json
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -41,7 +43,10 @@ def json_text(content: object, indent: int | None = None) -> str:
 
 
 def write_bytes(path: Path, content: bytes) -> Path:
-    """写一个文件并返回路径；先写完再改名，中断时不留半个文件。"""
+    """写一个文件并返回路径；先写完再改名，中断时不留半个文件。
+
+    写不成（磁盘满了）时抛出的 OSError 说的是 ``path``，不是临时文件。
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, partial = tempfile.mkstemp('.part', path.stem, path.parent, text=False)
     try:
@@ -49,12 +54,28 @@ def write_bytes(path: Path, content: bytes) -> Path:
             target.write(content)
         os.chmod(partial, 0o644)  # mkstemp 的文件只有自己能读
         os.replace(partial, path)
-    except BaseException:
+    except BaseException as error:
         Path(partial).unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            error.filename, error.filename2 = str(path), None
         raise
     return path
+
+
+def write_text(path: Path, text: str) -> Path:
+    """写一个 UTF-8 的文字文件，换行照 ``text``；同样不留半个文件。"""
+    return write_bytes(path, text.encode('utf-8'))
 
 
 def read_json(path: Path) -> object:
     """读回 ``write_json`` 写的内容；没有这个文件时抛出 FileNotFoundError。"""
     return json.loads(path.read_text(encoding='utf-8'))
+
+
+@contextmanager
+def explaining(path: Path, remedy: str) -> Iterator[None]:
+    """读 ``path`` 的一段：残缺或被改动时抛出 ValueError，说是哪个文件、怎么办。"""
+    try:
+        yield
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ValueError(f'{path.name} 读不了（{error}）：{remedy}') from error

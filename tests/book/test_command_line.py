@@ -1,5 +1,6 @@
 """tools/ 里的命令：用法与报错是中文，用错了以 2 退出；什么编码的终端都不会使它中断。"""
 
+import errno
 import os
 import re
 import subprocess
@@ -21,7 +22,7 @@ import pytest
 import record
 import repository
 import tune
-from command_line import Command, translated
+from command_line import Command, run, translated
 from figures import draw, embed, subset_font
 from living import (
     build_kernel,
@@ -166,3 +167,76 @@ def test_help_is_printed_whatever_the_encoding(encoding: str) -> None:
         code, out, err = run_tool(name, '-h', encoding=encoding)
         assert (code, err) == (0, '')
         assert HAN.search(out) if encoding == 'gbk' else r'\u' in out
+
+
+@pytest.mark.parametrize(
+    ('error', 'code', 'said'),
+    [
+        (KeyboardInterrupt(), 130, '已中断'),
+        (OSError(errno.ENOSPC, 'No space', 'a.ipynb'), 1, '磁盘满了（a.ipynb）'),
+        (OSError(errno.EACCES, 'Permission denied', 'a'), 1, '文件出错（a）'),
+    ],
+)
+def test_every_command_tells_an_interrupt_or_a_file_in_one_line(
+    error: BaseException,
+    code: int,
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def fails(arguments: list[str]) -> int:
+        raise error
+
+    # 捕获的输出没有 reconfigure
+    monkeypatch.setattr(sys.stdout, 'reconfigure', lambda **_: None, raising=False)
+    with pytest.raises(SystemExit) as stopped:
+        run(fails)
+    assert stopped.value.code == code
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith(said)
+
+
+@pytest.mark.skipif(not hasattr(os, 'fork'), reason='没有 fork')
+def test_the_faults_leave_no_folder_when_interrupted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(faults, 'all_trials', interrupted)
+    monkeypatch.setattr(faults, 'CHILDREN', tmp_path)
+    monkeypatch.setattr(faults.tempfile, 'tempdir', str(tmp_path))
+    with pytest.raises(KeyboardInterrupt):
+        faults.main([])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_faults_need_a_system_that_knows_its_children(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(faults, 'CHILDREN', tmp_path / '没有')
+    assert faults.main([]) == 1
+    assert '要在 Linux' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ('line', 'said'),
+    [
+        (['--images', '5'], '--images 至少要 160，现在是 5'),
+        (['--pixels', '4'], '--pixels 至少要 8，现在是 4'),
+        (['--steps', '0'], '--steps 至少要 1，现在是 0'),
+    ],
+)
+def test_too_few_images_to_measure_are_refused(
+    line: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert feeding_speed.main(line) == 2
+    assert capsys.readouterr().err == f'{said}\n'
+
+
+def test_no_tool_rewrites_a_file_of_the_repository_in_place() -> None:
+    """磁盘满了、被打断时不留半个文件：用 deepcnn.records.store 的 write_text。"""
+    in_place = re.compile(r"\.write_text\([^\n]*newline=|\.open\('[wx]'")
+    texts = {path: path.read_text('utf-8') for path in (ROOT / 'tools').rglob('*.py')}
+    found = {path.name for path, text in texts.items() if in_place.search(text)}
+    assert found == {'mutants.py'}  # 它写的是日志

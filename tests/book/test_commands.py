@@ -15,6 +15,7 @@ import pytest
 import book
 
 ROOT = Path(__file__).resolve().parents[2]
+GITHUB = 'https://github.com/someone/deep-cnn'
 MAKEFILE = (ROOT / 'Makefile').read_text(encoding='utf-8')
 
 
@@ -77,11 +78,11 @@ def test_make_knows_the_same_commands() -> None:
     )
 
 
-def make_says(*line: str) -> list[str]:
+def make_says(*line: str, folder: Path = ROOT) -> list[str]:
     """make 会运行的命令（``make -n``），去掉先找 Python 的那一句。"""
     done = subprocess.run(
         ['make', '-n', *line],
-        cwd=ROOT, encoding='utf-8', capture_output=True, check=True,
+        cwd=folder, encoding='utf-8', capture_output=True, check=True,
     )  # fmt: skip
     return [one for one in done.stdout.splitlines() if 'book.py' in one]
 
@@ -99,6 +100,21 @@ def test_make_only_calls_the_script() -> None:
     assert line == "python3.12 book.py new-chapter 'NAME=a b'"
 
 
+@needs_make
+def test_make_does_not_use_an_environment_whose_python_is_gone(tmp_path: Path) -> None:
+    """建 .venv 用的 Python 卸载之后，它只剩一个空链接。"""
+    shutil.copy(ROOT / 'Makefile', tmp_path)
+    python = tmp_path / '.venv' / 'bin' / 'python'
+    python.parent.mkdir(parents=True)
+    python.symlink_to(tmp_path / '没有')
+    assert make_says('lint', 'PYTHON=python3.12', folder=tmp_path) == [
+        'python3.12 book.py lint'
+    ]
+    python.unlink()
+    python.symlink_to(sys.executable)
+    assert make_says('lint', folder=tmp_path) == ['.venv/bin/python book.py lint']
+
+
 def test_help_lists_every_command_and_variable(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -110,6 +126,14 @@ def test_help_lists_every_command_and_variable(
         )
     for name in book.VARIABLES:
         assert f'  {name} ' in shown
+
+
+@pytest.mark.parametrize('option', ['-h', '--help'])
+def test_help_is_also_an_option(
+    option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert book.main([option]) == 0
+    assert capsys.readouterr().out.startswith('用法：')
 
 
 def test_every_tool_exists_and_every_variable_is_read() -> None:
@@ -353,7 +377,7 @@ def test_arguments_reach_the_tool(ran: list) -> None:
 
 @pytest.mark.parametrize(
     ('line', 'given'),
-    [([], []), (['URL='], ['']), (['URL=https://x/y'], ['https://x/y'])],
+    [([], []), (['URL='], ['']), ([f'URL={GITHUB}'], [GITHUB])],
 )
 def test_the_address_of_the_repository(
     line: list[str], given: list[str], ran: list, monkeypatch: pytest.MonkeyPatch
@@ -361,6 +385,45 @@ def test_the_address_of_the_repository(
     monkeypatch.setenv('URL', 'https://example.com/elsewhere')
     assert book.main(['repository', *line]) == 0
     assert ran[-1] == ['tools/book/repository.py', *given]
+
+
+def test_a_wrong_address_is_refused_before_anything_is_installed(
+    ran: list, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert book.main(['repository', 'URL=foo']) == 1
+    assert '网址「foo」不能用' in capsys.readouterr().err
+    assert ran == []
+
+
+def test_figures_are_drawn_then_embedded(ran: list) -> None:
+    assert book.main(['figures']) == 0
+    assert ran[-2:] == [['tools/figures/draw.py'], ['tools/figures/embed.py']]
+
+
+def test_formulas_are_typeset_from_a_fresh_build(here: Path, ran: list) -> None:
+    book.main(['book'])
+    left = here / '_build' / '留下的'
+    left.write_text('', encoding='utf-8')
+    assert book.main(['formulas']) == 0
+    assert not left.exists() and builds(ran) == 2
+    assert ran[-1] == ['tools/site/typeset_formulas.py']
+
+
+@pytest.mark.parametrize('offline', [False, True])
+def test_packing_needs_no_environment(
+    offline: bool, here: Path, ran: list, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pythons: list[object] = []
+    monkeypatch.setattr(book, 'execute', lambda *line: pythons.append(line))
+    assert book.main(['pack', 'nin']) == 0
+    own = book.environment_python()
+    own.parent.mkdir(parents=True)
+    own.write_bytes(b'')
+    monkeypatch.setenv('OFFLINE', '1' if offline else '')
+    assert book.main(['pack']) == 0
+    script = 'tools/book/pack_record.py'
+    second = sys.executable if offline else own
+    assert pythons == [(sys.executable, script, 'nin'), (second, script)]
 
 
 def test_a_new_chapter_is_written_exported_built_and_numbered(
@@ -412,12 +475,14 @@ def test_an_offline_machine_uses_its_own_python(
     here: Path, ran: list, capsys: pytest.CaptureFixture[str]
 ) -> None:
     saved = dict(os.environ)
+    os.environ.pop('DEEPCNN_COMMIT', None)
     try:
         assert book.main(['compare', 'OFFLINE=1']) == 1
         assert '.offline/wheels' in capsys.readouterr().err
         wheels = here / '.offline' / 'wheels'
         wheels.mkdir(parents=True)
         (wheels / 'd2l.whl').write_bytes(b'1')
+        (wheels.parent / 'commit').write_text('5b860f7\n', encoding='utf-8')
         assert book.main(['compare', 'OFFLINE=1']) == 0
         assert book.main(['compare', 'OFFLINE=1']) == 0
         kinds = [command[1] if command[0] == '-m' else command[0] for command in ran]
@@ -425,6 +490,7 @@ def test_an_offline_machine_uses_its_own_python(
         assert os.environ['PYTHONPATH'].split(os.pathsep) == [
             str(here / '.offline' / 'site'), str(here),
         ]  # fmt: skip
+        assert os.environ['DEEPCNN_COMMIT'] == '5b860f7'
         assert not (here / '.venv').exists()
     finally:
         os.environ.clear()
@@ -460,7 +526,7 @@ def test_the_whole_way_in_a_folder_with_spaces_and_chinese(here: Path) -> None:
     tool.parent.mkdir(parents=True)
     tool.write_text(PRINT_WHERE, encoding='utf-8')
     done = subprocess.run(
-        [sys.executable, here / 'book.py', 'repository', 'URL=网址 一'],
+        [sys.executable, here / 'book.py', 'repository', f'URL={GITHUB}', '网址 一'],
         cwd=here.parent,
         env=os.environ | {
             'LC_ALL': 'C', 'PYTHONUTF8': '0', 'PYTHONCOERCECLOCALE': '0',
@@ -470,7 +536,7 @@ def test_the_whole_way_in_a_folder_with_spaces_and_chinese(here: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     arguments, folder, prefix, utf8 = json.loads(done.stdout.splitlines()[-1])
-    assert arguments == ['网址 一']
+    assert arguments == [GITHUB, '网址 一']
     assert Path(folder) == here.resolve()
     assert Path(prefix) == (here / '.venv').resolve()
     assert utf8 == 1

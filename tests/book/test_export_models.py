@@ -5,9 +5,10 @@ from pathlib import Path
 import export_models
 import nbformat
 import pytest
+from book_contents import exporting_chapters
 
 
-@pytest.mark.parametrize('network', export_models.NETWORKS)
+@pytest.mark.parametrize('network', exporting_chapters())
 def test_models_do_not_drift_from_the_chapters(network: str) -> None:
     written = (export_models.MODELS / f'{network}.py').read_text(encoding='utf-8')
     assert written == export_models.model_source(network)
@@ -39,3 +40,10 @@ def test_drift_is_reported(
     monkeypatch.setattr(export_models, 'model_source', lambda network: 'X = 1\n')
     assert export_models.main(['--check']) == 1
     assert 'resnet' in capsys.readouterr().err
+
+
+def test_a_notebook_with_a_conflict_is_named(tmp_path: Path) -> None:
+    broken = tmp_path / 'nin.ipynb'
+    broken.write_text('<<<<<<< HEAD', encoding='utf-8')
+    with pytest.raises(ValueError, match='nin.ipynb 读不了.*冲突'):
+        export_models.exported_cells(broken)

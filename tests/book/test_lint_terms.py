@@ -210,6 +210,30 @@ def test_the_command_fails_with_one_line_per_fault(
     assert 'none.md' in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ('name', 'text', 'said'),
+    [
+        ('Makefile', 'all:', '只查 .ipynb、.md、.py'),
+        ('nin.ipynb', '<<<<<<< HEAD', 'nin.ipynb 读不懂'),
+        ('nin.ipynb', '{}', 'nin.ipynb 读不懂'),
+        ('nin.py', 'def', 'nin.py 读不懂'),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_told_in_one_line(
+    name: str,
+    text: str,
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(lint_terms, 'ROOT', tmp_path)
+    (tmp_path / name).write_text(text, encoding='utf-8')
+    assert lint_terms.main([str(tmp_path / name)]) == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith(said)
+
+
 def test_the_files_of_the_book_are_all_read() -> None:
     names = {path.relative_to(ROOT).as_posix() for path in lint_terms.book_files()}
     assert {

@@ -16,8 +16,8 @@ from statistics import median
 import nbformat
 import pytest
 import yaml
+from book_contents import exporting_chapters
 from book_source import chapter_files
-from export_models import NETWORKS
 from markdown_it import MarkdownIt
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 from nbformat import NotebookNode
@@ -439,10 +439,25 @@ def test_check_cells_assert_something(path: Path) -> None:
             assert UNCOMPARED not in tags(cell), where(cell)
 
 
+@every_notebook
+def test_a_profile_that_a_page_lacks_is_told(path: Path) -> None:
+    """只有六个网络的章有 full 档；别的页用 recipe_of 取配方，缺了时说有哪几档。"""
+    tables = {
+        match[1]: match[2]
+        for cell in code_cells(path)
+        for match in re.finditer(r'^(RECIPES|BUDGETS) = \{(.*?)^\}', cell.source, re.M | re.S)
+    }
+    for name, table in tables.items():
+        if "'full'" not in table:
+            sources = '\n'.join(cell.source for cell in code_cells(path))
+            assert f'{name}[profile]' not in sources
+            assert f'recipe_of({name}' in sources
+
+
 # 导出了配方的章要训练；只导出块的不必。
 TRAINED = [
     name
-    for name in NETWORKS
+    for name in exporting_chapters()
     if hasattr(import_module(f'deepcnn.models.{name}'), 'RECIPES')
 ]
 

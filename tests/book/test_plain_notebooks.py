@@ -359,3 +359,14 @@ def test_ids_of_cells_stay_unique() -> None:
         if path.suffix == '.ipynb':
             cells = json.loads(path.read_text(encoding='utf-8'))['cells']
             assert len({cell['id'] for cell in cells}) == len(cells)
+
+
+def test_a_notebook_with_a_conflict_is_named(
+    tiny_book: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    build(tiny_book)
+    broken = tiny_book / 'chapters' / 'nin.ipynb'
+    broken.write_text('<<<<<<< HEAD', encoding='utf-8')
+    assert fill_plain.main([], tiny_book) == 1
+    [line] = capsys.readouterr().err.splitlines()
+    assert 'nin.ipynb 读不了' in line and '冲突' in line

@@ -1,13 +1,17 @@
 """tools/book/record.py：图注的来历、元数据的清理、出错时不改写文件。"""
 
+import errno
 import os
 import re
 from itertools import pairwise
 from pathlib import Path
 
+import book_contents
+import export_models
 import nbformat
 import pytest
 import record
+from book_contents import recording_order
 from book_source import chapter_files
 from nbclient.exceptions import DeadKernelError
 
@@ -125,6 +129,53 @@ def test_a_recording_that_stops_says_why_in_one_line(
     assert re.match(said, told) and told.count('\n') == 1
 
 
+@pytest.mark.parametrize('name', ['expected_line', 'write_bytes'])
+def test_a_truncated_measurement_or_a_full_disk_is_told(
+    name: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
+) -> None:
+    path = tmp_path / 'nin.ipynb'
+    nbformat.write(notebook_with('1'), path)
+    before = path.read_bytes()
+    errors = {
+        'expected_line': ValueError('bench-cpu-bf16.json 读不了'),
+        'write_bytes': OSError(errno.ENOSPC, 'No space left on device', str(path)),
+    }
+
+    def fails(*arguments: object) -> None:
+        raise errors[name]
+
+    monkeypatch.setattr(record, 'CHAPTERS', tmp_path)
+    monkeypatch.setattr(record, 'execute', lambda *arguments: None)
+    monkeypatch.setattr(record, name, fails)
+    monkeypatch.setattr(record.os, 'environ', dict(record.os.environ))
+    assert record.main(['nin']) == 1
+    [said] = capsys.readouterr().err.splitlines()
+    assert said.startswith('nin 没有录成') and ('bench-cpu' in said or '磁盘满' in said)
+    assert path.read_bytes() == before
+
+
+def test_a_notebook_with_a_conflict_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    """说明照样看得到；录制与导出都指明是哪一个。"""
+    (tmp_path / 'nin.ipynb').write_text('<<<<<<< HEAD', encoding='utf-8')
+    monkeypatch.setattr(book_contents, 'CHAPTERS', tmp_path)
+    monkeypatch.setattr(book_contents, 'notebooks', lambda: ('nin',))
+    book_contents.exporting_chapters.cache_clear()
+    try:
+        for module, arguments in ((record, ['nin']), (export_models, ['--check'])):
+            with pytest.raises(SystemExit, match='0'):
+                module.main(['-h'])
+            assert module.main(arguments) in (1, 2)
+            [said] = capsys.readouterr().err.splitlines()
+            assert 'nin.ipynb 读不了' in said and '冲突' in said
+    finally:
+        book_contents.exporting_chapters.cache_clear()
+
+
 def test_the_kernel_keeps_the_path_given_before(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -145,7 +196,7 @@ def test_every_notebook_can_be_recorded() -> None:
         path.relative_to(record.CHAPTERS).with_suffix('').as_posix()
         for path in chapter_files()
     }
-    assert set(record.ORDER) == names
+    assert set(recording_order()) == names
 
 
 def test_notebook_runs_in_its_own_folder(

@@ -1,5 +1,7 @@
 """make repository：网址写到每个地方，各处一致；没有网址时哪里都不指向仓库。"""
 
+import errno
+import os
 import re
 import shutil
 import subprocess
@@ -195,13 +197,14 @@ def test_nothing_is_written_when_a_place_is_missing(
     assert contents(copy) == before
 
 
+@pytest.mark.skipif(not shutil.which('make'), reason='没有 make')
 def test_make_passes_the_address_on() -> None:
     """没有写 URL= 时照旧；URL= 表示清除；环境变量 URL 不算。"""
 
     def recipe(*arguments: str) -> str:
         done = subprocess.run(
             ['make', '--dry-run', 'repository', *arguments],
-            cwd=ROOT, env={'PATH': '/usr/bin:/bin', 'URL': 'https://elsewhere'},
+            cwd=ROOT, env=os.environ | {'URL': 'https://elsewhere'},
             capture_output=True, encoding='utf-8', check=True,
         )  # fmt: skip
         return done.stdout.splitlines()[-1].split('book.py repository', 1)[1].strip()
@@ -209,3 +212,35 @@ def test_make_passes_the_address_on() -> None:
     assert recipe() == ''
     assert recipe('URL=') == "'URL='"
     assert recipe(f'URL={GITHUB}') == f"'URL={GITHUB}'"
+
+
+def test_a_full_disk_leaves_whole_files(
+    copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """写到第二个文件时磁盘满了：它还是旧的，没有半个文件。"""
+    before, written, real = contents(copy), [], os.replace
+
+    def full(partial: str, target: Path) -> None:
+        if written:
+            raise OSError(errno.ENOSPC, 'No space left on device')
+        written.append(target)
+        real(partial, target)
+
+    monkeypatch.setattr(os, 'replace', full)
+    with pytest.raises(OSError, match='No space'):
+        set_url(copy, GITHUB)
+    after = contents(copy)
+    assert set(after) == set(before)
+    changed = {name for name in before if after[name] != before[name]}
+    assert changed == {written[0].relative_to(copy).as_posix()}
+
+
+def test_a_broken_notebook_is_named(
+    copy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (copy / 'chapters/vgg.ipynb').write_text('<<<<<<< HEAD', encoding='utf-8')
+    before = contents(copy)
+    assert set_url(copy, GITHUB) == 1
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith('vgg.ipynb 读不了') and '冲突' in line
+    assert contents(copy) == before

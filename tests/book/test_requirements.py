@@ -1,6 +1,7 @@
 """依赖清单互相一致：范围、确切版本与包的元数据。"""
 
 import sys
+from importlib.metadata import PackageNotFoundError, requires
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,40 @@ def test_pins_satisfy_the_ranges(name: str) -> None:
     for package, wanted in read_requirements(name).items():
         assert package in pins, f'constraints.txt 没有 {package}'
         assert wanted.specifier.contains(pinned_version(pins[package])), package
+
+
+def needed_by(package: str, extras: set[str]) -> list[Requirement]:
+    """装着的 ``package`` 在这里还要什么；没有装的，当作什么也不要。
+
+    torch 自己限定了 CUDA 组件与 triton 的版本，所以不看它的。
+    """
+    try:
+        stated = [] if package == 'torch' else requires(package) or []
+    except PackageNotFoundError:
+        return []
+    found = map(Requirement, stated)
+    return [
+        one
+        for one in found
+        if not one.marker
+        or any(one.marker.evaluate({'extra': extra}) for extra in {'', *extras})
+    ]
+
+
+def test_what_the_listed_packages_need_is_pinned_too() -> None:
+    pins = read_requirements('constraints.txt')
+    waiting = [one for name in LISTS for one in read_requirements(name).values()]
+    seen: set[tuple[str, frozenset[str]]] = set()
+    while waiting:
+        one = waiting.pop()
+        package = canonicalize_name(one.name)
+        if (package, frozenset(one.extras)) in seen:
+            continue
+        seen.add((package, frozenset(one.extras)))
+        waiting += needed_by(package, one.extras)
+    missing = {package for package, _ in seen} - set(pins)
+    assert not missing, f'constraints.txt 没有 {"、".join(sorted(missing))}'
+    assert len(seen) > 50  # 真的查了装着的包
 
 
 @pytest.mark.parametrize('name', LISTS)

@@ -55,3 +55,13 @@ def test_the_command_says_that_chromium_is_missing(
     monkeypatch.setattr(embed, 'digest', lambda svg: '变了')
     assert embed.main([]) == 1
     assert '没有找到 Chromium' in capsys.readouterr().err
+
+
+def test_a_notebook_with_a_conflict_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = tmp_path / 'nin.ipynb'
+    broken.write_text('<<<<<<< HEAD', encoding='utf-8')
+    monkeypatch.setattr(embed, 'book_pages', lambda: [broken])
+    assert embed.main([]) == 1
+    assert 'nin.ipynb 读不了' in capsys.readouterr().err

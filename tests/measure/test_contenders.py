@@ -13,6 +13,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from contenders import Contest, Rung, ladder, new_row, run_epochs
+from roofline import OpCost, Peaks
 from torch import nn
 
 from deepcnn import d2l_bridge
@@ -341,3 +342,42 @@ def test_a_second_call_measures_only_what_is_missing(
     assert measured[0] == 'alexnet'
     assert measured.count('alexnet') == 1
     assert set(measured) == set(bench.names_for(CPU))
+
+
+def test_one_network_is_measured_from_the_first_row_to_the_profile(
+    data: Dataset, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """GPU 上的时间很少，第一次走完全程不能在那里。"""
+    contest = Contest(small_net, data, SIZE, 8, 1, 1, CPU)
+    peaks = Peaks({'float32': 1e11, 'bfloat16': 1e12}, 1e10)
+    found = bench.compare('small', contest, peaks)
+    names = [row.name for row in found.rows]
+    assert names == [rung.name for rung in ladder(contest, 1)]
+    assert [row.problem for row in found.rows] == [None] * len(names)
+    assert len(capsys.readouterr().err.splitlines()) == len(names)
+    # 卷积 9×9×4×25 次乘加，全连接 3,240；前向加反向，第一层不传到图像
+    forward = 2 * (9 * 9 * 4 * 25 + 3_240)
+    assert 2 * forward <= found.flops_per_image <= 3 * forward
+    assert found.bytes_per_image > 0 and found.limit_rate > 0
+    assert found.share_of_limit(found.engine) < 1
+    bounds = [bench.bound(OpCost(**one), peaks) for one in found.costs]
+    assert bounds == sorted(bounds, reverse=True) and bounds[0] > 0
+    shares = [one['share'] for one in found.profile]
+    assert 0 < len(shares) <= bench.SHOWN_OPS and 0 < sum(shares) <= 1
+    assert shares == sorted(shares, reverse=True)
+    assert all(one['calls'] > 0 for one in found.profile)
+
+
+def test_a_prepared_step_updates_the_network(contest: Contest) -> None:
+    nets: list[nn.Module] = []
+
+    def build() -> nn.Module:
+        nets.append(small_net())
+        return nets[-1]
+
+    watched = replace(contest, build=build)
+    step = bench.prepared_step(watched, watched.recipe())
+    before = [one.clone() for one in nets[-1].parameters()]
+    step()
+    pairs = zip(before, nets[-1].parameters(), strict=True)
+    assert all(not torch.equal(old, new) for old, new in pairs)

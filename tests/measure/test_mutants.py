@@ -125,3 +125,27 @@ def test_a_badly_written_entry_is_named(
         read_list(path)
     with pytest.raises(ListError, match='没有改 kitchen 的清单：房间有 .*training'):
         mutants.chosen(['kitchen'])
+
+
+@pytest.mark.parametrize(
+    ('text', 'message'),
+    [
+        ('', 'list.yml 里没有改动'),
+        ('one: 1', 'list.yml 里没有改动'),
+        ('- one', 'list.yml 第 1 条不是'),
+        ('- {a: [', 'list.yml 不是合法的 YAML：请看第 1 行'),
+        (None, 'list.yml 打不开'),
+    ],
+)
+def test_an_unreadable_list_is_told_in_one_line(
+    text: str | None,
+    message: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    path = tmp_path / 'list.yml'
+    if text is not None:
+        path.write_text(text, 'utf-8')
+    assert mutants.main([str(path)]) == 1
+    [said] = capsys.readouterr().err.splitlines()
+    assert message in said

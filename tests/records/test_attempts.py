@@ -144,3 +144,11 @@ def test_an_attempt_waits_for_the_one_that_is_being_added(tmp_path: Path) -> Non
         save_attempts(path, [attempt(0.5)])
     waiting.join(30)
     assert load_attempts(path) == [attempt(0.5), attempt(0.6)]
+
+
+def test_damaged_attempts_are_named(tmp_path: Path) -> None:
+    path = tmp_path / 'nin-gpu.json'
+    for text in ('[{"recipe"', '[{}]', '7'):
+        path.write_text(text, encoding='utf-8')
+        with pytest.raises(ValueError, match='nin-gpu.json 读不了.*请用 git 取回'):
+            load_attempts(path)

@@ -100,3 +100,11 @@ def test_report_survives_json(tmp_path: Path) -> None:
     report.save(tmp_path / 'bench-cpu-bf16.json')
     assert load_report(tmp_path / 'bench-cpu-bf16.json') == report
     assert load_report(tmp_path / 'missing.json') is None
+
+
+def test_a_damaged_measurement_is_named(tmp_path: Path) -> None:
+    path = tmp_path / 'bench-cuda.json'
+    for text in ('{"device": "cu', '{}', '[]'):
+        path.write_text(text, encoding='utf-8')
+        with pytest.raises(ValueError, match='bench-cuda.json 读不了.*make bench'):
+            load_report(path)

@@ -129,3 +129,10 @@ def test_older_history_is_completed(tmp_path: Path) -> None:
     assert load_history('nin', tmp_path).recipe == {
         'optimizer': 'sgd', 'schedule': 'constant', 'erasing': 0.0, 'momentum': 0.0,
     }  # fmt: skip
+
+
+def test_a_damaged_record_is_named(tmp_path: Path) -> None:
+    for text in ('{"network"', '{}', '[]'):
+        (tmp_path / 'nin.json').write_text(text, encoding='utf-8')
+        with pytest.raises(ValueError, match='nin.json 读不了.*make record'):
+            load_history('nin', tmp_path)

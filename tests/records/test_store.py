@@ -1,5 +1,6 @@
 """写盘：要么是完整的新文件，要么还是旧的；读写的内容与地方都对。"""
 
+import errno
 import json
 import os
 import stat
@@ -9,10 +10,12 @@ import pytest
 
 from deepcnn.records import store
 from deepcnn.records.store import (
+    explaining,
     read_json,
     results_folder,
     weights_folder,
     write_json,
+    write_text,
 )
 
 
@@ -113,3 +116,29 @@ def test_installed_records_come_before_those_of_the_repository(
     assert found() == Path(__file__).parents[2] / name
     (tmp_path / 'installed').mkdir()
     assert found() == tmp_path / 'installed'
+
+
+def test_a_full_disk_names_the_file_and_leaves_the_old_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_text(tmp_path / 'one.ipynb', '旧的\r\n')
+    assert path.read_bytes() == '旧的\r\n'.encode()
+
+    def full(*arguments: object) -> None:
+        raise OSError(errno.ENOSPC, 'No space left on device')
+
+    monkeypatch.setattr(os, 'chmod', full)
+    with pytest.raises(OSError) as caught:
+        write_text(path, '新的')
+    assert caught.value.filename == str(path)
+    assert list(tmp_path.iterdir()) == [path]
+    assert path.read_bytes() == '旧的\r\n'.encode()
+
+
+def test_a_damaged_file_is_named_with_its_remedy(tmp_path: Path) -> None:
+    path = write_text(tmp_path / 'nin.json', '{"runs"')
+    with (
+        pytest.raises(ValueError, match='nin.json 读不了（.+）：请重录'),
+        explaining(path, '请重录'),
+    ):
+        read_json(path)

@@ -1,6 +1,11 @@
 """外部链接的检查：没有网络时只说一行，打不开的逐个指明，拒绝访问不算坏。"""
 
+import json
+from pathlib import Path
+from subprocess import CompletedProcess
+
 import check_links
+import pytest
 from check_links import Link
 
 
@@ -34,3 +39,46 @@ def test_only_external_links_are_read() -> None:
     assert [x.url for x in check_links.read_links(record % uri for uri in uris)] == [
         'https://x.test/'
     ]
+
+
+def recorded(status: str) -> str:
+    page = {'filename': 'a.md', 'uri': 'https://x.test/', 'status': status, 'info': ''}
+    return json.dumps(page)
+
+
+@pytest.mark.parametrize(
+    ('written', 'ended', 'code', 'said'),
+    [
+        (['working'], 0, 0, '共 1 个外部链接：打不开 0 个'),
+        (['working', 'broken'], 1, 1, '打不开 1 个'),
+        (['working'], 1, 1, 'linkcheck 没有查完'),  # 查到一半出了错
+        ([], 2, 1, 'linkcheck 没有查完'),  # 没有查，上次的结果还在
+    ],
+)
+def test_only_a_finished_check_counts(
+    written: list[str],
+    ended: int,
+    code: int,
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    output = tmp_path / 'links'
+    monkeypatch.setattr(check_links, 'OUTPUT', output)
+
+    def wrote(statuses: list[str]) -> None:
+        path = output / '_build' / 'linkcheck' / 'output.json'
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text('\n'.join(map(recorded, statuses)), encoding='utf-8')
+
+    def builds(command: list[str], **settings: object) -> CompletedProcess:
+        if written:
+            wrote(written)
+        return CompletedProcess(command, ended, '构建的输出')
+
+    wrote(['working'])
+    monkeypatch.setattr(check_links.subprocess, 'run', builds)
+    assert check_links.main([]) == code
+    told = capsys.readouterr()
+    assert said in told.out + told.err

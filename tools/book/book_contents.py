@@ -5,11 +5,17 @@
 
 import json
 import re
+import sys
 from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+from deepcnn.records.store import explaining  # noqa: E402
+
 CHAPTERS = ROOT / 'chapters'
+MERGED = '请先解决合并留下的冲突，或用 git 取回它'  # 读不懂的笔记本，多半是这个缘故
 ENTRY = re.compile(r'^ *- file: chapters/(\S+)$', re.MULTILINE)
 
 
@@ -26,9 +32,10 @@ def notebooks() -> tuple[str, ...]:
 
 
 def tags_of(page: str) -> set[str]:
-    """一个笔记本里用到的全部标签。"""
+    """一个笔记本里用到的全部标签；读不懂时抛出 ValueError，说明是哪一个。"""
     path = CHAPTERS / f'{page}.ipynb'
-    cells = json.loads(path.read_text(encoding='utf-8'))['cells']
+    with explaining(path, MERGED):
+        cells = json.loads(path.read_text(encoding='utf-8'))['cells']
     return {tag for cell in cells for tag in cell['metadata'].get('tags', ())}
 
 

@@ -8,14 +8,15 @@ from pathlib import Path
 import nbformat
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / 'tools'))
+sys.path[:0] = [str(ROOT), str(ROOT / 'tools')]
 
-from book_contents import exporting_chapters  # noqa: E402
+from book_contents import MERGED, exporting_chapters  # noqa: E402
 from command_line import Command, run  # noqa: E402
+
+from deepcnn.records.store import explaining, write_text  # noqa: E402
 
 CHAPTERS = ROOT / 'chapters'
 MODELS = ROOT / 'deepcnn' / 'models'
-NETWORKS = exporting_chapters()
 GENERATED = '由 chapters/'  # 生成的文件的第一行以它开头
 ALLOWED = (
     ast.Import, ast.ImportFrom, ast.Assign, ast.AnnAssign, ast.FunctionDef, ast.ClassDef,
@@ -28,7 +29,8 @@ class ExportError(ValueError):
 
 def exported_cells(notebook: Path) -> list[str]:
     """按顺序返回 ``export`` 单元的源码；单元里有别的语句时抛出 ExportError。"""
-    cells = nbformat.read(notebook, as_version=4).cells
+    with explaining(notebook, MERGED):
+        cells = nbformat.read(notebook, as_version=4).cells
     sources = [
         cell.source.strip()
         for cell in cells
@@ -78,7 +80,7 @@ def require_no_orphans() -> None:
     """从前生成、如今没有哪一章导出的文件，别处还会导入它：抛出 ExportError。"""
     for path in sorted(MODELS.glob('*.py')):
         is_generated = path.read_text(encoding='utf-8').startswith(f'"""{GENERATED}')
-        if is_generated and path.stem not in NETWORKS:
+        if is_generated and path.stem not in exporting_chapters():
             raise ExportError(
                 f'没有哪一章导出 deepcnn/models/{path.name}：'
                 '请把那一章写进 _toc.yml、补上 export 标签，或删去这个文件'
@@ -93,8 +95,8 @@ def main(arguments: list[str]) -> int:
     is_check = command.parse_args(arguments).check
     try:
         require_no_orphans()
-        sources = {name: model_source(name) for name in NETWORKS}
-    except (ExportError, FileNotFoundError, SyntaxError) as error:
+        sources = {name: model_source(name) for name in exporting_chapters()}
+    except (ValueError, FileNotFoundError, SyntaxError) as error:
         print(f'导出失败：{error}', file=sys.stderr)
         return 1
     drifted = [
@@ -110,7 +112,7 @@ def main(arguments: list[str]) -> int:
         return 1 if drifted else 0
     for name in drifted:
         path = MODELS / f'{name}.py'
-        path.write_text(sources[name], encoding='utf-8', newline='\n')
+        write_text(path, sources[name])
         print(f'已更新 deepcnn/models/{name}.py')
     return 0
 

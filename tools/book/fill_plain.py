@@ -18,9 +18,9 @@ from pybtex.database import Entry, parse_file
 from pybtex.plugin import find_plugin
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / 'tools'), str(ROOT / 'site' / 'extensions')]
+sys.path[:0] = [str(ROOT), str(ROOT / 'tools'), str(ROOT / 'site' / 'extensions')]
 
-from book_contents import is_backup  # noqa: E402
+from book_contents import MERGED, is_backup  # noqa: E402
 from book_pages.plain_markdown import (  # noqa: E402
     CITATION,
     EQUATION,
@@ -32,6 +32,8 @@ from book_pages.plain_markdown import (  # noqa: E402
     work_address,
 )
 from command_line import Command, run  # noqa: E402
+
+from deepcnn.records.store import explaining, write_text  # noqa: E402
 
 TARGET = re.compile(r'<a id="([\w-]+)"></a>(?:\n#+ (.*))?')
 NUMBERED_CAPTION = re.compile(
@@ -88,7 +90,8 @@ def markdown_of(path: Path) -> list[str]:
     text = path.read_text(encoding='utf-8')
     if path.suffix == '.md':
         return [text]
-    cells = json.loads(text)['cells']
+    with explaining(path, MERGED):
+        cells = json.loads(text)['cells']
     return [''.join(c['source']) for c in cells if c['cell_type'] == 'markdown']
 
 
@@ -170,15 +173,16 @@ class Page:
 def filled(path: Path, book: Book) -> str:
     """一个文件补齐之后的内容。"""
     page = Page(book, path)
-    text = path.read_text(encoding='utf-8')
     if path.suffix == '.md':
-        return page.fill(text.rstrip('\n')) + '\n'
-    return rewrite_markdown(text, page.fill)
+        return page.fill(path.read_text(encoding='utf-8').rstrip('\n')) + '\n'
+    return rewrite_markdown(path, page.fill)
 
 
-def rewrite_markdown(notebook: str, change: Callable[[str], str]) -> str:
-    """改写笔记本的文字单元；文字都没有变时，一个字节也不变。"""
-    content = nbformat.reads(notebook, as_version=4)
+def rewrite_markdown(path: Path, change: Callable[[str], str]) -> str:
+    """返回改写了文字单元的笔记本；文字都没有变时，一个字节也不变。"""
+    notebook = path.read_text(encoding='utf-8')
+    with explaining(path, MERGED):
+        content = nbformat.reads(notebook, as_version=4)
     is_changed = False
     for cell in content.cells:
         if cell.cell_type == 'markdown':
@@ -196,7 +200,7 @@ def main(arguments: list[str], root: Path = ROOT) -> int:
     try:
         book = read_book(root)
         texts = {path: filled(path, book) for path in book_pages(root)}
-    except FileNotFoundError as error:
+    except (FileNotFoundError, ValueError) as error:
         print(error, file=sys.stderr)
         return 1
     except KeyError as error:
@@ -209,7 +213,7 @@ def main(arguments: list[str], root: Path = ROOT) -> int:
     for path in stale:
         name = path.relative_to(root).as_posix()
         if not is_check:
-            path.write_text(texts[path], encoding='utf-8', newline='\n')
+            write_text(path, texts[path])
         print(
             f'编号或引文过时：{name}，请运行 make numbers'
             if is_check

@@ -163,7 +163,13 @@ def book_files() -> list[Path]:
 
 
 def lint_file(path: Path) -> list[str]:
-    return lint(prose.read(path, ROOT))
+    """一个文件里的全部问题；读不懂（冲突没有解决、语法不对）时抛出 ValueError。"""
+    try:
+        passages = prose.read(path, ROOT)
+    except (ValueError, KeyError, TypeError, SyntaxError) as error:
+        name = path.relative_to(ROOT).as_posix()
+        raise ValueError(f'{name} 读不懂（{error}）：请先改好它') from error
+    return lint(passages)
 
 
 def main(arguments: list[str]) -> int:
@@ -174,7 +180,15 @@ def main(arguments: list[str]) -> int:
         if not path.is_file() or not path.is_relative_to(ROOT):
             print(f'没有这个文件，或不在仓库里：{path}', file=sys.stderr)
             return 2
-    faults = [line for path in paths or book_files() for line in lint_file(path)]
+        if path.suffix not in prose.READERS:
+            kinds = '、'.join(prose.READERS)
+            print(f'只查 {kinds}，不查 {path.name}', file=sys.stderr)
+            return 2
+    try:
+        faults = [line for path in paths or book_files() for line in lint_file(path)]
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 2
     if not paths:
         faults += lint(glossary_passages())
     print(*faults, sep='\n', end='\n' if faults else '')

@@ -14,10 +14,12 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / 'tools'))
+sys.path[:0] = [str(ROOT), str(ROOT / 'tools')]
 
 from book_contents import exporting_chapters  # noqa: E402
 from command_line import Command, run  # noqa: E402
+
+from deepcnn.records.store import write_text  # noqa: E402
 
 FIRST_CELL = ROOT / 'tools' / 'book' / 'first_cell.py'
 SKELETON = ROOT / 'tools' / 'book' / 'chapter_skeleton.md'
@@ -103,9 +105,8 @@ def main(arguments: list[str]) -> int:
         print(error, file=sys.stderr)
         return 2
     path = ROOT / 'chapters' / f'{name}.ipynb'
-    with path.open('x', encoding='utf-8', newline='\n') as target:
-        target.write(nbformat.writes(skeleton(name)) + '\n')
-    toc.write_text(contents, encoding='utf-8', newline='\n')
+    write_text(path, nbformat.writes(skeleton(name)) + '\n')
+    write_text(toc, contents)
     print(f'已写出 chapters/{name}.ipynb，并登记进 _toc.yml')
     return 0
 

@@ -141,8 +141,10 @@ def read_python(source: str, path: str) -> Iterator[Passage]:
         yield Passage(path, '', text, line=number)
 
 
+READERS = {'.ipynb': read_notebook, '.md': read_markdown, '.py': read_python}
+
+
 def read(path: Path, root: Path) -> list[Passage]:
-    """按扩展名读一个文件。"""
-    readers = {'.ipynb': read_notebook, '.md': read_markdown, '.py': read_python}
+    """按扩展名（``READERS`` 里的）读一个文件。"""
     name = path.relative_to(root).as_posix()
-    return list(readers[path.suffix](path.read_text(encoding='utf-8'), name))
+    return list(READERS[path.suffix](path.read_text(encoding='utf-8'), name))

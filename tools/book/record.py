@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / 'tools')]
 
 from book_contents import recording_order  # noqa: E402
-from command_line import Command, run  # noqa: E402
+from command_line import INTERRUPTED, Command, file_trouble, run  # noqa: E402
 from expected_time import expected_line  # noqa: E402
 
 from deepcnn.explore.widgets import WIDGET_VIEW  # noqa: E402
@@ -30,7 +30,6 @@ from deepcnn.records.store import write_bytes  # noqa: E402
 from deepcnn.training import choose_device, choose_profile  # noqa: E402
 
 CHAPTERS = ROOT / 'chapters'
-ORDER = recording_order()
 # 输出图的图注；不导入网站的扩展：录制的机器上没有排版的那些包。
 OUTPUT_CAPTION = re.compile(r'<a id="fig-[\w-]+"></a>\*\*图 ')
 
@@ -39,11 +38,10 @@ START_RECORDING = (
     'from deepcnn.training.recording import start_recording; start_recording()'
 )
 
-KERNEL_DIED = (
-    '的内核没有了，多半是内存不够：原文件未改动。请结束别的程序，再运行一次，'
-    '训练会从断点接着做'
-)
-STOPPED = '已中断：原文件未改动，再运行一次，训练会从断点接着做'
+RESUMES = '，训练会从断点接着做'
+STOPPING = (
+    CellExecutionError, DeadKernelError, ValueError, OSError, KeyboardInterrupt
+)  # fmt: skip
 
 
 class LiveClient(NotebookClient):
@@ -141,10 +139,11 @@ def chosen_chapters(about: str, does: str, arguments: list[str]) -> list[str]:
         help=f'不给时{does}全部；练习写作 exercises/名字，实验写作 experiments/名字',
     )  # fmt: skip
     chapters = command.parse_args(arguments).chapters
-    if unknown := [name for name in chapters if name not in ORDER]:
-        legal = '、'.join(ORDER)
+    order = recording_order()
+    if unknown := [name for name in chapters if name not in order]:
+        legal = '、'.join(order)
         raise ValueError(f'没有这一章：{"、".join(unknown)}。可以用 {legal}')
-    return chapters or list(ORDER)
+    return chapters or list(order)
 
 
 def prepare_kernels(profile: str) -> None:
@@ -157,6 +156,24 @@ def prepare_kernels(profile: str) -> None:
     }
 
 
+def stopped(chapter: str, error: BaseException, verb: str, resumes: str = '') -> int:
+    """说明这一章为什么没有做完（``STOPPING`` 里的），返回退出码；``verb`` 是「录」或「画」。"""
+    if isinstance(error, CellExecutionError):
+        said = f'执行失败，原文件未改动：\n{error}'
+    elif isinstance(error, DeadKernelError):
+        said = (
+            '的内核没有了，多半是内存不够：原文件未改动。请结束别的程序，'
+            f'再运行一次{resumes}'
+        )
+    elif isinstance(error, KeyboardInterrupt):
+        said = f'已中断：原文件未改动，再运行一次{resumes}'
+    else:
+        reason = file_trouble(error) if isinstance(error, OSError) else error
+        said = f'没有{verb}成，原文件未改动：{reason}'
+    print(f'{chapter} {said}', file=sys.stderr)
+    return INTERRUPTED if isinstance(error, KeyboardInterrupt) else 1
+
+
 def main(arguments: list[str]) -> int:
     try:
         chapters = chosen_chapters(__doc__, '执行', arguments)
@@ -167,23 +184,13 @@ def main(arguments: list[str]) -> int:
     prepare_kernels(profile)
     for chapter in chapters:
         print(f'执行 {chapter}（{profile} 档，{device.type}）…', flush=True)
-        if line := expected_line(chapter, profile, device):
-            print(line, flush=True)
         started = perf_counter()
         try:
+            if line := expected_line(chapter, profile, device):
+                print(line, flush=True)
             record(chapter)
-        except CellExecutionError as error:
-            print(f'{chapter} 执行失败，原文件未改动：\n{error}', file=sys.stderr)
-            return 1
-        except DeadKernelError:
-            print(f'{chapter} {KERNEL_DIED}', file=sys.stderr)
-            return 1
-        except ValueError as error:
-            print(f'{chapter} 没有录成，原文件未改动：{error}', file=sys.stderr)
-            return 1
-        except KeyboardInterrupt:
-            print(f'{chapter} {STOPPED}', file=sys.stderr)
-            return 130
+        except STOPPING as error:
+            return stopped(chapter, error, '录', RESUMES)
         print(f'{chapter} 完成，用时 {perf_counter() - started:.0f} 秒', flush=True)
     print('已存下输出与 results/。请看一遍图，再提交。')
     return 0

@@ -16,7 +16,14 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / 'tools'), str(ROOT / 'tools' / 'book')]
 
 from command_line import run  # noqa: E402
-from record import CHAPTERS, chosen_chapters, prepare_kernels, store  # noqa: E402
+from record import (  # noqa: E402
+    CHAPTERS,
+    STOPPING,
+    chosen_chapters,
+    prepare_kernels,
+    stopped,
+    store,
+)
 
 from deepcnn.explore.widgets import WIDGET_VIEW  # noqa: E402
 from deepcnn.records.pages import record_names  # noqa: E402
@@ -126,7 +133,11 @@ def main(arguments: list[str]) -> int:
         return 2
     prepare_kernels('quick')
     for chapter in chapters:
-        print(f'{chapter}：重画了 {redraw(chapter)} 幅图', flush=True)
+        try:
+            count = redraw(chapter)
+        except STOPPING as error:
+            return stopped(chapter, error, '画')
+        print(f'{chapter}：重画了 {count} 幅图', flush=True)
     print('请看一遍图，再提交。')
     return 0
 

@@ -12,14 +12,16 @@ import nbformat
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / 'tools'))
+sys.path[:0] = [str(ROOT), str(ROOT / 'tools')]
 
-from book_contents import is_backup  # noqa: E402
+from book_contents import MERGED, is_backup  # noqa: E402
 from command_line import Command, run  # noqa: E402
+
+from book import parse_address  # noqa: E402
+from deepcnn.records.store import explaining, write_text  # noqa: E402
 
 CONFIG, FIRST_CELL = '_config.yml', 'tools/book/first_cell.py'
 GITHUB = 'https://github.com/'
-ADDRESS = re.compile(r'https://git(hub|ee)\.com/[^\W_][\w-]*/[\w.-]*[\w-]', re.ASCII)
 PAGES = re.compile(r'https://[\w-]+\.github\.io/')
 # (文件, 其中第一组是要改的文字, 新的文字)：每个恰有一处；整行的文字，没有网址就没有这一行。
 PLACES = (
@@ -38,18 +40,7 @@ PLACES = (
 
 
 class SettingError(ValueError):
-    """网址不能用，或某个文件里找不到该写网址的地方。"""
-
-
-def parse_address(text: str) -> str:
-    """返回规整的网址；不是 GitHub 或 Gitee 的仓库时抛出 SettingError。"""
-    address = text.strip().removesuffix('/').removesuffix('.git')
-    if address and not ADDRESS.fullmatch(address):
-        raise SettingError(
-            f'网址「{text}」不能用：请写成 https://github.com/用户名/仓库名'
-            '（或 https://gitee.com/用户名/仓库名）'
-        )
-    return address
+    """某个文件里找不到该写网址的地方。"""
 
 
 def wordings(url: str, branch: str, site: str) -> dict[str, str]:
@@ -77,7 +68,8 @@ def wordings(url: str, branch: str, site: str) -> dict[str, str]:
 
 def with_first_cell(notebook: Path, source: str) -> str:
     """返回笔记本的新内容：名为 install 的单元换成 ``source``，其余不动。"""
-    content = nbformat.read(notebook, as_version=nbformat.NO_CONVERT)
+    with explaining(notebook, MERGED):
+        content = nbformat.read(notebook, as_version=nbformat.NO_CONVERT)
     cells = [c for c in content.cells if c.metadata.get('name') == 'install']
     if len(cells) != 1:
         raise SettingError(f'{notebook.name} 里应当恰有一个名为 install 的单元')
@@ -112,11 +104,11 @@ def main(arguments: list[str], root: Path = ROOT) -> int:
     command.add_argument('url', metavar='网址', nargs='?', help='GitHub 或 Gitee 的')
     try:
         changed = rewritten(root, command.parse_args(arguments).url)
-    except SettingError as error:
+    except ValueError as error:
         print(error, file=sys.stderr)
         return 1
     for path, text in changed.items():
-        path.write_text(text, encoding='utf-8', newline='\n')
+        write_text(path, text)
         print(f'已更新 {path.relative_to(root).as_posix()}')
     config = yaml.safe_load((root / CONFIG).read_text(encoding='utf-8'))
     url = config['repository']['url']

@@ -14,6 +14,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / 'tools')]
 
 from command_line import Command, run  # noqa: E402
 
+from deepcnn.records.store import write_text  # noqa: E402
 from figures.branching_blocks import (  # noqa: E402
     densenet,
     growth,
@@ -86,7 +87,7 @@ def write_all(folder: Path) -> list[str]:
     folder.mkdir(parents=True, exist_ok=True)
     figures = render_all()
     for name, content in figures.items():
-        (folder / name).write_text(content, encoding='utf-8', newline='\n')
+        write_text(folder / name, content)
     return sorted(figures)
 
 

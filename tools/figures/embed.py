@@ -27,6 +27,7 @@ from fill_plain import book_pages, rewrite_markdown  # noqa: E402
 from headless_chromium import BrowserError, run_browser  # noqa: E402
 
 from deepcnn.plot.chinese_font import FONT  # noqa: E402
+from deepcnn.records.store import write_text  # noqa: E402
 
 PREFIX = 'data:image/png;base64,'
 SCALE = 2  # 高分屏上也清楚；显示的宽度写在 <img> 里
@@ -88,8 +89,7 @@ def with_picture(match: re.Match[str], root: Path = ROOT) -> str:
 
 def embedded(path: Path) -> str:
     """一个笔记本嵌进最新的图之后的内容。"""
-    text = path.read_text(encoding='utf-8')
-    return rewrite_markdown(text, lambda cell: re.sub(PICTURE, with_picture, cell))
+    return rewrite_markdown(path, lambda cell: re.sub(PICTURE, with_picture, cell))
 
 
 def main(arguments: list[str]) -> int:
@@ -99,11 +99,11 @@ def main(arguments: list[str]) -> int:
             continue
         try:
             text = embedded(path)
-        except BrowserError as error:
+        except (BrowserError, ValueError) as error:
             print(error, file=sys.stderr)
             return 1
         if path.read_text(encoding='utf-8') != text:
-            path.write_text(text, encoding='utf-8', newline='\n')
+            write_text(path, text)
             print(f'已嵌入 {path.relative_to(ROOT).as_posix()}')
     return 0
 

@@ -10,9 +10,11 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / 'tools'))
+sys.path[:0] = [str(ROOT), str(ROOT / 'tools')]
 
 from command_line import Command, run  # noqa: E402
+
+from deepcnn.records.store import write_text  # noqa: E402
 
 SOURCE = ROOT / 'site' / 'living_kernel' / 'product.wat'
 SCRIPT = ROOT / 'site' / 'assets' / 'living' / 'kernel.js'
@@ -62,7 +64,7 @@ def script(code: bytes) -> str:
 def main(arguments: list[str]) -> int:
     Command(__doc__).parse_args(arguments)
     code = compiled()
-    SCRIPT.write_text(script(code), encoding='utf-8', newline='\n')
+    write_text(SCRIPT, script(code))
     print(f'{SCRIPT.relative_to(ROOT)}：WebAssembly {len(code)} 字节')
     return 0
 

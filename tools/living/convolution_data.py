@@ -15,6 +15,7 @@ from command_line import Command, run  # noqa: E402
 
 from deepcnn.data.fashion_mnist import load_dataset  # noqa: E402
 from deepcnn.models.trained import load  # noqa: E402
+from deepcnn.records.store import write_text  # noqa: E402
 
 TARGET = ROOT / 'site' / 'assets' / 'living' / 'data' / 'convolution.js'
 IMAGES = (0, 1, 7, 2, 18, 11)  # 测试集里的序号：边缘多的、花纹多的都有
@@ -59,7 +60,7 @@ def script() -> str:
 def main(arguments: list[str]) -> int:
     Command(__doc__).parse_args(arguments)
     TARGET.parent.mkdir(parents=True, exist_ok=True)
-    TARGET.write_text(script(), encoding='utf-8', newline='\n')
+    write_text(TARGET, script())
     print(f'写入 {TARGET.relative_to(ROOT)}')
     return 0
 

@@ -26,6 +26,7 @@ from deepcnn.anatomy.choice import Choice  # noqa: E402
 from deepcnn.anatomy.configurations import CONFIGURABLE  # noqa: E402
 from deepcnn.models import densenet, googlenet, resnet  # noqa: E402
 from deepcnn.models.network import Network  # noqa: E402
+from deepcnn.records.store import write_text  # noqa: E402
 from deepcnn.records.titles import TITLES  # noqa: E402
 
 TARGET = ROOT / 'site' / 'assets' / 'living' / 'data' / 'structure.js'
@@ -306,7 +307,7 @@ def script() -> str:
 
 def main(arguments: list[str]) -> int:
     Command(__doc__).parse_args(arguments)
-    TARGET.write_text(script(), encoding='utf-8', newline='\n')
+    write_text(TARGET, script())
     print(f'已写出 {TARGET.relative_to(ROOT).as_posix()}')
     return 0
 

@@ -22,6 +22,7 @@ from command_line import Command, run  # noqa: E402
 from deepcnn.data import load_dataset, prepare  # noqa: E402
 from deepcnn.models import load, weight_facts  # noqa: E402
 from deepcnn.plot.chinese_font import FONT  # noqa: E402
+from deepcnn.records.store import write_text  # noqa: E402
 
 PAGES = (ROOT / 'index.md', ROOT / 'chapters' / 'lab.md')
 PICTURE = re.compile(r'(<!-- 活页：lab .*-->\n!\[.+\]\()(.*)(\)\n)')
@@ -81,7 +82,7 @@ def main(arguments: list[str]) -> int:
     for path in PAGES:
         page = path.read_text(encoding='utf-8')
         written = PICTURE.sub(rf'\g<1>{PREFIX}{picture}\3', page)
-        path.write_text(written, encoding='utf-8', newline='\n')
+        write_text(path, written)
     return 0
 
 

@@ -18,6 +18,7 @@ from deepcnn.anatomy.program import page_program  # noqa: E402
 from deepcnn.data import load_dataset  # noqa: E402
 from deepcnn.data.dataset import Dataset  # noqa: E402
 from deepcnn.models.lineup import LINEUP  # noqa: E402
+from deepcnn.records.store import write_text  # noqa: E402
 from deepcnn.records.titles import TITLES  # noqa: E402
 
 DATA = ROOT / 'site' / 'assets' / 'living' / 'data'
@@ -38,7 +39,7 @@ def main(arguments: list[str]) -> int:
     data = load_dataset()
     for name in LINEUP:
         path = DATA / f'program-{name}.js'
-        path.write_text(script_of(name, data), encoding='utf-8', newline='\n')
+        write_text(path, script_of(name, data))
     return 0
 
 

@@ -17,6 +17,7 @@ from command_line import Command, run  # noqa: E402
 
 from deepcnn.data import load_dataset  # noqa: E402
 from deepcnn.data.dataset import Dataset  # noqa: E402
+from deepcnn.records.store import write_text  # noqa: E402
 
 SCRIPT = ROOT / 'site' / 'assets' / 'living' / 'data' / 'samples.js'
 EACH = 10
@@ -39,7 +40,7 @@ def samples(data: Dataset) -> str:
 
 def main(arguments: list[str]) -> int:
     Command(__doc__).parse_args(arguments)
-    SCRIPT.write_text(samples(load_dataset()), encoding='utf-8', newline='\n')
+    write_text(SCRIPT, samples(load_dataset()))
     return 0
 
 

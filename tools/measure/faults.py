@@ -9,7 +9,7 @@
 3. 训练好的权重与断点随机改坏：要么拒绝，要么与没有改过的内容完全相同。
 4. torchrun 的两个进程，一个被杀死之后重启，曲线与一个进程的相同。
 
-只用临时文件夹；有一样没有通过，就以 1 退出。不在 make test 里：要几分钟。
+只用临时文件夹，只在 Linux 上运行；有一样没有通过，就以 1 退出。不在 make test 里：要几分钟。
 """
 
 import csv
@@ -22,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from argparse import Namespace
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
@@ -38,6 +39,7 @@ from PIL import Image  # noqa: E402
 from deepcnn.own.checkpoints import Checkpoints  # noqa: E402
 from deepcnn.own.commands import main as deepcnn  # noqa: E402
 
+CHILDREN = Path('/proc/self/task')  # 有它的系统查得到进程的子进程
 SECONDS, TRAINING = 60, 600  # 一件事、一次训练最多做多久，再久算卡住
 LINE = ['densenet', '--epochs', '4', '--batch', '8', '--precision', 'fp32', '--quiet']
 FORMATS = {
@@ -323,12 +325,26 @@ def main(line: list[str]) -> int:
     ):
         command.add_argument(f'--{name}', type=int, default=default, metavar='个')
     options = command.parse_args(line)
-    if not hasattr(os, 'fork'):
-        print('要在 Linux 或 macOS 上运行：Windows 没有 fork', file=sys.stderr)
+    if not (hasattr(os, 'fork') and CHILDREN.is_dir()):
+        print('要在 Linux（或 WSL）上运行：要靠 fork 与 /proc', file=sys.stderr)
         return 1
     torch.set_num_threads(1)  # 分出的进程里不能有 OpenMP 的线程
-    failed = False
     work = Path(tempfile.mkdtemp(prefix='deepcnn-faults-'))
+    try:
+        failed = all_trials(work, options)
+    except KeyboardInterrupt:
+        shutil.rmtree(work, ignore_errors=True)
+        raise
+    if failed:
+        print(f'没有通过；文件留在 {work}', file=sys.stderr)
+        return 1
+    shutil.rmtree(work)
+    return 0
+
+
+def all_trials(work: Path, options: Namespace) -> bool:
+    """四样都做，各印一段；有一样没有通过时返回 True。"""
+    failed = False
     make_images(work / '图')
     chance = random.Random(options.seed)
     for title, does in {
@@ -346,11 +362,7 @@ def main(line: list[str]) -> int:
             bad = told not in GOOD
             failed |= bad
             print(f'  {"✗" if bad else "✓"} {count:5} {told[:300]}', flush=True)
-    if failed:
-        print(f'没有通过；文件留在 {work}', file=sys.stderr)
-        return 1
-    shutil.rmtree(work)
-    return 0
+    return failed
 
 
 if __name__ == '__main__':

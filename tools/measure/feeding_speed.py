@@ -42,6 +42,9 @@ from deepcnn.training.optimization import make_optimizer, make_schedule  # noqa:
 
 CPU = torch.device('cpu')
 CLASSES, ROUNDS = 10, 5
+BATCH = 128
+# 留出两成作验证之后，还要够一个小批量；噪声的边长是图像的八分之一
+LEAST = {'images': 160, 'pixels': 8}
 
 
 def write_images(root: Path, count: int, pixels: int) -> None:
@@ -103,6 +106,10 @@ def main(line: list[str]) -> int:
     ):  # fmt: skip
         command.add_argument(f'--{name}', type=int, default=default, metavar='个')
     options = command.parse_args(line)
+    for name, value in vars(options).items():
+        if value < (least := LEAST.get(name, 1)):
+            print(f'--{name} 至少要 {least}，现在是 {value}', file=sys.stderr)
+            return 2
     print(f'{describe_device(CPU)}，{options.images:,} 张 {options.pixels} 像素的 JPEG')
     with tempfile.TemporaryDirectory() as place:
         root = Path(place) / '图'
@@ -124,7 +131,7 @@ def compare(options: object, found: object, data: object) -> None:
     memory = TensorImages(data.train)
     memory.images = data.train.images.clone()
     files = FileImages(found.train, options.side, 3, options.threads)
-    recipe = Recipe(options.side, 1, 1e-3, 128, shift=4, precision='auto')
+    recipe = Recipe(options.side, 1, 1e-3, BATCH, shift=4, precision='auto')
     standard = Standard('图', data.mean, data.std)
     networks: dict[str, Callable[[], nn.Module]] = {
         '几乎不用时间的网络': lambda: small_network(options.side),
@@ -138,7 +145,7 @@ def compare(options: object, found: object, data: object) -> None:
             steps = (
                 options.steps if 'resnet' not in title else max(4, options.steps // 10)
             )
-            plan = first_steps(plan, 128 * steps)
+            plan = first_steps(plan, BATCH * steps)
             for name, images in {'内存': memory, '副本': mapped, '文件': files}.items():
                 feed = Feed(standard, data.class_names, images, images)
                 rate = steps_per_second(session, feed, plan, recipe)

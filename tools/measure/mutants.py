@@ -100,8 +100,20 @@ class Mutant:
 def read_list(path: Path) -> list[Mutant]:
     """一份清单里的全部改动；缺项、多项、old 跨行或没有改动时抛出 ListError。"""
     mutants = []
-    for number, entry in enumerate(yaml.safe_load(path.read_text('utf-8')), start=1):
+    try:
+        entries = yaml.safe_load(path.read_text('utf-8'))
+    except OSError as error:
+        raise ListError(f'清单 {path} 打不开：请写一个有的 .yml 文件') from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        where = getattr(error, 'problem_mark', None)
+        line = f'第 {where.line + 1} 行' if where else '内容'
+        raise ListError(f'{path.name} 不是合法的 YAML：请看{line}') from error
+    if not isinstance(entries, list):
+        raise ListError(f'{path.name} 里没有改动：请写成清单，每条以「- file:」开头')
+    for number, entry in enumerate(entries, start=1):
         place = f'{path.name} 第 {number} 条'
+        if not isinstance(entry, dict):
+            raise ListError(f'{place}不是「名字: 值」：每条以「- file:」开头')
         if missing := FIELDS - {'why'} - set(entry):
             raise ListError(f'{place}缺少 {"、".join(sorted(missing))}')
         if unknown := set(entry) - FIELDS:

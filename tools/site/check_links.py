@@ -6,6 +6,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -20,6 +21,7 @@ from command_line import Command, run  # noqa: E402
 # 不能放进 _build/html：那里是网站。
 OUTPUT = ROOT / '_build' / 'links'
 BUILD = 'from jupyter_book.cli.main import main; main()'
+BROKEN = {'broken', 'timeout'}
 REFUSED = re.compile(r'\b(?:401|403|405|406|418|429|503)\b [A-Z]')
 UNREACHABLE = re.compile(
     r'NameResolutionError|NewConnectionError|ProxyError|ConnectTimeout|Unreachable'
@@ -37,7 +39,7 @@ class Link:
 
     @property
     def is_broken(self) -> bool:
-        return self.status in {'broken', 'timeout'}
+        return self.status in BROKEN
 
     @property
     def refuses_programs(self) -> bool:
@@ -71,8 +73,12 @@ def report(links: list[Link]) -> tuple[list[str], int]:
     return lines, 1 if dead else 0
 
 
-def run_linkcheck() -> tuple[Path | None, str]:
-    """返回 linkcheck 的结果文件（没有产生时为 None）与它打印的文字。"""
+def run_linkcheck() -> tuple[list[str], str]:
+    """返回 output.json 的各行（没有产生、没有查完时是空的）与 linkcheck 打印的文字。
+
+    有打不开的链接，它也以 1 结束；一个也没有打不开，却不以 0 结束，就是中途出了错。
+    """
+    shutil.rmtree(OUTPUT, ignore_errors=True)  # 上次的结果不能当作这次的
     arguments = ['build', '-q', '--all', '--builder', 'linkcheck']
     arguments += ['--path-output', str(OUTPUT), '.']
     done = subprocess.run(
@@ -84,18 +90,21 @@ def run_linkcheck() -> tuple[Path | None, str]:
         stderr=subprocess.STDOUT,
     )
     results = sorted(OUTPUT.rglob('output.json'))
-    return (results[0] if results else None), done.stdout
+    lines = results[0].read_text(encoding='utf-8').splitlines() if results else []
+    found = {json.loads(line)['status'] for line in lines}
+    is_finished = done.returncode == 0 or found & BROKEN
+    return (lines if is_finished else []), done.stdout
 
 
 def main(arguments: list[str]) -> int:
     Command(__doc__).parse_args(arguments)
     print('正在检查外部链接，要几分钟……', flush=True)
     results, log = run_linkcheck()
-    if results is None:
+    if not results:
         print(log, file=sys.stderr)
-        print('linkcheck 没有产生结果：请看上面的输出', file=sys.stderr)
+        print('linkcheck 没有查完：请看上面的输出', file=sys.stderr)
         return 1
-    lines, code = report(read_links(results.read_text(encoding='utf-8').splitlines()))
+    lines, code = report(read_links(results))
     print('\n'.join(lines), file=sys.stderr if code else sys.stdout)
     return code
 

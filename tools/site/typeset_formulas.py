@@ -13,9 +13,11 @@ from pathlib import Path
 from headless_chromium import BrowserError, run_browser
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / 'tools'))
+sys.path[:0] = [str(ROOT), str(ROOT / 'tools')]
 
 from command_line import Command, run  # noqa: E402
+
+from deepcnn.records.store import write_text  # noqa: E402
 
 LIST = ROOT / '_build' / 'formulas.json'
 MATHJAX = ROOT / 'site' / 'extra' / 'mathjax' / 'tex-svg-full.js'
@@ -98,7 +100,7 @@ def main(arguments: list[str]) -> int:
         print(error, file=sys.stderr)
         return 1
     text = json.dumps(compact(rendered), ensure_ascii=False, indent=0)
-    TARGET.write_text(text + '\n', encoding='utf-8', newline='\n')
+    write_text(TARGET, text + '\n')
     print(f'已排好 {len(rendered)} 个公式，写入 {TARGET.relative_to(ROOT)}')
     return 0
 
