@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-from deepcnn.command_line import FULL, Command, file_trouble
+from deepcnn.command_line import FULL, INTERRUPTED, Command, file_trouble
 from deepcnn.own.measuring import NARROW, SIX, conditions, measure, setup_for
 from deepcnn.own.orders import Order
 from deepcnn.own.other_commands import (
@@ -24,7 +24,7 @@ from deepcnn.own.other_commands import (
     predict_files,
 )
 from deepcnn.own.processes import team_from_environment
-from deepcnn.own.stopping import INTERRUPTED, Stopped
+from deepcnn.own.stopping import Stopped
 from deepcnn.own.telling import Teller
 from deepcnn.own.training_command import train_own
 from deepcnn.training.hardware import choose_device, describe_device

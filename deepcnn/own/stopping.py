@@ -7,7 +7,9 @@ import signal
 import threading
 from types import FrameType, TracebackType
 
-PREEMPTED, INTERRUPTED = 75, 130  # 退出码；75 是 sysexits.h 的「以后再试」
+from deepcnn.command_line import INTERRUPTED
+
+PREEMPTED = 75  # 退出码；75 是 sysexits.h 的「以后再试」
 
 
 class Stopped(Exception):
