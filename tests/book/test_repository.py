@@ -204,7 +204,7 @@ def test_make_passes_the_address_on() -> None:
     def recipe(*arguments: str) -> str:
         done = subprocess.run(
             ['make', '--dry-run', 'repository', *arguments],
-            cwd=ROOT, env=os.environ | {'URL': 'https://elsewhere'},
+            cwd=ROOT, env={'PATH': os.environ['PATH'], 'URL': 'https://elsewhere'},
             capture_output=True, encoding='utf-8', check=True,
         )  # fmt: skip
         return done.stdout.splitlines()[-1].split('book.py repository', 1)[1].strip()

@@ -123,7 +123,7 @@ def test_nan_is_explained(part: WebDriver) -> None:
     part.find_elements(By.CSS_SELECTOR, 'living-train select')[1].send_keys('8')
     press(part, '开始训练')
     said = status(part, 'NaN')
-    assert said.startswith('第 4 轮第 1 步，损失不再是有限的数（NaN）')
+    assert said.startswith('第 3 轮第 2 步，损失不再是有限的数（NaN）')
     assert '学习率 1 太大' in said and '减到三分之一' in said
     assert '随后损失成了 NaN' in texts(part, '.train__runs li')[0]
 
