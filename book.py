@@ -364,6 +364,8 @@ def lab_options() -> list[str]:
 def repository(arguments: list[str]) -> None:
     """网址不能用，就不装依赖。"""
     for text in arguments[:1]:
+        if text.startswith('-'):  # -h：工具自己会说
+            break
         try:
             parse_address(text)
         except ValueError as error:

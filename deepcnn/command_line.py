@@ -17,6 +17,11 @@ REASONS = {
     errno.EEXIST: '已经有同名的文件；请换一个名字',
     errno.EISDIR: '它是文件夹，这里要的是文件',
     errno.ENOENT: '没有这个文件或文件夹；请核对路径',
+    errno.EACCES: '没有权限；请换一个地方，或放开它的权限',
+    errno.EPERM: '没有权限；请换一个地方，或放开它的权限',
+    errno.EROFS: '那里只能读；请换一个地方',
+    errno.ENAMETOOLONG: '名字太长；请换一个短的',
+    errno.EPIPE: '接着输出的程序不再读了',
     errno.EIO: '磁盘或网络盘读写出错；请检查它，再试',
 }
 
@@ -85,6 +90,8 @@ def run(main: Callable[[list[str]], int]) -> NoReturn:
 
 def file_trouble(error: OSError) -> str:
     """读不了、写不了的文件，一行：哪个文件，为什么。"""
+    if error.errno is None:  # 自己写好的一句话
+        return str(error)
     where = f'（{error.filename}）' if error.filename else ''
     if error.errno in FULL:
         return f'磁盘满了{where}：请腾出空间，再运行一次'

@@ -84,9 +84,9 @@ def decoded_folder(
     home = _home(folder, side, channels, place)
     home.mkdir(parents=True, exist_ok=True)
     with FileLock(home / 'lock'):
-        if not _is_complete(home) or (
-            renew and _reads_more(home, folder, side, channels, threads)
-        ):
+        complete = _is_complete(home)
+        again = complete and renew and _reads_more(home, folder, side, channels, threads)
+        if not complete or (again and _removed(home)):
             _write(home, folder, side, channels, threads, tell)
         return _mapped(home, folder, side, channels, strict)
 
@@ -110,11 +110,20 @@ def _reads_more(
     return any(not isinstance(one, Unreachable) for one in again)
 
 
+def _removed(home: Path) -> bool:
+    """旧的一份删去，好另写一份：别的训练可能正映射着它。Windows 上那就删不掉，照用旧的。"""
+    try:
+        for name in (PIXELS, INDEX):
+            (home / name).unlink()
+    except PermissionError:
+        return False
+    return True
+
+
 def _write(
     home: Path, folder: ImageFolder, side: int, channels: int, threads: int, tell: Tell
 ) -> None:
-    for name in (INDEX, PIXELS):  # 不就地改写：别的训练可能正映射着旧的一份
-        (home / name).unlink(missing_ok=True)
+    (home / INDEX).unlink(missing_ok=True)
     with open(home / PIXELS, 'wb') as target:
         kept, skipped = _decode(
             folder, side, channels, threads, False, tell, target.write

@@ -4,6 +4,7 @@
 缩放，再照 EXIF 转正。动图取第一帧。
 """
 
+import errno
 import warnings
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -60,7 +61,8 @@ def read_image(path: Path | str, side: int, channels: int) -> Tensor:
     except PermissionError:
         raise Unreachable('没有读的权限') from None
     except Exception as error:  # 损坏的文件使 Pillow 抛出各种异常，没有共同的类
-        if isinstance(error, OSError) and error.errno:  # Pillow 自己的没有号码
+        # Pillow 自己的没有号码；残缺的文件指到很远的地方时，是 EINVAL
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
             raise Unreachable(f'磁盘没有读出来（{error.strerror}）') from None
         raise BadImage(f'残缺或已损坏（{" ".join(str(error).split())[:80]}）') from None
     pixels = torch.from_numpy(np.array(turned))

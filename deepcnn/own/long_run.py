@@ -104,18 +104,8 @@ class LongRun:
         self.tuning, self.checkpoints = tuning or Tuning(), checkpoints
         self.save_every, self.watch = save_every, watch or Watch()
         self.augmentation = augmentation or Augmentation()
+        require_trainable(feed, recipe, self.team)
         self.steps = len(feed.train) // recipe.batch_size
-        if self.steps == 0:
-            raise ValueError(
-                f'小批量有 {recipe.batch_size} 张，训练图像却只有 {len(feed.train)} 张：'
-                '请减小 --batch'
-            )
-        if recipe.batch_size % self.team.size:
-            raise ValueError(
-                f'小批量的 {recipe.batch_size} 张不能由 {self.team.size} 个进程平分：请换一个 '
-                '--batch'
-            )
-        require_small_shift(recipe.shift, feed.train.side)
         self.place = Place()
         self.session: Session | None = None
 
@@ -302,6 +292,20 @@ def one_number_told(batch: int, side: int) -> Iterator[None]:
             f'小批量 {batch} 张、边长 {side} 时，归一化层的每个通道只有一个数，没有方差可算：'
             '请加大 --batch 或 --side'
         ) from error
+
+
+def require_trainable(feed: Feed, recipe: Recipe, team: Team) -> None:
+    """小批量大于训练集、不能由各进程平分，或平移不小于图像时抛出 ValueError。"""
+    if len(feed.train) < recipe.batch_size:
+        raise ValueError(
+            f'小批量有 {recipe.batch_size} 张，训练图像却只有 {len(feed.train)} 张：'
+            '请减小 --batch'
+        )
+    if recipe.batch_size % team.size:
+        raise ValueError(
+            f'小批量的 {recipe.batch_size} 张不能由 {team.size} 个进程平分：请换一个 --batch'
+        )
+    require_small_shift(recipe.shift, feed.train.side)
 
 
 @torch.inference_mode()

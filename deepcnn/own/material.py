@@ -64,9 +64,11 @@ def gather_material(
     material = _gathered(order, folder, before, device, teller)
     sizes = material.facts()['images']
     if sizes != before.get('images', sizes):
+        fewer = sum(sizes) < sum(before['images'])
+        advice = '请修好读不了的，再用 --cache 换一个文件夹重新解码'
         raise ValueError(
             f'读得了的训练、验证图像这次有 {sizes} 张，上次有 {before["images"]} 张：接着训练要用'
-            '同样的，请修好读不了的，再用 --cache 换一个文件夹重新解码'
+            f'同样的，{advice if fewer else "请换一个 --out 从头训练"}'
         )
     if 'standard' not in before:
         return material
@@ -144,7 +146,8 @@ def _images(
     try:
         photographs = decoded_folder(
             found, side, settings.channels, place, threads, strict,
-            lambda done, total: bar.update(), renew=teller.speaks,
+            lambda done, total: bar.update(),
+            renew=teller.speaks and streamed_before is None,
         )  # fmt: skip
     finally:
         teller.end_bar()
@@ -157,7 +160,7 @@ def _streams(order: Order, before: bool | None, fits: bool, told: str) -> bool:
     asked = order.cache == STREAMING
     if before is None:
         return asked or not fits
-    if order.cache is not None and asked != before:
+    if (asked and not before) or (order.cache == IN_MEMORY and before):
         raise ValueError(
             f'上次{"是" if before else "不是"}边训练边解码，--cache {order.cache} 就是另一次训练：'
             '接着训练请不写 --cache'

@@ -113,8 +113,8 @@ def evaluate_on(
         wanted = _files_for(facts, found, part)
         if part == 'val' and found.held_out and found.digest() != digest:
             (teller or Teller()).warn(
-                '图像与训练时不同，这里的验证集可能含训练过的图像；'
-                '全是没有训练过的，请用 --part all'
+                f'{"图像与训练时不同" if digest else "不知道训练时用的是哪些图像"}，这里的验证集'
+                '可能含训练过的图像；全是没有训练过的，请用 --part all'
             )
         scores, good, skipped = _scores_of_files(net, facts, wanted, threads)
         images = FileImages(good, facts.image_size, facts.in_channels, threads)

@@ -1,5 +1,7 @@
 """一次训练的文件夹：设置、断点、曲线、报告、权重；从不写进别的训练的文件夹。"""
 
+import errno
+import os
 import re
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from deepcnn.own.sealed import PARTIAL
 from deepcnn.records.store import read_json, write_json
 
 SETTINGS = 'run.json'
+WITHOUT_LOCKS = (None, errno.ENOLCK, errno.EOPNOTSUPP)  # 有的网络盘没有锁
 LOCK = 'lock'  # 在断点的文件夹里；进程被杀死时由操作系统放开
 RESERVED = re.compile(r'(con|prn|aux|nul|com\d|lpt\d)(\..*)?', re.IGNORECASE)
 
@@ -23,7 +26,7 @@ def safe_name(text: str) -> str:
 def free_name(stem: Path) -> Path:
     """``stem``，占用了就加号码。"""
     place, number = stem, 1
-    while place.exists():
+    while os.path.lexists(place):  # 断了的符号链接也占着名字
         number += 1
         place = stem.with_name(f'{stem.name}-{number}')
     return place
@@ -58,9 +61,10 @@ class RunFolder:
 
     def claim(self) -> None:
         """建好文件夹，占着它到 ``release``；别的训练占着时抛出 ValueError。"""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
         while self.stem is not None:
             try:
-                self.path.mkdir(parents=True)
+                self.path.mkdir()
                 break
             except FileExistsError:  # 同时开始的另一次训练也起了这个名字
                 self.path = free_name(self.stem)
@@ -73,7 +77,9 @@ class RunFolder:
             raise ValueError(
                 f'{self.path} 这个文件夹正在训练：请等它停下，或用 --out 换一个文件夹'
             ) from None
-        except NotImplementedError:  # 有的网络盘没有锁
+        except (NotImplementedError, OSError) as error:
+            if getattr(error, 'errno', None) not in WITHOUT_LOCKS:
+                raise
             return
         self._lock = lock
 

@@ -19,7 +19,13 @@ from deepcnn.own.fine_tuning import (
     tuning_of,
 )
 from deepcnn.own.kept import BEST, LAST, KeptFacts, keep, load_kept
-from deepcnn.own.long_run import LongRun, Tuning, Watch, scores_of
+from deepcnn.own.long_run import (
+    LongRun,
+    Tuning,
+    Watch,
+    require_trainable,
+    scores_of,
+)
 from deepcnn.own.material import Material, gather_material
 from deepcnn.own.orders import Order, place_for, settle
 from deepcnn.own.processes import Team, team_from_environment
@@ -84,6 +90,7 @@ def _trained(
         material = gather_material(order, folder, device, teller)
         going_on = bool(folder.checkpoints.found())
         net, feed, tuning, notes = prepared(order, material, going_on)
+        require_trainable(feed, material.settings.recipe, team)
         if team.leads and not resumed:
             standard = asdict(feed.standard)
             facts = {'class_names': list(feed.class_names), 'standard': standard}

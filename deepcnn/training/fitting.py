@@ -1,4 +1,4 @@
-"""训练之前先让一张图像走一遍：网络与数据不合，训练几小时之后才说就晚了。"""
+"""训练之前先让两张图像走一遍：网络与数据不合，训练几小时之后才说就晚了。"""
 
 import torch
 from torch import nn
@@ -9,18 +9,26 @@ from deepcnn.training.evaluation import evaluating
 from deepcnn.training.hardware import to_layout
 from deepcnn.training.recipe import Recipe
 
+NO_VARIANCE = 'Expected more than 1'  # F.batch_norm、F.instance_norm
+
 
 @torch.no_grad()
 def require_fitting(net: nn.Module, data: Dataset, recipe: Recipe) -> None:
-    """一张图像 (1, C, size, size) 的得分 (1, K) 少于类别，或平移不小于图像时抛出 ValueError。
+    """图像 (2, C, size, size) 的得分 (2, K) 少于类别，或平移不小于图像时抛出 ValueError。
 
-    边长或通道数不合时，``Network`` 自己抛出 ValueError。权重、滑动平均与各模块的方式不变。
+    边长或通道数不合时，``Network`` 自己抛出 ValueError；归一化层没有方差可算的，留给 ``fit``
+    来说。权重、滑动平均与各模块的方式不变。
     """
     device = next((one.device for one in net.parameters()), torch.device('cpu'))
-    image = data.train.images[:1].to(device)
-    require_small_shift(recipe.shift, min(image.shape[-2:]))
-    with evaluating(net):
-        scores = net(to_layout(prepare(image, recipe.image_size, data), recipe))
+    images = data.train.images[:2].to(device)  # 只有一张，批量归一化也许算不了方差
+    require_small_shift(recipe.shift, min(images.shape[-2:]))
+    try:
+        with evaluating(net):
+            scores = net(to_layout(prepare(images, recipe.image_size, data), recipe))
+    except ValueError as error:
+        if NO_VARIANCE in str(error):
+            return
+        raise
     outputs, classes = scores.shape[1], len(data.class_names)
     if outputs < classes:
         raise ValueError(

@@ -135,11 +135,18 @@ def test_a_turned_phone_draws_the_figure_anew(page: WebDriver) -> None:
     """按新的宽度重画：一个单位还是一个像素，字不跟着缩小。"""
     try:
         set_width(page, 700)
+        frame = page.find_element(By.CSS_SELECTOR, '[data-kind=curves] .compared__frame')
+        frame.send_keys(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT)
+        read = of(page, 'curves', 'readout')
+        legend = page.find_elements(By.CSS_SELECTOR, '[data-kind=curves] .compared__toggle')
+        page.execute_script('arguments[0].focus()', legend[1])
         set_width(page, 375)
         scale = """
           const svg = document.querySelector('[data-kind=curves] svg.chart')
           return svg.getBoundingClientRect().width / svg.viewBox.baseVal.width"""
         WebDriverWait(page, 10).until(lambda _: page.execute_script(scale) > 0.99)
+        assert of(page, 'curves', 'readout') == read
+        assert page.switch_to.active_element.text == TITLES['vgg11']
     finally:
         page.execute_cdp_cmd('Emulation.clearDeviceMetricsOverride', {})
 

@@ -353,6 +353,13 @@ def test_the_kernel_is_still_there_after_pooling(
     assert [text(chromium, part) for part in ('size', 'sum')] == before
 
 
+def test_weights_are_named_by_their_place(chromium: WebDriver, site: Path) -> None:
+    opened(chromium, site, hash_='#convolution-1?kind=max')
+    choose(chromium, '做什么', '卷积')
+    cells = chromium.find_elements(By.CSS_SELECTOR, '.stepper__grid input')
+    assert cells[4].get_attribute('aria-label') == '第 2 行第 2 个权重'
+
+
 def test_up_and_down_stop_at_the_edges(chromium: WebDriver, site: Path) -> None:
     opened(chromium, site)
     picture = chromium.find_element(By.CLASS_NAME, 'stepper__map')

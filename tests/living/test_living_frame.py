@@ -19,6 +19,7 @@ PAGE = """<!doctype html><html lang="zh" data-content_root="./"><title>活页</t
 <div style="height: {above}px"></div>
 <living-echo id="echo-1" class="living" data-word="卷积">
 <div class="living__still"><a href="#x">原来的图</a></div></living-echo>
+<script>history.replaceState({{}}, "", location.href)</script>
 <script src="_static/living/frame.js"></script><script>
 customElements.define('living-echo', class extends Living.LivingElement {{
   async build(panel, state) {{
@@ -151,6 +152,13 @@ def test_reloading_leaves_the_reader_where_he_is(chromium: WebDriver, site: Path
     chromium.refresh()
     sleep(0.3)
     assert chromium.execute_script('return [scrollY, location.hash]') == [0, '#echo-1?side=96']
+    chromium.execute_script("location.hash = '#echo-1?side=7'")  # 同一页里的链接
+    assert wait_for(chromium, 'return scrollY > 2000 && document.readyState === "complete"')
+    assert shown(chromium, '.living__panel') == '卷积核7'
+    chromium.execute_script('scrollTo(0, 0)')
+    chromium.refresh()
+    sleep(0.3)
+    assert chromium.execute_script('return scrollY') == 0
 
 
 def test_data_given_away_can_be_fetched_again(chromium: WebDriver, site: Path) -> None:
@@ -299,6 +307,7 @@ def test_the_focus_stays_where_the_reader_went(chromium: WebDriver, site: Path) 
     """点过之后没有等，已经走到别处：部件来了不抢焦点。"""
     write_scripts(site)
     open_late(chromium, site, 'data-open="打开"')
+    shown(chromium, '.living__offer')
     chromium.execute_script("""
       const elsewhere = Living.make('button', {}, '别处')
       document.body.append(elsewhere)

@@ -1,5 +1,6 @@
 """接着训练就是没有中断过的那一次：怎样解码、从哪里出发都照上次；一个文件夹只有一个训练在用。"""
 
+import errno
 import json
 import multiprocessing
 import os
@@ -14,6 +15,7 @@ import pytest
 from photo_folders import make_photos
 from two_processes import needs_fork
 
+from deepcnn.data import decoding
 from deepcnn.own import Order, report, train_own
 from deepcnn.own.long_run import LongRun
 from deepcnn.own.material import STREAMING
@@ -98,6 +100,66 @@ def test_how_the_images_were_read_is_kept(
     assert last_of('streamed') == last_of('unbroken') != last_of('whole')
 
 
+def test_the_same_command_goes_on_when_the_copy_did_not_fit(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """--cache 只说副本放在哪里：放不下而边训练边解码的，同一行命令接得着，torchrun 也起得来。"""
+    fill_the_disk(monkeypatch)
+    order = replace(ORDER, out='small', cache='小盘')
+    stopped_at(2, order)
+    train_own(replace(order, resume=True))
+    train_own(replace(ORDER, out='at-once', cache=STREAMING))
+    assert last_of('small') == last_of('at-once')
+
+
+def test_images_that_became_readable_wait_for_the_next_training(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """接着训练要用同样的图像：副本不重写；新的训练才用上。"""
+    unreachable, reading = {'3.png'}, decoding.Image.open
+
+    def opening(path: Path | str, *given: object, **named: object) -> object:
+        if Path(str(path)).name in unreachable:
+            raise PermissionError(13, 'Permission denied')
+        return reading(path, *given, **named)
+
+    monkeypatch.setattr(decoding.Image, 'open', opening)
+    stopped_at(2, replace(ORDER, out='before', cache='副本'))
+    sizes = RunFolder(Path('before')).settings()['images']
+    unreachable.clear()
+    train_own(Order(out='before', resume=True, cache='副本'))
+    train_own(replace(ORDER, out='after', cache='副本'))
+    assert sum(RunFolder(Path('after')).settings()['images']) > sum(sizes)
+    stopped = replace(ORDER, out='before', resume=True, cache='副本')
+    with pytest.raises(ValueError, match='请换一个 --out 从头训练'):
+        train_own(stopped)
+
+
+@pytest.mark.parametrize('number', [errno.ENOLCK, errno.EOPNOTSUPP])
+def test_a_disk_without_locks_is_trained_on(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*given: object, **named: object) -> None:
+        raise OSError(number, 'No locks available')
+
+    monkeypatch.setattr('deepcnn.own.run_folder.FileLock.acquire', refused)
+    folder = RunFolder(tmp_path / 'a')
+    folder.claim()
+    folder.release()
+
+
+@pytest.mark.skipif(os.name == 'nt', reason='建符号链接要权限')
+def test_a_name_held_by_a_broken_link_is_not_free(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path('runs').mkdir()
+    Path('runs/nin-花').symlink_to('没有')
+    folder = RunFolder.new(None, 'nin', '花')
+    folder.claim()
+    assert folder.path == Path('runs/nin-花-2')
+
+
 def test_fewer_readable_images_are_told_before_training(here: Path) -> None:
     stopped_at(2, replace(ORDER, out='fewer', cache='副本'))
     [index] = Path('副本').glob('*/index.json')
@@ -142,8 +204,12 @@ def test_a_run_goes_on_from_elsewhere_without_its_origin(
 
 
 @pytest.mark.parametrize(
-    'wrong', [{'data': '无'}, {'freeze': '9'}, {'side': 1}, {'out': '新/里'}]
-)
+    'wrong',
+    [
+        {'data': '无'}, {'freeze': '9'}, {'side': 1}, {'out': '新/里'},
+        {'batch': 100, 'freeze': None}, {'shift': 40, 'freeze': None},
+    ],
+)  # fmt: skip
 def test_a_failed_start_leaves_nothing(
     wrong: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

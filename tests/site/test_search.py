@@ -355,6 +355,7 @@ NORMAL = {
     'growth_rate': 'growth rate',
     ' 1 × 1  卷积 ': '1×1卷积',
     '64x64': '64×64',
+    '32 * 3*3': '32×3×3',
     'x 与 X': 'x与x',
     '3 ReLU  层': '3 relu层',
     '段\n 落': '段\n落',
@@ -368,8 +369,8 @@ def test_spellings_are_unified(run_script: Callable) -> None:
 
 def test_a_product_with_spaces_is_one_word(run_script: Callable) -> None:
     script = 'return arguments[0].map((text) => BookSearch.parseQuery(text).terms)'
-    found = run_script(script, ['3 x 3 卷积', '3 × 3', '3*3', 'x 3', '3 x'])
-    assert found == [['3×3', '卷积'], ['3×3'], ['3×3'], ['x', '3'], ['3', 'x']]
+    found = run_script(script, ['3 x 3 卷积', '3 x3', '3*3', '2 * 64 * 9', 'x 3', '3 x'])
+    assert found == [['3×3', '卷积'], ['3×3'], ['3×3'], ['2×64×9'], ['x', '3'], ['3', 'x']]
 
 
 @pytest.mark.parametrize(

@@ -210,6 +210,17 @@ def test_a_network_that_does_not_fit_is_refused_before_the_first_is_trained(
         run_variants([variant(), Variant('x', '甲', build, RECIPE)], data, 'quick')
 
 
+def test_networks_without_running_statistics_are_trained(data: Dataset) -> None:
+    """它们评价时也照这一批算：只看一张图像，就没有方差。"""
+
+    def build() -> nn.Module:
+        norm = nn.BatchNorm1d(64, track_running_stats=False)
+        return nn.Sequential(nn.Flatten(), norm, nn.Linear(64, 2))
+
+    recipe = replace(RECIPE, seeds=(0,))
+    assert run_variants([Variant('x', '甲', build, recipe)], data, 'quick')
+
+
 def test_a_missing_profile_names_the_legal_ones() -> None:
     with pytest.raises(ValueError, match='没有 gpu 档.*quick'):
         recipe_of({'quick': RECIPE}, 'gpu')

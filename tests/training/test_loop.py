@@ -167,6 +167,12 @@ def test_a_shift_as_large_as_the_image_is_refused(digits: Dataset) -> None:
         train(lambda: net, digits, replace(SHORT, shift=8), 'quick', CPU)
 
 
+def test_what_has_no_variance_is_told_in_chinese_by_the_loop(digits: Dataset) -> None:
+    one = nn.Sequential(nn.Conv2d(1, 4, 8), nn.InstanceNorm2d(4), nn.Flatten(), nn.Linear(4, 10))
+    with pytest.raises(ValueError, match='请加大 batch_size 或 image_size'):
+        train(lambda: one, digits, SHORT, 'quick', CPU)
+
+
 def test_looking_whether_a_network_fits_leaves_no_trace(digits: Dataset) -> None:
     """权重、滑动平均、方式与随机数都不变，训练才与不看时逐位相同。"""
     net = nn.Sequential(

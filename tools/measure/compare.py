@@ -158,7 +158,7 @@ def main(arguments: list[str]) -> int:
             for name in options.networks or LINEUP
         }
         compare(recipes, folder)
-    except (ValueError, OSError, TrainingDiverged, NotEnoughMemory) as error:
+    except (ValueError, TrainingDiverged, NotEnoughMemory) as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -101,7 +101,7 @@ def main(arguments: list[str]) -> int:
         start = starting_recipe(options.network, options.profile)
         recipes = [replace(start, **parse_changes(text)) for text in options.trials]
         tune(options.network, recipes, options.profile)
-    except (ValueError, TypeError, OSError, NotEnoughMemory) as error:
+    except (ValueError, TypeError, NotEnoughMemory) as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:

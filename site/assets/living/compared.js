@@ -34,7 +34,9 @@
       new ResizeObserver(() => { // 手机转过来：按新的宽度重画，字才不会跟着缩
         if (this.clientWidth === width) return
         width = this.clientWidth
+        const { at } = this
         this.draw()
+        if (at >= 0) this.point(at)
       }).observe(this)
     }
 
@@ -48,14 +50,14 @@
 
     toggle(name) {
       if (!hidden.delete(name)) hidden.add(name)
-      const focused = [...this.legend.children].indexOf(document.activeElement)
       shown.forEach((one) => one.draw())
-      this.legend.children[focused]?.focus()
       this.remember({ hidden: [...hidden].join('-') })
     }
 
     draw() {
+      const focused = [...this.legend.children].indexOf(document.activeElement)
       this.legend.replaceChildren(...this.networks.map((one, i) => this.button(one, i)))
+      this.legend.children[focused]?.focus()
       this.chart = Living.comparisonChart(this.series, this.dataset.kind, hidden,
         Math.max(this.clientWidth - 26, 280)) // 去掉框的边与空白
       this.chart.svg.setAttribute('aria-label', `${KINDS[this.dataset.kind]}：` +

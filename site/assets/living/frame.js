@@ -100,15 +100,19 @@
   function write(element, hash) {
     clearTimeout(unwritten)
     try {
-      history.replaceState({ here: true }, '', hash)
+      history.replaceState(null, '', hash)
       element.written = location.hash
     } catch (tooOften) {
       unwritten = setTimeout(write, 2000, element, hash)
     }
   }
 
-  /* 快要看到 element 时做一次 start；网址指着它时页面滚过去，也就看到了。网址是部件自己写的（重新
-   * 载入、后退），读者本来在哪里，浏览器记得。 */
+  /* 读者是顺着网址来的；重新载入、后退的不是，他本来在哪里，浏览器记得。 */
+  const sent = performance.getEntriesByType('navigation')[0]?.type === 'navigate'
+    || history.scrollRestoration === 'manual' // 同一页里的链接，下面的 hashchange 记下的
+  addEventListener('load', () => setTimeout(() => { history.scrollRestoration = 'auto' }))
+
+  /* 快要看到 element 时做一次 start；网址指着它时页面滚过去，也就看到了。 */
   function whenNear(element, start) {
     const observer = new IntersectionObserver((entries) => {
       if (!entries.some((entry) => entry.isIntersecting)) return
@@ -116,7 +120,7 @@
       start()
     }, { rootMargin: NEAR })
     observer.observe(element)
-    if (Object.keys(stateOf(element.id)).length && !history.state?.here && !element.sought) {
+    if (sent && !element.sought && Object.keys(stateOf(element.id)).length) {
       element.sought = true // 脚本到了再滚一次，会把读者拉回来
       element.scrollIntoView()
     }
@@ -131,6 +135,7 @@
   const told = ({ message }) => (/[一-龥]/.test(message) ? message : '请更新浏览器')
 
   function fail(element, error, again) {
+    console.error(error)
     element.querySelector('.living__offer')?.remove()
     const retry = make('button', { type: 'button', onclick: () => {
       element.opened = true
@@ -213,7 +218,7 @@
     }
   }
 
-  window.Living = { LivingElement, data, put, script, holds, make, draw, address, thousands, calm, moved }
+  window.Living = { LivingElement, data, put, script, holds, make, draw, address, thousands, calm, moved, told }
 
   document.querySelectorAll('.living[data-scripts]')
     .forEach((element) => whenNear(element, () => offer(element)))
@@ -222,6 +227,8 @@
   addEventListener('hashchange', () => {
     clearTimeout(unwritten)
     const [id, query] = addressed()
-    if (query && document.getElementById(id)?.written !== location.hash) location.reload()
+    if (!query || document.getElementById(id)?.written === location.hash) return
+    history.scrollRestoration = 'manual'
+    location.reload()
   })
 })()

@@ -55,9 +55,9 @@
     }
 
     function ask(indices) {
-      const button = make('button', { type: 'button', onclick: fetch }, `看这些图像（取 ${Living.sizeOf(bytes)}）`)
+      const asking = `看这些图像（取 ${Living.sizeOf(bytes)}）`
+      const button = make('button', { type: 'button', onclick: fetch }, asking)
       async function fetch() {
-        const said = button.textContent
         foot.querySelector('.living__failure')?.remove()
         button.textContent = '正在取图像……'
         try {
@@ -65,8 +65,9 @@
           draw(latest)
         } catch (error) {
           loading = null
-          button.textContent = said
-          foot.append(make('p', { className: 'living__failure', role: 'alert' }, error.message))
+          button.textContent = asking
+          foot.querySelector('.living__failure')?.remove()
+          foot.append(make('p', { className: 'living__failure', role: 'alert' }, Living.told(error)))
         }
       }
       grid.replaceChildren()

@@ -118,7 +118,7 @@
         this.arrived(name)
       } catch (error) {
         network.failed = true // 到读者再要为止，动一笔不再试
-        refill(network.row, make('span', { className: 'living__failure', role: 'alert' }, error.message), ' ',
+        refill(network.row, make('span', { className: 'living__failure', role: 'alert' }, Living.told(error)), ' ',
           make('button', { type: 'button', onclick: () => this.load(name) }, '再试一次'))
       }
       network.loading = false
@@ -173,7 +173,7 @@
 
     /* 一张图像经过一个网络；画的时候来得快，只算最新的。 */
     run(name, settled) {
-      this.compute(name, settled).catch((error) => this.says(error.message))
+      this.compute(name, settled).catch((error) => this.says(Living.told(error)))
     }
 
     async compute(name, settled) {

@@ -48,7 +48,7 @@
       overlay(active, pixels, values, height, width, Living.symmetric(values))
     }
 
-    const tell = (error) => { says.textContent = error.message }
+    const tell = (error) => { says.textContent = Living.told(error) }
 
     async function occlude() {
       const mine = ++turn

@@ -114,7 +114,7 @@
       if (!network.marks.delete(mark)) network.marks.add(mark)
       draw()
       const next = element.hidden ? element.nextElementSibling.querySelector('button, select') : place
-      if (group) (group.children[at] || next)?.focus()
+      if (group) (group.children[Math.min(at, group.childElementCount - 1)] || next)?.focus()
       changed()
     }
 
@@ -136,7 +136,7 @@
 
     function fail(error) {
       stop()
-      counted.textContent = error.message
+      counted.textContent = Living.told(error)
     }
 
     async function count() {

@@ -334,7 +334,7 @@
 
     /* 各个权重的框；大小没有变就留着，正在改的那一个才不丢焦点。 */
     cells() {
-      const { kernel } = this.window
+      const kernel = Math.sqrt(this.weights.length)
       return this.weights.map((_, index) => {
         const input = make('input', { type: 'text', inputMode: 'decimal', onchange: () => this.edit(index, input.value) })
         input.setAttribute('aria-label', `第 ${Math.floor(index / kernel) + 1} 行第 ${index % kernel + 1} 个权重`)

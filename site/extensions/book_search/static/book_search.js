@@ -78,7 +78,7 @@ window.BookSearch = (() => {
 
   /* 两旁不必有空格的字符；没有字符就是到了开头。 */
   function isTight(char) {
-    return !char || char === "\n" || char === "×" || isHan(char);
+    return !char || char === "\n" || char === "×" || char === "*" || isHan(char);
   }
 
   function isHan(char) {
@@ -88,7 +88,7 @@ window.BookSearch = (() => {
   /* 把查询拆成词；3 x 3 是一个词；多个词都要出现，整句连着出现的排在前面。 */
   function parseQuery(query) {
     const words = query
-      .replace(/(\d)\s+[x×*]\s+(?=\d)/gi, "$1×")
+      .replace(/(\d)\s*[x×*]\s*(?=\d)/gi, "$1×")
       .split(/\s+/)
       .map((word) => word.replace(/^[\p{P}]+|[\p{P}]+$/gu, ""))
       .filter((word) => word);
