@@ -291,6 +291,7 @@ def test_a_script_does_not_run_without_the_one_before_it(
     needs_word = 'document.title = window.word.length\n' + SCRIPTS['late']
     word.with_stem('late').write_text(needs_word, 'utf-8')
     open_late(chromium, site, 'data-open="打开"')
+    shown(chromium, '.living__offer')
     chromium.find_element(By.CSS_SELECTOR, '.living__offer button').send_keys('\n')
     assert '没有取到脚本 word' in shown(chromium, '.living__failure')
     focused = 'return document.activeElement.textContent'
