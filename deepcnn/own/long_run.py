@@ -24,7 +24,7 @@ from deepcnn.own.stopping import PREEMPTED, Stopped, StopSignals
 from deepcnn.records.runs import Run
 from deepcnn.training.cpu_speedups import faster_small_maps, keep_freed_memory
 from deepcnn.training.evaluation import TEST_BATCH, evaluating
-from deepcnn.training.fitting import require_small_shift
+from deepcnn.training.fitting import NO_VARIANCE, require_small_shift
 from deepcnn.training.hardware import autocast, layout_of, to_layout
 from deepcnn.training.loop import Session, require_finite, train_step
 from deepcnn.training.memory_errors import (
@@ -286,7 +286,7 @@ def one_number_told(batch: int, side: int) -> Iterator[None]:
     try:
         yield
     except ValueError as error:
-        if 'Expected more than 1' not in str(error):  # F.batch_norm
+        if NO_VARIANCE not in str(error):
             raise
         raise ValueError(
             f'小批量 {batch} 张、边长 {side} 时，归一化层的每个通道只有一个数，没有方差可算：'

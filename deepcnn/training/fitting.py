@@ -9,7 +9,8 @@ from deepcnn.training.evaluation import evaluating
 from deepcnn.training.hardware import to_layout
 from deepcnn.training.recipe import Recipe
 
-NO_VARIANCE = 'Expected more than 1'  # F.batch_norm、F.instance_norm
+# 归一化层的每个通道只有一个数时，F.batch_norm 与 F.instance_norm 的英文
+NO_VARIANCE = 'Expected more than 1'
 
 
 @torch.no_grad()

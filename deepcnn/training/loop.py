@@ -18,6 +18,7 @@ from deepcnn.records.runs import Run
 from deepcnn.training.checkpoint import Checkpoint
 from deepcnn.training.cpu_speedups import faster_small_maps, keep_freed_memory
 from deepcnn.training.evaluation import evaluate
+from deepcnn.training.fitting import NO_VARIANCE
 from deepcnn.training.hardware import (
     autocast,
     describe_device,
@@ -155,7 +156,7 @@ def fit(
             raise
         raise NotEnoughMemory(advice(recipe, device)) from error
     except ValueError as error:
-        if 'Expected more than 1' not in str(error):  # F.batch_norm、F.instance_norm
+        if NO_VARIANCE not in str(error):
             raise
         raise ValueError(
             f'batch_size={recipe.batch_size}、image_size={recipe.image_size} 时，归一化层的'

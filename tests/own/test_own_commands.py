@@ -47,14 +47,6 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
-@pytest.fixture
-def here(work: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """在那里，不再画图：三幅要一两秒。"""
-    monkeypatch.chdir(work)
-    monkeypatch.setattr(report, 'save_figure', lambda stem, fig: None)
-    return work
-
-
 def rows_of(path: Path) -> list[list[str]]:
     with open(path, encoding='utf-8-sig', newline='') as text:
         return list(csv.reader(text))

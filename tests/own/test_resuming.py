@@ -42,13 +42,6 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
-@pytest.fixture
-def here(work: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(work)
-    monkeypatch.setattr(report, 'save_figure', lambda stem, fig: None)
-    return work
-
-
 def stopped_at(step: int, order: Order) -> None:
     """走到第 ``step`` 步收到 SIGTERM。"""
 
