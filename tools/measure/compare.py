@@ -55,7 +55,7 @@ SMOOTH = {
 LAPTOP = {
     'alexnet': Recipe(129, 6, 5e-4, weight_decay=2.0, **SMOOTH),
     'vgg11': Recipe(96, 12, 1e-3, weight_decay=1.0, **SMOOTH),
-    'nin': Recipe(131, 10, 2e-3, weight_decay=0.5, **SMOOTH),
+    'nin': Recipe(131, 10, 1e-3, batch_size=64, weight_decay=0.25, **SMOOTH),
     'googlenet': Recipe(96, 5, 2e-3, weight_decay=0.4, **SMOOTH),
     'resnet18': Recipe(96, 5, 2e-3, weight_decay=0.45, **SMOOTH),
     'densenet': Recipe(96, 8, 3e-3, weight_decay=0.3, **SMOOTH),
