@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from torch import Tensor
@@ -25,6 +26,19 @@ NARROW = 4.2  # 英寸；四张一行，放得这样宽就够看
 GAP = 0.15  # 两组之间空开的高度，以一张图像计
 MARK = '#E69F00'
 MOST_OPAQUE = 0.85
+
+
+def _fading() -> ListedColormap:
+    """红与蓝越接近 0 越透明。透明度写在颜色里，色标才与图上的深浅一样。
+
+    取平方根：红蓝本来就是越接近 0 越浅，再成正比地透明，小的变化就看不见了。
+    """
+    colours = plt.get_cmap('RdBu_r')(np.linspace(0, 1, 255))
+    colours[:, 3] = MOST_OPAQUE * np.sqrt(np.abs(np.linspace(-1, 1, 255)))
+    return ListedColormap(colours, 'fading RdBu_r')
+
+
+FADING = _fading()
 
 
 def exciting_images(
@@ -184,9 +198,6 @@ def _cover(
 ) -> AxesImage:
     """把 ``field`` 盖在已经画好的图像上；坐标轴的范围不变。"""
     limits = axes.get_xlim(), axes.get_ylim()
-    opacity = MOST_OPAQUE * np.abs(field) / limit
-    drawn = axes.imshow(
-        field, cmap='RdBu_r', vmin=-limit, vmax=limit, alpha=opacity, extent=extent
-    )
+    drawn = axes.imshow(field, cmap=FADING, vmin=-limit, vmax=limit, extent=extent)
     axes.set(xlim=limits[0], ylim=limits[1])
     return drawn

@@ -4,6 +4,7 @@ import matplotlib
 import numpy as np
 import pytest
 import torch
+from matplotlib.collections import QuadMesh
 
 from deepcnn import plot
 from deepcnn.anatomy import ClassActivation, Exciting, Occlusion
@@ -60,10 +61,11 @@ def test_occlusion_is_drawn_where_the_patch_was() -> None:
     drawn = np.asarray(cover.get_array())
     assert drawn[1, 2] == pytest.approx(0.4) and drawn[3, 0] == pytest.approx(-0.2)
     assert cover.get_clim() == pytest.approx((-0.4, 0.4))
-    opacity = cover.get_alpha()
-    assert opacity[1, 2] > opacity[3, 0] > opacity[0, 0] == 0
-    red, blue = (cover.to_rgba(one)[:3] for one in (0.4, -0.2))
+    red, blue, nothing = (cover.to_rgba(one) for one in (0.4, -0.2, 0))
     assert red[0] > red[2] and blue[2] > blue[0]
+    assert red[3] > blue[3] > nothing[3] == 0  # 越接近 0 越透明
+    [shades] = [one for one in bar.collections if isinstance(one, QuadMesh)]
+    assert shades.cmap is cover.cmap and cover.get_alpha() is None  # 色标一样透明
     assert right.get_xlim() == left.get_xlim() == (-0.5, 7.5)
     assert bar.get_xlabel() == '盖住这里，概率降低多少'
 
