@@ -224,7 +224,10 @@ def test_normalization_lowers_the_loss_with_and_without_the_shortcut() -> None:
         for one in order
     ])  # fmt: skip
     most = abs(changes).max(axis=0)
-    assert f'训练损失至多变 {most[0]:.3f}，测试准确率至多变 {most[1]:.2f} 个百分点' in told
+    assert f'测试准确率至多变 {most[1]:.2f} 个百分点，是平的' in told
+    assert f'训练损失至多变 {most[0]:.3f}，可是没有捷径的两种' in told
+    late = [100 * (1 - losses[one][-1] / losses[one][-6]) for one in ('neither', 'normalized')]
+    assert '最后五轮还降了 {:.0f}% 与 {:.0f}%'.format(*late) in told
 
 
 def test_training_losses_of_the_three_nins() -> None:
@@ -237,6 +240,16 @@ def test_training_losses_of_the_three_nins() -> None:
     assert said in told and said in answer
     assert f'训练损失低 {fewer.mean:.3f}，区间 {fewer.text(3)}' in told
     assert f'只去掉 ReLU 的低 {plain.mean:.3f}，区间 {plain.text(3)}' in told
+    curves = (
+        [run.train_loss for run in load_trial(f'nin-{name}').history.runs]
+        for name in ('linear', 'one')
+    )
+    linear_by, one_by = (zip(*runs, strict=True) for runs in curves)
+    epochs = [interval(*pair) for pair in zip(linear_by, one_by, strict=True)]
+    lower = epochs[6:17]
+    assert all(one.clear for one in lower) and not epochs[-1].clear
+    least, most = (f'{f(one.mean for one in lower):.3f}' for f in (min, max))
+    assert f'第 7 到 17 轮「一个」低 {least} 到 {most}，单看每一轮的区间都不含 0' in told
 
 
 def test_successors_learn_more_than_they_recognize() -> None:
@@ -325,6 +338,20 @@ def test_finalists_of_the_search_compared_together() -> None:
     low = tukey_hsd(*values, equal_var=False).confidence_interval().low[:, 0]
     assert abs(low[1]) < 0.005 and '下端就到 0' in told
     assert low[2] > 0
+    pair = interval(winner, values[3])
+    together = tukey_hsd(*values, equal_var=False).confidence_interval()
+    assert pair.clear and together.low[1][3] < 0 < together.high[1][3]
+    assert f'比第二名高 {pair.mean:.2f} 个，单比区间不含 0，四种一起比就含 0' in told
+    falls = []
+    for key in order:
+        own_losses = [
+            one.train_loss[-2:]
+            for one in trials
+            if tuple(one.recipe[name] for name in ('lr', 'weight_decay', 'flip')) == key
+        ]
+        before, after = map(mean, zip(*own_losses, strict=True))
+        falls.append(100 * (1 - after / before))
+    assert f'四种设置的训练损失还降了 {min(falls):.0f}% 到 {max(falls):.0f}%' in told
     assert f'种子 0 的第一名高 {mean(first) - mean(chapter):.2f} 个，一起比也不含 0' in told
     assert max(groups, key=lambda key: groups[key][0]) == order[2]
 
