@@ -222,7 +222,7 @@ def test_how_flat_the_right_ends_are_is_told() -> None:
     assert f'AlexNet 低 {-rises["alexnet"][0]:.2f} 个百分点' in told
     assert f'GoogLeNet 低 {-rises["googlenet"][0]:.2f} 个，ResNet-18 与 DenseNet 各高' in told
     higher = {f'{rises[network][0]:.2f}' for network in flat}
-    assert len(higher) == 1 and f'各高 {higher.pop()} 个，区间都不含 0' in told
+    assert len(higher) == 1 and f'各高 {higher.pop()} 个，单看区间都不含 0' in told
     clear = {network for network, (_, ends) in rises.items() if not includes_zero(ends)}
     assert clear == {'alexnet', 'googlenet', *flat}
 
