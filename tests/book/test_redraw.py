@@ -38,18 +38,20 @@ def cells(text: str, kind: str, value: str) -> list[NotebookNode]:
         drawn('plot.training_curves(history)', text, kind, value, 'nbval-ignore-output'),
         drawn('plot.filters(weight)', text, kind, value),
         drawn('plot.filters(weight)', text, kind, value, 'nbval-ignore-output'),
+        nbformat.v4.new_code_cell("net = load('nin')"),
+        drawn('plot.filters(weight)', text, kind, value),
     ]
 
 
 def test_only_what_does_not_need_the_network_is_redrawn() -> None:
     old, new = cells('旧的大小', PNG, 'old'), cells('新的大小', SVG, 'new')
     new[1].outputs[0].data[redraw.WIDGET_VIEW] = {}
-    assert redraw.exchange(old, new) == 2
+    assert redraw.exchange(old, new) == 3
     fresh = {SVG: 'new', 'text/plain': '新的大小'}
-    for cell in (old[1], old[3]):
+    for cell in (old[1], old[3], old[7]):  # 最后一个用随书附带的权重
         assert cell.outputs[0].data == fresh
         assert cell.outputs[0].metadata == {SVG: {'a': 'new'}}
-    # 来自训练好的网络：图留着；逐格比较的，文字说明换成现在的
+    # 来自刚训练好的网络：图留着；逐格比较的，文字说明换成现在的
     assert old[4].outputs[0].data == {PNG: 'old', 'text/plain': '新的大小'}
     assert old[5].outputs[0].data == {PNG: 'old', 'text/plain': '旧的大小'}
     assert old[2].outputs[0].text == 'old'

@@ -1,8 +1,9 @@
 """换了画法之后，重画各章存下的图，不重新录制。
 
 先按 quick 档把笔记本执行一遍。第一次训练之前的图用这一遍画的，只是配方（边长）换成录制
-那一档的；训练曲线改从 results/ 里的记录画，用的还是那个单元的代码；别的图来自训练好的网络，
-留着，只把图的文字说明（大小与坐标系的个数，逐格比较时要看）换成现在的。别的输出一个字也不改。
+那一档的；训练曲线改从 results/ 里的记录画，用的还是那个单元的代码；载入随书附带的权重之后的
+图，换回录制的档位来画，与重新录制一样。别的图来自刚训练好的网络，留着，只把图的文字说明
+（大小与坐标系的个数，逐格比较时要看）换成现在的。别的输出一个字也不改。
 """
 
 import sys
@@ -40,6 +41,11 @@ from deepcnn.records import load_history
 of_quick, recipe = recipe, RECIPES[load_history({name!r}).profile]
 """
 RESTORE_RECIPE = 'recipe = of_quick'
+SHIPPED = "net = load('"  # 这一格以后，网络是随书附带的
+OF_RECORD = """
+from deepcnn.records import load_history
+profile = load_history({name!r}).profile
+"""
 
 
 def tags(cell: NotebookNode) -> set[str]:
@@ -57,7 +63,8 @@ def picture_of(cell: NotebookNode) -> NotebookNode | None:
 def around(cell: NotebookNode, trained: bool, record: str) -> tuple[str, str] | None:
     """执行 ``cell`` 之前、之后各要悄悄执行的一段；不要时返回 None。
 
-    画训练曲线时，history 是存下的记录；画没有训练的网络时，recipe 是录制那一档的。
+    画训练曲线时，history 是存下的记录；画没有训练的网络时，recipe 是录制那一档的；载入随书
+    附带的权重以后，profile 一直是录制的那一档。
     """
     if cell.cell_type != 'code':
         return None
@@ -65,6 +72,8 @@ def around(cell: NotebookNode, trained: bool, record: str) -> tuple[str, str] | 
         return FROM_RECORD.format(name=record), RESTORE
     if not trained and 'recipe.' in cell.source and picture_of(cell):
         return AS_RECORDED.format(name=record), RESTORE_RECIPE
+    if cell.source.startswith(SHIPPED):
+        return OF_RECORD.format(name=record), ''
     return None
 
 
@@ -100,13 +109,13 @@ def silently(client: NotebookClient, source: str) -> None:
 
 def exchange(old: list[NotebookNode], new: list[NotebookNode]) -> int:
     """把重画的图与文字说明放进 ``old``，返回换了几幅图。"""
-    changed, trained = 0, False
+    changed, kept = 0, False
     for cell, redrawn in zip(old, new, strict=True):
-        trained = trained or 'train' in tags(cell)
+        kept = (kept or 'train' in tags(cell)) and not cell.source.startswith(SHIPPED)
         before, after = picture_of(cell), picture_of(redrawn)
         if not (before and after):
             continue
-        if not trained or CURVES in cell.source:
+        if not kept or CURVES in cell.source:
             after.data.pop(WIDGET_VIEW, None)
             before.data, before.metadata = after.data, after.metadata
             changed += 1
