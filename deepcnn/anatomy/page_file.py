@@ -43,7 +43,10 @@ def export_page(
 
 
 def known_size(net: nn.Module) -> int:
-    """AlexNet 与 VGG 记着它们的全连接层是按多大的边长造的；别的网络收 28 像素。"""
+    """AlexNet 与 VGG 记着它们的全连接层是按多大的边长造的；别的网络默认按 28 像素。
+
+    收不了的由 ``require_scores`` 说明。
+    """
     return getattr(net, 'image_size', None) or PIXELS
 
 

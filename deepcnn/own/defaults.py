@@ -174,7 +174,10 @@ def _side(network: str, typical: int, device: torch.device) -> int:
 
 
 def _batch(images: int) -> int:
-    """2 的幂，8～128，一轮至少 ``FEWEST_PER_EPOCH`` 步；图像太少时是训练集的一半。"""
+    """2 的幂，8～128，一轮至少 ``FEWEST_PER_EPOCH`` 步，不到 160 张时除外。
+
+    不到 8 张时是训练集的一半。
+    """
     fitting = images // FEWEST_PER_EPOCH
     power = 2 ** max(3, min(7, fitting.bit_length() - 1))
     return power if power <= images else max(1, images // 2)

@@ -1,4 +1,4 @@
-"""命令说的话：平常是中文的几行与进度条，``--json`` 是每件事一行 JSON，``--quiet`` 什么也不说。"""
+"""命令说的话：平常是中文的几行与进度条，``--json`` 是每件事一行 JSON，``--quiet`` 只说要紧的。"""
 
 import sys
 from dataclasses import dataclass, field

@@ -31,7 +31,7 @@ RECORDS = {
     'googlenet': ('full/googlenet',),
     'resnet': ('full/resnet18',),
     'densenet': ('full/densenet',),
-    'summary': NETWORKS + COMPARED,
+    'summary': tuple(f'{FULL}/{network}' for network in NETWORKS) + COMPARED,
     'experiments/activation': variants(
         'alexnet', 'relu-he relu-xavier sigmoid-he sigmoid-xavier sigmoid-faster'
     ),
@@ -99,7 +99,7 @@ class TrainingTime:
 def training_times(page: str, folder: Path | None = None) -> list[TrainingTime]:
     """``page`` 录过的各档的用时，短的在前；缺了一份记录（例如包里没有装）的档不在其中。
 
-    印出 ``full`` 档的章，``laptop`` 档也录过（小结读那一份）：读者多半要跑的是它。
+    印出 ``full`` 档的章，``laptop`` 档也录过（练习 1 的解答并排读两份）：读者多半要跑的是它。
     """
     names = record_names(page)
     kinds = dict.fromkeys((tuple(map(any_profile, names)), names))

@@ -125,7 +125,7 @@ class History:
     def save(self, folder: Path = RESULTS) -> Path:
         """写成 ``<folder>/<network>.json`` 并返回路径；``full`` 档的在 ``full/`` 里。
 
-        各章看的是 ``full`` 档，六网对比用的是 ``laptop`` 档：两份都要留着。
+        各章看的是 ``full`` 档，练习 1 的解答并排列出 ``laptop`` 档：两份都要留着。
         """
         place = folder / FULL if self.profile == FULL else folder
         return write_json(place / f'{self.network}.json', self.to_dict())

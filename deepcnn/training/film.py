@@ -1,7 +1,8 @@
 """训练的影片：每轮之后记下第一层的卷积核，以及同一张图像在各处的特征图与各类的概率。
 
 网页靠它重放一次训练。影片存在断点里，所以中断之后接着拍；拍摄只做一次前向，不用随机数，
-训练的结果与不拍时逐位相同。训练完写成 ``results/replay/<网络>.safetensors``，都是 int8。
+训练的结果与不拍时逐位相同。训练完写成 ``results/replay/<网络>.safetensors``：卷积核与特征图
+是 int8，概率是 16 位浮点。
 """
 
 from dataclasses import dataclass, field
@@ -90,7 +91,7 @@ def take(net: nn.Module, X: Tensor) -> Frame:
 
 
 def packed(frames: list[Frame]) -> dict[str, Tensor]:
-    """各幕叠在一起，存成 int8 与每幕一个比例；通道的编号在 ``<名字>.channels``。"""
+    """各幕叠在一起，概率以外存成 int8 与每幕一个比例；通道的编号在 ``<名字>.channels``。"""
     stored = {'probabilities': torch.stack([f['probabilities'] for f in frames])}
     for name in frames[-1]:
         values = torch.stack([frame[name] for frame in frames])

@@ -41,9 +41,9 @@ def train(
     ``build()`` 不带参数，返回一个新网络。档位或设备不认识、网络与数据不合（见
     ``require_fitting``）时抛出 ValueError。按 Ctrl-C 时返回已完成的部分。
 
-    给了 ``recording``（或正在录制）时，结果另存为 ``results/<网络>.json``，中断后可以接着做；
-    否则不写文件。六个网络的 full 档还写出权重 ``weights/<网络>.safetensors``（见
-    ``shipped_weights``）与训练的影片（见 ``film``）。
+    给了 ``recording``（或正在录制）时，结果另存为 ``results/<网络>.json``（full 档的在 ``full/``
+    里），中断后可以接着做；否则不写文件。六个网络的 full 档还写出权重
+    ``weights/<网络>.safetensors``（见 ``shipped_weights``）与训练的影片（见 ``film``）。
     """
     device, profile = choose_device(device), choose_profile(profile)
     recording = recording or current_recording()

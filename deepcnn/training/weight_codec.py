@@ -25,7 +25,7 @@ LARGEST = 127  # int8 对称地用 −127～127
 def quantize(W: Tensor) -> tuple[Tensor, Tensor]:
     """W float (out, …) → int8 同形状、比例 float32 (out,)，W ≈ int8 × 比例。
 
-    每个数差不到半个比例。有不是有限数的权重时抛出 ValueError。
+    每个数至多差半个比例。有不是有限数的权重时抛出 ValueError。
     """
     W = W.detach().cpu().float()
     if not W.isfinite().all():

@@ -1,4 +1,4 @@
-"""在选定的档位执行各章，存下输出与 results/<网络>.json；full 档还有 weights/。
+"""在选定的档位执行各章，存下输出与 results/<网络>.json；full 档的在 results/full/，还有 weights/。
 
 每轮的断点存在 .runs/；中断后从上一轮接着做。执行失败的章不会被改写。
 笔记本打印的每一行（训练时每轮一行）同时写到标准错误，录制途中因此看得到进度。
@@ -71,7 +71,7 @@ def execute(notebook: NotebookNode, folder: Path) -> None:
 def tidy(notebook: NotebookNode) -> None:
     """去掉每次都会变的元数据与控件，并把连续的同一输出流合成一段。
 
-    控件离开内核只是一个空框；同一个输出里的 PNG 留下。
+    控件离开内核只是一个空框；同一个输出里的图留下。
     """
     notebook.metadata.pop('widgets', None)
     notebook.metadata.pop('jupytext', None)
