@@ -225,7 +225,7 @@ def test_the_summary_tells_its_tables_and_figures() -> None:
     for name in ('densenet', 'nin', 'resnet18'):
         assert f'（{seconds[name]:.0f} 秒）' in told
     between = mean(values['densenet']) - mean(values['nin'])
-    assert f'误差棒有重叠，准确率却差 {between:.2f} 个百分点' in told
+    assert f'时间的误差棒有重叠，准确率却差 {between:.2f} 个百分点' in told
     rows = dict(printed_text('summary'))['differences'].splitlines()
     listed = [float(row.split(' | ')[2]) for row in rows if '～' in row]
     assert f'从 {max(listed)} 到 {min(listed)} 个百分点' in told

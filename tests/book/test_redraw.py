@@ -93,6 +93,14 @@ def test_untrained_networks_are_drawn_at_the_recorded_side(chapter: str) -> None
     assert redraw.around(cell, True, record) is None
 
 
+def test_after_the_shipped_weights_the_profile_is_the_recorded_one() -> None:
+    cell = nbformat.v4.new_code_cell(f"{redraw.SHIPPED}densenet')")
+    before, after = redraw.around(cell, True, 'full/densenet')
+    names = {'profile': 'quick'}
+    exec(before, names)
+    assert names['profile'] == 'full' and after == ''
+
+
 def test_an_unknown_chapter_is_named(capsys: pytest.CaptureFixture) -> None:
     assert redraw.main(['lenet5']) == 2
     assert '没有这一章：lenet5' in capsys.readouterr().err

@@ -226,8 +226,10 @@ def test_normalization_lowers_the_loss_with_and_without_the_shortcut() -> None:
     most = abs(changes).max(axis=0)
     assert f'测试准确率至多变 {most[1]:.2f} 个百分点，是平的' in told
     assert f'训练损失至多变 {most[0]:.3f}，可是没有捷径的两种' in told
-    late = [100 * (1 - losses[one][-1] / losses[one][-6]) for one in ('neither', 'normalized')]
-    assert '最后五轮还降了 {:.0f}% 与 {:.0f}%'.format(*late) in told
+    slow = [losses[one] for one in ('neither', 'normalized')]
+    late = [curve[at] for at in (-6, -1) for curve in slow]
+    assert '最后五轮还从 {:.3f} 与 {:.3f} 降到 {:.3f} 与 {:.3f}'.format(*late) in told
+    assert max(losses[one][-1] for one in ('both', 'shortcut')) < 0.01
 
 
 def test_training_losses_of_the_three_nins() -> None:

@@ -76,8 +76,7 @@ class Recording:
 
     devices: tuple[str, ...]
     datasets: tuple[str, ...]
-    profiles: tuple[str, ...]
-    seeds: tuple[int, ...]
+    seeds: dict[str, tuple[int, ...]]  # 档位 → 种子；六网对比与搜索没有档位，是 ''
 
 
 def seeds_of(record: dict[str, Any]) -> list[int]:
@@ -91,10 +90,11 @@ def combine(records: list[dict[str, Any]]) -> Recording:
     def values(name: str) -> tuple[str, ...]:
         return tuple(dict.fromkeys(r[name] for r in records if name in r))
 
-    seeds = sorted({seed for record in records for seed in seeds_of(record)})
-    return Recording(
-        values('device'), values('dataset'), values('profile'), tuple(seeds)
-    )
+    seeds: dict[str, set[int]] = {}
+    for record in records:
+        seeds.setdefault(record.get('profile', ''), set()).update(seeds_of(record))
+    of_profile = {name: tuple(sorted(found)) for name, found in seeds.items()}
+    return Recording(values('device'), values('dataset'), of_profile)
 
 
 def record_files(source: Path, document: str) -> list[Path]:
@@ -116,12 +116,14 @@ def recorded_training(source: Path, document: str) -> Recording | None:
 
 
 def describe_recording(recording: Recording, profiles: str) -> str:
-    """「训练结果录自 CPU（…）：Fashion-MNIST，laptop 档，随机种子 0」。"""
-    details = [escape('、'.join(recording.datasets))] if recording.datasets else []
-    if recording.profiles:
-        names = '、'.join(f'{name} 档' for name in recording.profiles)
-        details.append(f'<a href="{profiles}">{escape(names)}</a>')
-    details.append('随机种子 ' + '、'.join(map(str, recording.seeds)))
+    """「训练结果录自 CPU（…）：Fashion-MNIST，laptop 档，随机种子 0」；几档的用分号隔开。"""
+    kinds = []
+    for name, seeds in recording.seeds.items():
+        other = '同一预算，' if len(recording.seeds) > 1 else ''
+        kind = f'<a href="{profiles}">{escape(name)} 档</a>，' if name else other
+        kinds.append(f'{kind}随机种子 {"、".join(map(str, seeds))}')
+    datasets = escape('、'.join(recording.datasets))
+    details = ([datasets] if datasets else []) + ['；'.join(kinds)]
     devices = escape('、'.join(recording.devices))
     return f'训练结果录自 {devices}：{"，".join(details)}'
 
