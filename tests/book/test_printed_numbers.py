@@ -258,7 +258,7 @@ def test_nins_claims_are_answered_in_the_summary() -> None:
     )
     slow, fast = losses
     assert f'训练损失高 {slow - fast:.3f}' in told
-    assert f'NiN 反而要把配方里的 {LINEUP["nin"].recipes["laptop"].lr} 减半' in told
+    assert f'NiN 反而要把 `laptop` 配方里的 {LINEUP["nin"].recipes["laptop"].lr} 减半' in told
 
 
 def test_counts_of_lonely_answers_are_recomputed() -> None:
@@ -840,7 +840,7 @@ def test_what_is_seen_inside_is_told_as_printed(chapter: str) -> None:
     whole, lowest, highest = re.findall(r' ([\d.]+)', wrong)
     assert f'网络答成了{answer}，{true}的概率只有 {whole}。' in told
     assert re.search(f'降到 {lowest}[；。]', told)
-    assert re.search(f'它反而升到 {highest}[：，。]', told)
+    assert re.search(f'反而升到 {highest}[：，。；]', told)
     if f'fig-{chapter}-activation' in told:
         _, answered, kept = re.findall(r'[\d.]+', printed_by(chapter, 'activations'))
         assert f'{answer}得 {answered} 分，{true}得 {kept} 分' in told

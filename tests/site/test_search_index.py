@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from book_search.chapters import (
+    CHANGES,
     Chapter,
     Section,
     read_sections,
@@ -131,6 +132,15 @@ def test_the_list_of_works_of_a_chapter_is_left_out() -> None:
     chapter = nodes.section('', nodes.title('', '甲'), works, ids=['a'])
     assert [one.title for one in read_sections(page_of(chapter), {})] == ['甲']
     assert [one.title for one in read_sections(page_of(works), {})] == ['参考文献']
+
+
+def test_entries_of_the_change_log_are_left_out() -> None:
+    version = nodes.section('', nodes.title('', '0.1.0'), ids=['v0-1-0'])
+    changes = nodes.section('', nodes.title('', '更新记录'), version, ids=[CHANGES])
+    changes['names'] = [CHANGES]
+    assert [one.title for one in read_sections(page_of(changes), {})] == ['更新记录']
+    about = load_script(built_file(SECTIONS))[-1]['sections']
+    assert (about[-1]['title'], about[-1]['anchor']) == ('更新记录', CHANGES)
 
 
 def test_outputs_of_code_are_left_out() -> None:

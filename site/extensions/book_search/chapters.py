@@ -25,6 +25,8 @@ UNSEEN = (
     addnodes.toctree,
 )
 
+CHANGES = 'sec-about-changelog'
+
 
 @dataclass
 class Section:
@@ -120,13 +122,15 @@ def read_section(section: nodes.section, terms: Terms) -> Section:
 
 def read_sections(doctree: nodes.document, terms: Terms) -> list[Section]:
     sections = doctree.findall(nodes.section)
-    return [read_section(one, terms) for one in sections if not is_reference_list(one)]
+    return [read_section(one, terms) for one in sections if not is_told_elsewhere(one)]
 
 
-def is_reference_list(section: nodes.section) -> bool:
-    """章末的文献表：每一条在「参考文献」一页都有，不必搜到两次。"""
-    inside = isinstance(section.parent, nodes.section)
-    return inside and anchor_of(section).endswith('-references')
+def is_told_elsewhere(section: nodes.section) -> bool:
+    """章末的文献表与更新记录的各条：同样的话别的节都有，不必搜到两次。"""
+    above = section.parent
+    if not isinstance(above, nodes.section):
+        return False
+    return anchor_of(section).endswith('-references') or anchor_of(above) == CHANGES
 
 
 def read_chapter(
