@@ -102,7 +102,8 @@ def test_costs_of_each_step_are_told_as_counted() -> None:
     assert 0.4 < dense < 0.45 and '参数的四成多在三个全连接层里' in TOLD
     assert f'少了 {vgg - pooled:,} 个参数，剩 {pooled:,} 个' in TOLD
     assert f'MACs 只少了 {1 - macs("pooled") / macs("vgg"):.0%}' in TOLD
-    assert f'分别降到 {inception / pooled:.0%} 与 {macs("inception") / macs("pooled"):.0%}，是 {inception:,} 和 {macs("inception"):,}' in TOLD
+    left = f'{inception / pooled:.0%} 与 {macs("inception") / macs("pooled"):.0%}'
+    assert f'分别降到 {left}，是 {inception:,} 和 {macs("inception"):,}' in TOLD
     assert 4 * inception < pooled and 4 * macs('inception') < macs('pooled')
     assert '用时却没有减少' in TOLD and slower('inception', 'pooled') >= 1
     assert f'只多 {parameters["normalized"] - inception} 个参数，MACs 不变' in TOLD
