@@ -19,7 +19,7 @@ from deepcnn.data import load_dataset
 from deepcnn.models.lineup import LINEUP
 from deepcnn.records import interval, paired_interval
 from deepcnn.records.agreement import predictions_of
-from deepcnn.records.attempts import load_attempts
+from deepcnn.records.attempts import Attempt, load_attempts
 from deepcnn.records.benchmark import load_report
 from deepcnn.records.comparison import load_records
 from deepcnn.records.store import RESULTS, read_json
@@ -326,11 +326,12 @@ def test_finalists_of_the_search_compared_together() -> None:
     """练习 1：单比一对与四种一起比（Games–Howell），结论不同。"""
     told = prose_of('exercises/tuning')
     trials = load_attempts(RESULTS / 'exercises' / 'tuning.json')
-    groups: dict[tuple, list[float]] = {}
+    groups: dict[tuple, list[Attempt]] = {}
     for one in trials:
         key = tuple(one.recipe[name] for name in ('lr', 'weight_decay', 'flip'))
-        groups.setdefault(key, []).append(100 * one.accuracy)
-    repeated = {key: values for key, values in groups.items() if len(values) == 5}
+        groups.setdefault(key, []).append(one)
+    accuracies = {key: [100 * one.accuracy for one in group] for key, group in groups.items()}
+    repeated = {key: values for key, values in accuracies.items() if len(values) == 5}
     own = LINEUP['densenet'].recipes['laptop']
     order = [(own.lr, own.weight_decay, own.flip)]
     order += sorted(repeated.keys() - {*order}, key=lambda key: -mean(repeated[key]))
@@ -344,18 +345,14 @@ def test_finalists_of_the_search_compared_together() -> None:
     together = tukey_hsd(*values, equal_var=False).confidence_interval()
     assert pair.clear and together.low[1][3] < 0 < together.high[1][3]
     assert f'比第二名高 {pair.mean:.2f} 个，单比区间不含 0，四种一起比就含 0' in told
-    falls = []
-    for key in order:
-        own_losses = [
-            one.train_loss[-2:]
-            for one in trials
-            if tuple(one.recipe[name] for name in ('lr', 'weight_decay', 'flip')) == key
-        ]
-        before, after = map(mean, zip(*own_losses, strict=True))
-        falls.append(100 * (1 - after / before))
+    losses = [
+        [*map(mean, zip(*(one.train_loss[-2:] for one in groups[key]), strict=True))]
+        for key in order
+    ]
+    falls = [100 * (1 - after / before) for before, after in losses]
     assert f'四种设置的训练损失还降了 {min(falls):.0f}% 到 {max(falls):.0f}%' in told
     assert f'种子 0 的第一名高 {mean(first) - mean(chapter):.2f} 个，一起比也不含 0' in told
-    assert max(groups, key=lambda key: groups[key][0]) == order[2]
+    assert max(accuracies, key=lambda key: accuracies[key][0]) == order[2]
 
 
 def test_few_images_do_not_decide_between_learned_and_made_features() -> None:
