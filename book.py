@@ -84,15 +84,26 @@ def words(text: str) -> list[str]:
 
 
 def execute(*command: object, **environment: str) -> None:
-    """在仓库的根里运行，文字都用 UTF-8；失败时抛出 Refusal，带着它的退出码。"""
-    done = subprocess.run(
+    """在仓库的根里运行，文字都用 UTF-8；失败时抛出 Refusal，带着它的退出码。
+
+    Ctrl-C 也传到了那个进程：等它存好、收拾完，再抛出 KeyboardInterrupt
+    （subprocess.run 只等四分之一秒就把它杀死）。
+    """
+    process = subprocess.Popen(
         [str(word) for word in command],
         cwd=str(ROOT),
         env={**os.environ, 'PYTHONUTF8': '1', **environment},
     )
-    if done.returncode:
-        # 被信号中断的进程，退出码是负数
-        raise Refusal('', done.returncode if done.returncode > 0 else 1)
+    interrupted, code = False, None
+    while code is None:
+        try:
+            code = process.wait()
+        except KeyboardInterrupt:
+            interrupted = True
+    if interrupted:
+        raise KeyboardInterrupt
+    if code:
+        raise Refusal('', code if code > 0 else 1)  # 被信号中断的，退出码是负数
 
 
 # ---- 环境 -----------------------------------------------------------------------
@@ -399,7 +410,10 @@ def new_chapter(arguments: list[str]) -> None:
 def clean(arguments: list[str]) -> None:
     for pattern in GENERATED:
         for path in ROOT.glob(pattern):
-            shutil.rmtree(str(path))
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(str(path))
+            else:
+                path.unlink()
     for folder, below, _ in os.walk(str(ROOT)):
         below[:] = [name for name in below if name not in ('.venv', '.git')]
         for name in {'__pycache__', '.ipynb_checkpoints'}.intersection(below):
@@ -549,6 +563,13 @@ def main(line: list[str]) -> int:
         if str(refusal):
             print(refusal, file=sys.stderr)
         return refusal.code
+    except OSError as error:
+        print(
+            f'文件出错（{error.filename}）：{error.strerror or error}。请看磁盘满没满、'
+            '这个文件写不写得了，再运行一次',
+            file=sys.stderr,
+        )
+        return 1
     except KeyboardInterrupt:
         return 130
     return 0

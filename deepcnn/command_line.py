@@ -71,9 +71,12 @@ class Command(argparse.ArgumentParser):
         self.exit(2, f'{self.format_usage()}{translated(message)}\n')
 
 
-def run(main: Callable[[list[str]], int]) -> NoReturn:
+def run(
+    main: Callable[[list[str]], int], told: tuple[type[Exception], ...] = ()
+) -> NoReturn:
     """当作命令运行 ``main``，以它返回的数退出；按 Ctrl-C、文件出错时说一行。
 
+    ``told`` 里的异常也只说消息那一行：``main`` 里抛出它的，消息都是写给人看的。
     终端的编码写不出的字换成转义（标准错误本来如此），不因此中断。
     """
     sys.stdout.reconfigure(errors='backslashreplace')
@@ -84,6 +87,9 @@ def run(main: Callable[[list[str]], int]) -> NoReturn:
         code = INTERRUPTED
     except OSError as error:
         print(file_trouble(error), file=sys.stderr)
+        code = 1
+    except told as error:
+        print(error, file=sys.stderr)
         code = 1
     sys.exit(code)
 

@@ -190,9 +190,6 @@ ATOMIC_WRITERS = {
     'deepcnn/own/sealed.py': '边写边落盘的 safetensors',
     'deepcnn/records/store.py': 'JSON、权重与录好的笔记本',
     'deepcnn/training/checkpoint.py': 'PyTorch 的断点',
-    'tools/book/pack_record.py': 'tar.gz',
-    'tools/site/pack_zip.py': 'zip',
-    'tools/site/make_pdf.py': 'PDF，由 pikepdf 写',
 }
 
 

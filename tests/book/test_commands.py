@@ -5,8 +5,10 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path, PureWindowsPath
 
@@ -549,6 +551,57 @@ def test_the_exit_code_of_the_tool_is_kept(here: Path) -> None:
     with pytest.raises(book.Refusal) as refused:
         book.execute(sys.executable, '-c', 'import os; os.abort()')
     assert refused.value.code > 0
+
+
+CLEANS_UP = (
+    'import sys, time\n'
+    'from pathlib import Path\n'
+    'try:\n'
+    '    Path("started").touch()\n'
+    '    time.sleep(60)\n'
+    'except KeyboardInterrupt:\n'
+    '    time.sleep(1)\n'  # 比 subprocess.run 肯等的久
+    '    Path("cleaned").touch()\n'
+)
+CALLS = (
+    'import sys, book\n'
+    'from pathlib import Path\n'
+    'book.ROOT = Path(sys.argv[1])\n'
+    'book.COMMANDS["help"] = book.Command(\n'
+    '    lambda line: book.execute(sys.executable, "-c", sys.argv[2]), ""\n'
+    ')\n'
+    'sys.exit(book.main([]))\n'
+)
+
+
+@pytest.mark.skipif(os.name == 'nt', reason='Windows 上没有进程组的 SIGINT')
+def test_ctrl_c_waits_until_the_tool_has_cleaned_up(tmp_path: Path) -> None:
+    calling = subprocess.Popen(
+        [sys.executable, '-c', CALLS, tmp_path, CLEANS_UP], cwd=ROOT, start_new_session=True
+    )
+    while not (tmp_path / 'started').exists():
+        assert calling.poll() is None
+        time.sleep(0.05)
+    os.killpg(calling.pid, signal.SIGINT)  # 终端就是这样发的
+    assert calling.wait(30) == 130
+    assert (tmp_path / 'cleaned').exists()
+
+
+def test_a_file_that_cannot_be_used_is_told_in_one_line(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / '_build').write_bytes(b'')
+    assert book.main(['clean']) == 0
+    assert not (here / '_build').exists()
+
+    def full(path: str) -> None:
+        raise OSError(28, 'No space left on device', path)
+
+    (here / 'dist').mkdir()
+    monkeypatch.setattr(book.shutil, 'rmtree', full)
+    assert book.main(['clean']) == 1
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith('文件出错（') and '请看磁盘满没满' in line
 
 
 def test_a_broken_environment_is_built_again(

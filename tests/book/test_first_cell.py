@@ -185,12 +185,19 @@ def test_the_installed_package_brings_what_the_chapters_read(wheel: Path) -> Non
     }
     results = {
         f'deepcnn/results/{path.relative_to(ROOT / "results").as_posix()}'
-        for pattern in ('*.json', '[cef]*/*.json')  # comparison、exercises、experiments、full
+        for pattern in ('*.json', '[cef]*/*.json', 'tuning/*.json')  # 影片与 laptop 不读
         for path in (ROOT / 'results').glob(pattern)
     }
     weights = {f'deepcnn/weights/{path.name}' for path in (ROOT / 'weights').iterdir()}
     assert len(code) > 60 and len(results) > 60 and len(weights) >= 8
     assert code | results | weights <= names
+
+
+def test_chapters_read_the_records_of_the_installed_package_too() -> None:
+    """RESULTS 是仓库里的那一份；只有包的读者没有它。"""
+    chapters = sorted((ROOT / 'chapters').rglob('*.ipynb'))
+    named = [path.name for path in chapters if 'store import RESULTS' in path.read_text('utf-8')]
+    assert chapters and named == []
 
 
 def test_the_installed_package_reads_its_training_records(

@@ -11,6 +11,8 @@ from pathlib import Path
 import pack_record
 import pytest
 
+from deepcnn.command_line import file_trouble
+
 FILES = (
     'chapters/nin.ipynb',
     'results/nin.json',
@@ -100,13 +102,22 @@ def test_manifest_names_every_file(book: Path, tmp_path: Path) -> None:
     assert listing['results/nin.json'] == hashlib.sha256(content).hexdigest()
 
 
-def test_unwritable_target_is_explained(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_unreadable_file_is_named_and_leaves_no_half_archive(book: Path, tmp_path: Path) -> None:
+    gone = book / 'results' / 'nin.json'
+    files = pack_record.record_files(book)
+    gone.unlink()
+    out = tmp_path / 'out'
+    with pytest.raises(OSError) as failed:
+        pack_record.pack(book, out / 'record.tar.gz', files)
+    assert str(gone) in file_trouble(failed.value) and not out.exists()
+
+
+def test_unwritable_target_is_explained(tmp_path: Path) -> None:
     folder = tmp_path / 'file'
     folder.write_text('')
-    assert pack_record.main([str(folder / 'record.tar.gz')]) == 1
-    assert '请换一个位置' in capsys.readouterr().err
+    with pytest.raises(OSError) as failed:  # run() 由它说一行
+        pack_record.main([str(folder / 'record.tar.gz')])
+    assert str(folder) in file_trouble(failed.value)
     with pytest.raises(SystemExit, match='2'):
         pack_record.main(['a', 'b'])
 

@@ -107,10 +107,11 @@ def test_failing_chapter_is_named_and_not_overwritten(
     ('error', 'code', 'said'),
     [
         (DeadKernelError('Kernel died'), 1, 'nin 的内核没有了，多半是内存不够'),
+        (RuntimeError("Kernel didn't respond"), 1, 'nin 的内核没有启动.*didn'),
         (ValueError('没有 nin 的训练记录'), 1, 'nin 没有录成.*没有 nin 的训练记录'),
         (KeyboardInterrupt(), 130, 'nin 已中断.*从断点接着做'),
     ],
-    ids=['kernel', 'value', 'interrupt'],
+    ids=['kernel', 'start', 'value', 'interrupt'],
 )
 def test_a_recording_that_stops_says_why_in_one_line(
     monkeypatch: pytest.MonkeyPatch,

@@ -344,6 +344,21 @@ def test_a_second_call_measures_only_what_is_missing(
     assert set(measured) == set(bench.names_for(CPU))
 
 
+def test_a_failing_engine_does_not_end_the_benchmark(
+    data: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(row: bench.Row) -> bench.Row:
+        raise RuntimeError('CUDA out of memory')
+
+    contest = Contest(small_net, data, SIZE, 8, 1, 1, CPU)
+    rungs = [replace(one, measure=fails) for one in ladder(contest, 1)]
+    monkeypatch.setattr(bench.contenders, 'ladder', lambda *args: rungs)
+    monkeypatch.setattr(bench, 'prepared_step', fails)
+    found = bench.compare('small', contest, bench.Peaks({}, 1.0))
+    assert len(found.rows) == len(rungs) and found.profile == []
+    assert all('CUDA out of memory' in row.problem for row in found.rows)
+
+
 def test_one_network_is_measured_from_the_first_row_to_the_profile(
     data: Dataset, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -123,6 +123,9 @@ def test_a_badly_written_entry_is_named(
     path.write_text(yaml.safe_dump([{'file': FILE}]), 'utf-8')
     with pytest.raises(ListError, match='第 1 条缺少 new、old、tests'):
         read_list(path)
+    path.write_text(yaml.safe_dump([HARMLESS | {'old': 3}]), 'utf-8')
+    with pytest.raises(ListError, match='第 1 条的 old 与 new 要是文字'):
+        read_list(path)
     with pytest.raises(ListError, match='没有改 kitchen 的清单：房间有 .*training'):
         mutants.chosen(['kitchen'])
 

@@ -41,9 +41,17 @@ def test_only_external_links_are_read() -> None:
     ]
 
 
+REFUSED = '403 Client Error: Forbidden'
+
+
 def recorded(status: str) -> str:
-    page = {'filename': 'a.md', 'uri': 'https://x.test/', 'status': status, 'info': ''}
+    info = REFUSED if status == 'refused' else ''
+    status = 'broken' if info else status
+    page = {'filename': 'a.md', 'uri': 'https://x.test/', 'status': status, 'info': info}
     return json.dumps(page)
+
+
+TRACEBACK = 'Traceback (most recent call last):\nRuntimeError: 建不成'
 
 
 @pytest.mark.parametrize(
@@ -51,13 +59,15 @@ def recorded(status: str) -> str:
     [
         (['working'], 0, 0, '共 1 个外部链接：打不开 0 个'),
         (['working', 'broken'], 1, 1, '打不开 1 个'),
+        (['refused'], 1, 0, '打不开 0 个，拒绝程序访问 1 个'),
         (['working'], 1, 1, 'linkcheck 没有查完'),  # 查到一半出了错
+        (['refused'], TRACEBACK, 1, 'linkcheck 没有查完'),
         ([], 2, 1, 'linkcheck 没有查完'),  # 没有查，上次的结果还在
     ],
 )
 def test_only_a_finished_check_counts(
     written: list[str],
-    ended: int,
+    ended: int | str,
     code: int,
     said: str,
     tmp_path: Path,
@@ -75,7 +85,8 @@ def test_only_a_finished_check_counts(
     def builds(command: list[str], **settings: object) -> CompletedProcess:
         if written:
             wrote(written)
-        return CompletedProcess(command, ended, '构建的输出')
+        failed = isinstance(ended, str)
+        return CompletedProcess(command, failed or ended, ended if failed else '构建的输出')
 
     wrote(['working'])
     monkeypatch.setattr(check_links.subprocess, 'run', builds)

@@ -70,9 +70,6 @@ EXPLAINED_AT = {
     'SGD': 'sec-toolbox-recipe',
 }
 
-# 主题自带的一处脚本错误，与搜索无关：同一段脚本在每页写了两遍。
-KNOWN_ERROR = 'THEBE_JS_URL'
-
 Search = Callable[[str], None]
 
 
@@ -106,7 +103,7 @@ def script_errors(chromium: WebDriver) -> list[str]:
     return [
         entry['message']
         for entry in chromium.get_log('browser')
-        if entry['level'] == 'SEVERE' and KNOWN_ERROR not in entry['message']
+        if entry['level'] == 'SEVERE'
     ]
 
 

@@ -76,18 +76,17 @@ def changed_files(root: Path) -> list[Path]:
 
 
 def pack(root: Path, archive: Path, files: list[Path] | None = None) -> int:
-    """把 ``files``（不给时是全部）写成压缩包并返回文件数；先写临时文件再改名。"""
+    """把 ``files``（不给时是全部）写成压缩包并返回文件数；不留半个文件。"""
     files = record_files(root) if files is None else files
-    archive.parent.mkdir(parents=True, exist_ok=True)
-    partial = archive.with_name(archive.name + '.part')
-    with tarfile.open(partial, 'w:gz') as target:
+    written = io.BytesIO()
+    with tarfile.open(fileobj=written, mode='w:gz') as target:
         for path in files:
             target.add(path, path.relative_to(root).as_posix())
         listing = manifest(root, files)
         entry = tarfile.TarInfo(MANIFEST)
         entry.size = len(listing)
         target.addfile(entry, io.BytesIO(listing))
-    partial.replace(archive)
+    write_bytes(archive, written.getvalue())
     return len(files)
 
 
@@ -112,9 +111,6 @@ def main(arguments: list[str]) -> int:
         count = pack(ROOT, archive, files)
     except ValueError as error:
         print(error, file=sys.stderr)
-        return 1
-    except OSError as error:
-        print(f'写不了 {archive}：{error.strerror}，请换一个位置', file=sys.stderr)
         return 1
     print(f'{archive.name}：{count} 个文件，{archive.stat().st_size / 2**20:.1f} MiB')
     return 0

@@ -40,7 +40,7 @@ START_RECORDING = (
 
 RESUMES = '，训练会从断点接着做'
 STOPPING = (
-    CellExecutionError, DeadKernelError, ValueError, OSError, KeyboardInterrupt
+    CellExecutionError, RuntimeError, ValueError, OSError, KeyboardInterrupt
 )  # fmt: skip
 
 
@@ -165,6 +165,8 @@ def stopped(chapter: str, error: BaseException, verb: str, resumes: str = '') ->
             '的内核没有了，多半是内存不够：原文件未改动。请结束别的程序，'
             f'再运行一次{resumes}'
         )
+    elif isinstance(error, RuntimeError):
+        said = f'的内核没有启动，原文件未改动，请再运行一次：{error}'
     elif isinstance(error, KeyboardInterrupt):
         said = f'已中断：原文件未改动，再运行一次{resumes}'
     else:

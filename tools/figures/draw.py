@@ -119,4 +119,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == '__main__':
-    run(main)
+    run(main, told=(ValueError,))

@@ -4,6 +4,7 @@
 字符集：ASCII、常用标点与符号、GB 2312 一级汉字（3755 个）。
 """
 
+import io
 import sys
 from pathlib import Path
 
@@ -11,9 +12,11 @@ from fontTools import subset
 from fontTools.ttLib import TTCollection
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / 'tools'))
+sys.path[:0] = [str(ROOT), str(ROOT / 'tools')]
 
 from command_line import Command, run  # noqa: E402
+
+from deepcnn.records.store import write_bytes  # noqa: E402
 
 SOURCE = Path('/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc')
 TARGET = ROOT / 'deepcnn/plot/fonts/NotoSansSC-subset.otf'
@@ -46,8 +49,9 @@ def main(arguments: list[str]) -> int:
     subsetter = subset.Subsetter(options)
     subsetter.populate(text=characters())
     subsetter.subset(font)
-    TARGET.parent.mkdir(exist_ok=True)
-    font.save(TARGET)
+    written = io.BytesIO()
+    font.save(written)
+    write_bytes(TARGET, written.getvalue())
     print(f'{TARGET.name}：{TARGET.stat().st_size / 1e6:.2f} MB')
     return 0
 

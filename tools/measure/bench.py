@@ -168,9 +168,10 @@ def compare(name: str, contest: Contest, peaks: Peaks) -> Comparison:
         result.rows.append(row)
         speed = row.problem or f'{row.rate:,.0f} 张/秒'
         say(f'  {rung.name:10} {rung.change}：{speed}')
-    engine = next(rung.recipe for rung in rungs if rung.name == ENGINE)
-    add_limit(result, contest, engine, peaks)
-    result.profile = profile_ops(contest, engine)
+    if result.row(ENGINE):  # 引擎的一行做不了，同样的一步也做不了
+        engine = next(rung.recipe for rung in rungs if rung.name == ENGINE)
+        add_limit(result, contest, engine, peaks)
+        result.profile = profile_ops(contest, engine)
     return result
 
 

@@ -201,9 +201,10 @@ def kills(work: Path, count: int, chance: random.Random) -> Counter[str]:
                 ended = told_by([*again, '--resume'], TRAINING)[0]
                 break
         same = ended == 0 and (out / 'last.safetensors').read_bytes() == expected
-        found[
-            '做完，逐字节相同' if same else f'第 {trial} 次：以 {ended} 结束或权重不同'
-        ] += 1
+        if not same:  # 再做也一样；也许根本没有杀成，次数永远不够
+            found[f'第 {trial} 次：以 {ended} 结束或权重不同'] += 1
+            break
+        found['做完，逐字节相同'] += 1
         shutil.rmtree(out, ignore_errors=True)
     print(f'杀死 {killed} 次，一次训练平常 {usual:.1f} 秒')
     return found
@@ -289,7 +290,9 @@ def dead_process(work: Path) -> Counter[str]:
         code = launcher.wait(TRAINING)
     finally:
         if launcher.poll() is None:
-            launcher.kill()
+            for process in (*workers_of(launcher.pid), launcher.pid):
+                os.kill(process, signal.SIGKILL)
+            launcher.wait()
     if code:
         return Counter({f'torchrun 以 {code} 结束，见 {work / "torchrun.txt"}': 1})
     alone, team = (losses(work / name / 'curves.csv') for name in ('whole', 'team'))
@@ -356,7 +359,10 @@ def all_trials(work: Path, options: Namespace) -> bool:
         '死掉的进程': lambda: dead_process(work),
     }.items():
         started = time.perf_counter()
-        found = does()
+        try:
+            found = does()
+        except (Hang, subprocess.TimeoutExpired):
+            found = Counter({'卡住了': 1})
         print(f'{title}（{time.perf_counter() - started:.0f} 秒）', flush=True)
         for told, count in found.most_common(12):
             bad = told not in GOOD

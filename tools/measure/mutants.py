@@ -118,6 +118,8 @@ def read_list(path: Path) -> list[Mutant]:
             raise ListError(f'{place}缺少 {"、".join(sorted(missing))}')
         if unknown := set(entry) - FIELDS:
             raise ListError(f'{place}有不认识的 {"、".join(sorted(unknown))}')
+        if not all(isinstance(entry[name], str) for name in ('old', 'new')):
+            raise ListError(f'{place}的 old 与 new 要是文字：请加上引号')
         if '\n' in entry['old'] or entry['old'] == entry['new']:
             raise ListError(f'{place}的 old 要是一行（或半行），new 要与它不同')
         tests = entry['tests']

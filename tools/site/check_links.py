@@ -76,7 +76,8 @@ def report(links: list[Link]) -> tuple[list[str], int]:
 def run_linkcheck() -> tuple[list[str], str]:
     """返回 output.json 的各行（没有产生、没有查完时是空的）与 linkcheck 打印的文字。
 
-    有打不开的链接，它也以 1 结束；一个也没有打不开，却不以 0 结束，就是中途出了错。
+    有打不开的链接，它也以 1 结束。不以 0 结束，却一个也没有打不开，或者 Jupyter Book 打印了
+    它的异常，就是中途出了错。
     """
     shutil.rmtree(OUTPUT, ignore_errors=True)  # 上次的结果不能当作这次的
     arguments = ['build', '-q', '--all', '--builder', 'linkcheck']
@@ -92,7 +93,9 @@ def run_linkcheck() -> tuple[list[str], str]:
     results = sorted(OUTPUT.rglob('output.json'))
     lines = results[0].read_text(encoding='utf-8').splitlines() if results else []
     found = {json.loads(line)['status'] for line in lines}
-    is_finished = done.returncode == 0 or found & BROKEN
+    is_finished = done.returncode == 0 or (
+        found & BROKEN and 'Traceback (most recent call last)' not in done.stdout
+    )
     return (lines if is_finished else []), done.stdout
 
 

@@ -3,6 +3,7 @@
 微信、论坛等处的卡片不认 SVG，所以单独画一张位图；书名取自 _config.yml。
 """
 
+import io
 import sys
 import warnings
 from pathlib import Path
@@ -17,6 +18,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / 'tools')]
 from command_line import Command, run  # noqa: E402
 
 from deepcnn.plot.style import use_book_style  # noqa: E402
+from deepcnn.records.store import write_bytes  # noqa: E402
 
 TARGET = ROOT / 'img' / 'cover.png'
 WIDTH, HEIGHT = 1200, 630
@@ -46,8 +48,10 @@ def draw(title: str, target: Path = TARGET) -> None:
         axes.text(80, 480, main, fontsize=58, color=INK)
         axes.text(80, 385, second, fontsize=34, color=INK)
         draw_networks(axes)
-        fig.savefig(target, facecolor=PALE, metadata={'Title': title, 'Software': None})
+        written, noted = io.BytesIO(), {'Title': title, 'Software': None}
+        fig.savefig(written, facecolor=PALE, metadata=noted)
         plt.close(fig)
+    write_bytes(target, written.getvalue())
 
 
 def main(arguments: list[str]) -> int:

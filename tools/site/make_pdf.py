@@ -5,6 +5,7 @@
 """
 
 import html
+import io
 import re
 import sys
 from dataclasses import dataclass
@@ -18,9 +19,11 @@ from headless_chromium import BrowserError, find_browser, run_browser
 from pikepdf import ObjectStreamMode, OutlineItem, Pdf
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / 'tools'))
+sys.path[:0] = [str(ROOT), str(ROOT / 'tools')]
 
 from command_line import Command, run  # noqa: E402
+
+from deepcnn.records.store import write_bytes  # noqa: E402
 
 SITE = ROOT / '_build' / 'html'
 SOURCE = ROOT / '_build' / 'paper.html'
@@ -290,8 +293,7 @@ def finish(printed: Path, target: Path, book: Book, pages: dict[str, int]) -> in
     Chromium 自己的书签会把页首的标题写两遍，所以不用；制作时间也不留，
     同样的书印出同样的内容。
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_suffix('.part')
+    written = io.BytesIO()
     with Pdf.open(printed) as pdf:
         with pdf.open_outline() as marks:
             marks.root.extend(outline(book, pages))
@@ -299,12 +301,12 @@ def finish(printed: Path, target: Path, book: Book, pages: dict[str, int]) -> in
         pdf.docinfo['/Title'] = book.config['title']
         pdf.docinfo['/Author'] = book.config['author']
         pdf.save(
-            partial,
+            written,
             object_stream_mode=ObjectStreamMode.generate,  # 读屏用的标签有九万个小对象
             deterministic_id=True,
         )
         count = len(pdf.pages)
-    partial.replace(target)
+    write_bytes(target, written.getvalue())
     return count
 
 

@@ -151,13 +151,21 @@ def main(arguments: list[str]) -> int:
         reason = str(error).splitlines()[0]
         print(f'打不开浏览器：{reason}', file=sys.stderr)
         return 1
+    visits, failed = [], 0
     try:
         with serve(SITE) as address:
-            visits = [visit(browser, address, page) for page in chosen]
+            for page in chosen:
+                try:
+                    visits.append(visit(browser, address, page))
+                except WebDriverException as error:  # 一页打不开，别的照量
+                    reason = str(error).splitlines()[0]
+                    print(f'{page} 没有量成：{reason}', file=sys.stderr)
+                    failed = 1
     finally:
         browser.quit()
-    print(report(visits))
-    return 0
+    if visits:
+        print(report(visits))
+    return failed
 
 
 if __name__ == '__main__':

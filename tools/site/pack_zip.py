@@ -3,14 +3,17 @@
 先运行 make book。同样的网站总是得到逐字节相同的压缩包：文件按名字排序，时间固定。
 """
 
+import io
 import sys
 import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / 'tools'))
+sys.path[:0] = [str(ROOT), str(ROOT / 'tools')]
 
 from command_line import Command, run  # noqa: E402
+
+from deepcnn.records.store import write_bytes  # noqa: E402
 
 SITE = ROOT / '_build' / 'html'
 TARGET = ROOT / 'dist' / 'site.zip'
@@ -31,20 +34,19 @@ def site_files(site: Path) -> list[Path]:
 
 
 def pack(site: Path, target: Path) -> int:
-    """写出压缩包，返回文件数；写完才改名，不留半个文件。"""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_suffix('.part')
+    """写出压缩包，返回文件数；不留半个文件。"""
     files = {path.relative_to(site).as_posix(): path for path in site_files(site)}
     contents = {name: path.read_bytes() for name, path in files.items()}
+    written = io.BytesIO()
     with zipfile.ZipFile(
-        partial, 'w', zipfile.ZIP_DEFLATED, compresslevel=9
+        written, 'w', zipfile.ZIP_DEFLATED, compresslevel=9
     ) as archive:
         for name in sorted(contents):
             entry = zipfile.ZipInfo(f'{FOLDER}/{name}', MOMENT)
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.external_attr = 0o644 << 16
             archive.writestr(entry, contents[name])
-    partial.replace(target)
+    write_bytes(target, written.getvalue())
     return len(contents)
 
 
