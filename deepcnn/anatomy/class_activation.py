@@ -47,6 +47,7 @@ def class_activation(
         )
     if len(X) != 1:
         raise ValueError(f'一次只看一张图像，现在有 {len(X)} 张：请用 X[:1]')
+    X = X.to(next(net.parameters()).device)
     before, linear = split_head(net)
     with evaluating(net):
         features = before(net.stages(net.stem(X)))[0]

@@ -17,7 +17,7 @@ def neighbour_roughness(weight: Tensor) -> float:
         raise ValueError(
             f'卷积核应是 (K, C, h, w)，高和宽都大于 1，现在是 {tuple(weight.shape)}'
         )
-    kernels = weight.detach().double()
+    kernels = weight.detach().cpu().double()
     variance = kernels.flatten(2).var(2).mean()
     if not variance > 0:
         raise ValueError('每个核都处处一样：没有图样可量')

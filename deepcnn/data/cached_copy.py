@@ -12,12 +12,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from filelock import FileLock
 from torch import Tensor
 
-from deepcnn.data.dataset import Dataset, ImageSet, pixel_statistics
+from deepcnn.data.dataset import Dataset, ImageSet, photograph_statistics
 from deepcnn.data.decoding import BadImage, Unreachable, decode_many
 from deepcnn.data.fashion_mnist import DataError
+from deepcnn.data.file_lock import locked
 from deepcnn.data.image_folders import ImageFile, ImageFolder, shown
 from deepcnn.records.store import read_json, write_json
 
@@ -83,7 +83,7 @@ def decoded_folder(
         return _photographs(folder, images, kept, reasons)
     home = _home(folder, side, channels, place)
     home.mkdir(parents=True, exist_ok=True)
-    with FileLock(home / 'lock'):
+    with locked(home / 'lock'):
         complete = _is_complete(home)
         again = complete and renew and _reads_more(home, folder, side, channels, threads)
         if not complete or (again and _removed(home)):
@@ -203,8 +203,7 @@ def _photographs(
     labels = torch.tensor([one.label for one in good], dtype=torch.int64)
     train = ImageSet(images[:middle], labels[:middle])
     test = ImageSet(images[middle:], labels[middle:])
-    mean, std = pixel_statistics(train.images)
-    std = tuple(max(value, 1 / 255) for value in std)  # 全是一个颜色的图像
+    mean, std = photograph_statistics(train.images)
     data = Dataset(
         shown(folder.root.resolve().name), train, test, folder.class_names, mean, std
     )

@@ -179,3 +179,11 @@ def pixel_statistics(images: Tensor) -> tuple[tuple[float, ...], tuple[float, ..
         )
     variance = (squares - total**2 / count) / (count - 1)
     return tuple((total / count / 255).tolist()), tuple((variance**0.5 / 255).tolist())
+
+
+def photograph_statistics(
+    images: Tensor,
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """``pixel_statistics``，标准差至少一个灰度级：读者的图像也许全是一个颜色。"""
+    mean, std = pixel_statistics(images)
+    return mean, tuple(max(value, 1 / 255) for value in std)

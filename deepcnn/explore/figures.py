@@ -223,7 +223,7 @@ def channel_figure(page: ChannelPage, scale: str, provenance: str = '') -> Figur
     if not separate:
         bar = right.colorbar(drawn, ax=maps_axes, shrink=0.9, pad=0.01)
         bar.ax.tick_params(labelsize=SMALL)
-    size = 'x'.join(map(str, page.maps.shape[-2:])).replace('x', '×')
+    size = '×'.join(map(str, page.maps.shape[-2:]))
     sign = '有正有负' if signed else '没有负值'
     last = page.first + len(page.maps) - 1
     right.suptitle(

@@ -83,9 +83,10 @@ def crop(images: Tensor, boxes: Tensor) -> Tensor:
     grid = F.affine_grid(
         torch.stack([across, down], 1), list(images.shape), align_corners=False
     )
-    taken = F.grid_sample(
-        images.float(), grid, 'bilinear', 'border', align_corners=False
-    )
+    # 夹住坐标就是照边上的像素补；'border' 做同样的事，可是旧的 PyTorch 在 Mac 的 GPU 上没有它
+    most = 1 - 1 / grid.new_tensor([images.shape[3], images.shape[2]])
+    grid = torch.minimum(torch.maximum(grid, -most), most)
+    taken = F.grid_sample(images.float(), grid, 'bilinear', 'zeros', align_corners=False)
     return taken.round().to(torch.uint8)
 
 

@@ -29,7 +29,7 @@ from deepcnn.own.telling import Teller
 from deepcnn.own.training_command import train_own
 from deepcnn.training.hardware import choose_device, describe_device
 from deepcnn.training.loop import TrainingDiverged
-from deepcnn.training.memory_errors import is_out_of_memory
+from deepcnn.training.memory_errors import NotEnoughMemory, is_out_of_memory
 from deepcnn.training.recipe import OPTIMIZERS, PRECISIONS
 
 REFUSED = 1
@@ -302,6 +302,9 @@ def usage() -> str:
     )
 
 
+NO_MEMORY = '内存或显存不够：请减小 --batch 或 --side，或先结束别的程序'
+
+
 def main(line: list[str]) -> int:
     """运行一个命令，返回退出码；读者可以改正的事只说一行。"""
     if not line or line[0] in ('-h', '--help'):
@@ -318,7 +321,7 @@ def main(line: list[str]) -> int:
     except KeyboardInterrupt:
         return _told('已中断', INTERRUPTED)
     except MemoryError:
-        return _told('内存不够：请减小 --batch 或 --side，或先结束别的程序', REFUSED)
+        return _told(NO_MEMORY, REFUSED)
     except (ValueError, TrainingDiverged) as error:
         return _told(str(error), REFUSED)
     except BrokenPipeError:  # 输出接给 head 一类，它不再要了
@@ -328,7 +331,8 @@ def main(line: list[str]) -> int:
         return _told(_explained(error), REFUSED)
     except RuntimeError as error:
         if is_out_of_memory(error):
-            return _told(str(error).splitlines()[0], REFUSED)
+            told = isinstance(error, NotEnoughMemory)
+            return _told(str(error) if told else NO_MEMORY, REFUSED)
         if os.environ.get('WORLD_SIZE', '1') == '1':
             raise
         reason = str(error).splitlines()[0]

@@ -43,6 +43,8 @@ class Given:
     def __post_init__(self) -> None:
         if not 0 <= self.seed < 2**32:
             raise ValueError(f'--seed 要在 0～{2**32 - 1} 之间，现在是 {self.seed}')
+        if self.channels not in (None, 1, 3):
+            raise ValueError(f'--channels 要是 1 或 3，现在是 {self.channels}')
 
 
 @dataclass

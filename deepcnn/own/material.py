@@ -13,7 +13,7 @@ from deepcnn.data.cached_copy import (
     has_copy,
     skipped_in,
 )
-from deepcnn.data.dataset import pixel_statistics
+from deepcnn.data.dataset import photograph_statistics
 from deepcnn.data.decoding import BadImage, decode_many
 from deepcnn.data.fashion_mnist import DataError, load_dataset
 from deepcnn.data.image_folders import (
@@ -198,8 +198,7 @@ def streamed(
     good = [one for one in decoded if not isinstance(one, BadImage)]
     if not good:
         raise DataError(f'{shown(found.root)} 里随机看的 {len(paths)} 张图像都读不了')
-    mean, std = pixel_statistics(torch.stack(good))
-    std = tuple(max(value, 1 / 255) for value in std)
+    mean, std = photograph_statistics(torch.stack(good))
     train, test = (
         FileImages(files, side, channels, threads, strict)
         for files in (found.train, found.test)

@@ -37,7 +37,7 @@ class Order:
     jitter: float | None = None
     seed: int | None = None
     init: str | None = None
-    freeze: str | None = None
+    freeze: str | int | None = None
     body_rate: float | None = None
     strict: bool | None = None
     device: str | None = None
@@ -117,12 +117,13 @@ def _as_before(order: Order, folder: RunFolder) -> Order:
 
 
 def settled(order: Order) -> Order:
-    """数据与出发的权重换成完整的路径：换一个文件夹运行，也找得到。"""
+    """数据与出发的权重换成完整的路径：换一个文件夹运行，也找得到。冻结几个阶段写成文字。"""
     data, init = (
         given if given in (None, keyword) else os.path.abspath(given)
         for given, keyword in ((order.data, FASHION), (order.init, TORCHVISION))
     )
-    return replace(order, data=data, init=init)
+    freeze = None if order.freeze is None else str(order.freeze)
+    return replace(order, data=data, init=init, freeze=freeze)
 
 
 def settle(
@@ -137,6 +138,8 @@ def settle(
         channels=settings.channels, batch=recipe.batch_size, epochs=recipe.epochs,
         lr=recipe.lr, shift=recipe.shift, crop=settings.augmentation.crop,
         jitter=settings.augmentation.jitter, seed=recipe.seeds[0],
+        optimizer=recipe.optimizer, precision=recipe.precision,
+        freeze=settled(order).freeze or 'none',
     )  # fmt: skip
     folder.write_settings({
         'order': whole.lasting(), 'recipe': recipe.to_dict(), 'data_digest': digest,

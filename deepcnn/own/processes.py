@@ -50,9 +50,14 @@ class Team:
             dist.barrier()
 
     def device(self, device: torch.device) -> torch.device:
-        """几个进程各用这台机器的一块显卡；别的设备照旧。"""
+        """几个进程各用这台机器的一块显卡；别的设备照旧。显卡比进程少时抛出 ValueError。"""
         if self.size == 1 or device.type != 'cuda':
             return device
+        if self.local >= (count := torch.cuda.device_count()):
+            raise ValueError(
+                f'这台机器有 {count} 块显卡，放不下第 {self.local + 1} 个进程：'
+                f'请写 --nproc-per-node={count}'
+            )
         own = torch.device('cuda', self.local)
         torch.cuda.set_device(own)
         return own

@@ -1,18 +1,17 @@
 """一次训练的文件夹：设置、断点、曲线、报告、权重；从不写进别的训练的文件夹。"""
 
-import errno
 import os
 import re
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from deepcnn.data.file_lock import taken_lock
 from deepcnn.own.checkpoints import Checkpoints
 from deepcnn.own.sealed import PARTIAL
 from deepcnn.records.store import read_json, write_json
 
 SETTINGS = 'run.json'
-WITHOUT_LOCKS = (None, errno.ENOLCK, errno.EOPNOTSUPP)  # 有的网络盘没有锁
 LOCK = 'lock'  # 在断点的文件夹里；进程被杀死时由操作系统放开
 RESERVED = re.compile(r'(con|prn|aux|nul|com\d|lpt\d)(\..*)?', re.IGNORECASE)
 
@@ -70,18 +69,12 @@ class RunFolder:
                 self.path = free_name(self.stem)
         place = self.checkpoints.folder
         place.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(place / LOCK)
         try:
-            lock.acquire(timeout=0)
+            self._lock = taken_lock(place / LOCK, timeout=0)
         except Timeout:
             raise ValueError(
                 f'{self.path} 这个文件夹正在训练：请等它停下，或用 --out 换一个文件夹'
             ) from None
-        except (NotImplementedError, OSError) as error:
-            if getattr(error, 'errno', None) not in WITHOUT_LOCKS:
-                raise
-            return
-        self._lock = lock
 
     def release(self) -> None:
         if self._lock is not None:

@@ -156,7 +156,7 @@ def prepared(
         notes, rate = adopt(net, origin), origin.body_rate
         feed = replace(feed, standard=standard_for(origin, channels))
     rate = rate if order.body_rate is None else order.body_rate
-    return net, feed, tuning_of(net, order.freeze or 'none', rate), notes
+    return net, feed, tuning_of(net, str(order.freeze or 'none'), rate), notes
 
 
 def announce(

@@ -55,6 +55,12 @@ def _epochs(values: Sequence[float]) -> range:
     return range(1, len(values) + 1)
 
 
+def require_trials(trials: Sequence[Trial]) -> None:
+    """一次训练也没有时抛出 ValueError。"""
+    if not trials:
+        raise ValueError('一次训练也没有，画不出曲线：请先用 run_variants 训练')
+
+
 def curves_with_spread(
     trials: Sequence[Trial], series: Sequence[str] = ('train_loss', 'test_accuracy')
 ) -> Figure:
@@ -62,8 +68,7 @@ def curves_with_spread(
 
     ``series`` 的名字见 SERIES，不认识时抛出 ValueError；一次训练也没有时也是。
     """
-    if not trials:
-        raise ValueError('一次训练也没有，画不出曲线：请先用 run_variants 训练')
+    require_trials(trials)
     unknown = [name for name in series if name not in SERIES]
     if unknown:
         legal = '、'.join(SERIES)
@@ -131,8 +136,10 @@ def lines_with_spread(
 def dots_with_spread(trials: Sequence[Trial], measure: str) -> Figure:
     """每种做法一行：大点是最后一轮的平均，误差线是样本标准差，小点是各种子。
 
-    横轴不从 0 开始，好看清小的差别；``gap`` 另画一条 0 的虚线。
+    横轴不从 0 开始，好看清小的差别；``gap`` 另画一条 0 的虚线。一次训练也没有时抛出
+    ValueError。
     """
+    require_trials(trials)
     fig, axes = plt.subplots(
         figsize=(WIDTH, 0.5 * len(trials) + 1.2), layout='constrained'
     )

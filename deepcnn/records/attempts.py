@@ -122,10 +122,10 @@ def values_of(attempts: list[Attempt], name: str) -> list:
 
 def accuracy_grid(
     attempts: list[Attempt], rows: str, columns: str
-) -> list[list[float]]:
+) -> list[list[float | None]]:
     """验证准确率排成表：``rows`` 的每个值一行，``columns`` 的每个值一列。
 
-    发散的格子是 NaN。同一格有两次尝试（例如增广不同），或没有这项设置时，抛出
+    发散的格子是 NaN，没有试过的是 None。同一格有两次尝试（例如增广不同），或没有这项设置时，抛出
     ValueError。
     """
     down, across = values_of(attempts, rows), values_of(attempts, columns)
@@ -138,7 +138,7 @@ def accuracy_grid(
                 '请先按其余各项把尝试分开'
             )
         cells[place] = one.accuracy if one.validation_accuracy else math.nan
-    return [[cells.get((r, c), math.nan) for c in across] for r in down]
+    return [[cells.get((r, c)) for c in across] for r in down]
 
 
 def effect(attempts: list[Attempt], name: str) -> dict:

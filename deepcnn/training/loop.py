@@ -133,7 +133,7 @@ def fit(
         session = Session(net, optimizer, make_schedule(optimizer, recipe, steps), run)
         torch.manual_seed(seed)  # Dropout 的随机数与 build() 用掉多少个无关
         if checkpoint and session.resumed(checkpoint):
-            print(f'{data.name}  接着训练：前 {len(run.test_accuracy)} 轮此前已完成')
+            report_resumed(run, recipe, data)
             finished = session.finished()
         note_device(run, describe_device(device), recipe)
         before, started = run.seconds, perf_counter()
@@ -163,6 +163,19 @@ def fit(
             '每个通道只有一个数，没有方差可算：请加大 batch_size 或 image_size'
         ) from error
     return run
+
+
+def report_resumed(run: Run, recipe: Recipe, data: Dataset) -> None:
+    """说明断点里有几轮；全部都有时，逐轮再印一遍。"""
+    done = len(run.test_accuracy)
+    if done < recipe.epochs:
+        print(f'{data.name}  接着训练：前 {done} 轮此前已完成')
+        return
+    print(
+        f'{data.name}  种子 {run.seed} 此前已用同一份代码与配方训练完，读回记录：'
+    )
+    for epoch in range(done):
+        report_epoch(run, epoch, recipe, data)
 
 
 def note_device(run: Run, device: str, recipe: Recipe) -> None:

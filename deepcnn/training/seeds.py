@@ -15,12 +15,10 @@ from deepcnn.training.hardware import (
     choose_device,
     choose_profile,
     describe_device,
-    layout_of,
     resolve_precision,
 )
-from deepcnn.training.loop import fit, restore_random
+from deepcnn.training.loop import fit
 from deepcnn.training.memory_errors import on_device
-from deepcnn.training.progress import report_epoch
 from deepcnn.training.recipe import Recipe
 from deepcnn.training.recording import Recording, current_recording
 from deepcnn.training.shipped_weights import is_shipped, ship
@@ -132,24 +130,7 @@ def run_seed(
     checkpoint = checkpoint_for(folder, net, data, recipe, seed, device)
     if film is not None and getattr(net, 'name', None) in NETWORKS:
         checkpoint = film.filming(checkpoint, net, data, recipe)
-    saved = checkpoint.load()
-    if not saved or len(saved['run']['test_accuracy']) < recipe.epochs:
-        return fit(net, data, recipe, seed, device, checkpoint)
-    run = Run(**saved['run'])
-    restore_finished(net, saved, recipe, device)
-    print(f'{data.name}  种子 {seed} 此前已用同一份代码与配方训练完，读回记录：')
-    for epoch in range(recipe.epochs):
-        report_epoch(run, epoch, recipe, data)
-    return run
-
-
-def restore_finished(
-    net: nn.Module, saved: dict, recipe: Recipe, device: torch.device
-) -> None:
-    """网络与随机数回到刚训练完的样子：布局也相同，往后算出的数才与没有中断过逐位相同。"""
-    net.load_state_dict(saved['weights'])
-    net.to(device, memory_format=layout_of(recipe))
-    restore_random(saved['random'], device)
+    return fit(net, data, recipe, seed, device, checkpoint)
 
 
 def new_history(

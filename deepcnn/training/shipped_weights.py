@@ -75,7 +75,6 @@ def ship(
     """
     recipe = replace(recipe, precision='fp32')
     net = deepcopy(net).to(memory_format=layout_of(recipe)).eval()
-    net.zero_grad()  # 梯度与权重一样大，不必也复制
     packed = pack(net, data, recipe)
     facts = measure(net, packed, data, recipe, history)
     content = safetensors.torch.save(packed.tensors, {KEY: facts.to_json()})
@@ -97,7 +96,7 @@ def pack(net: nn.Module, data: Dataset, recipe: Recipe) -> Packed:
         copy.load_state_dict(decode(tensors))
         outputs = outputs or list(trunk_outputs(copy, held_out, recipe))
         same = classes(copy, outputs) == expected
-        kept[rank] = same.double().mean().item()
+        kept[rank] = same.cpu().double().mean().item()
         if kept[rank] >= enough:
             return Packed(tensors, tuple(directions), kept)
     raise ValueError(
@@ -158,7 +157,7 @@ def measure(
     before, after = predict(net, data, recipe), predict(copy, data, recipe)
 
     def share(found: Tensor) -> float:
-        return found.double().mean().item()
+        return found.cpu().double().mean().item()
 
     run, facts = history.runs[0], history.to_dict()
     curves = ('runs', 'seeds', 'images_per_second')

@@ -53,6 +53,20 @@ def test_a_crop_is_the_rectangle_enlarged(images: Tensor) -> None:
         assert difference[..., 4:-4, 4:-4].max() <= 1
 
 
+def test_outside_the_image_the_border_is_repeated(images: Tensor) -> None:
+    """夹住坐标与 grid_sample 的 'border' 逐像素相同。"""
+    boxes = draw_crops(len(images), 0.2, torch.Generator().manual_seed(3))
+    height, width = images.shape[2:]
+    top, left, tall, wide = (part[:, None] for part in boxes.unbind(1))
+    y = 2 * (top + tall * (torch.arange(height) + 0.5) / height) - 1
+    x = 2 * (left + wide * (torch.arange(width) + 0.5) / width) - 1
+    grid = torch.stack(
+        [x[:, None].expand(-1, height, -1), y[..., None].expand(-1, -1, width)], -1
+    )
+    bordered = F.grid_sample(images.float(), grid, padding_mode='border', align_corners=False)
+    assert (crop(images, boxes).float() - bordered.round()).abs().max() <= 1
+
+
 def test_colours_change_as_in_torchvision(images: Tensor) -> None:
     generator = torch.Generator().manual_seed(2)
     amounts = 1 + 0.5 * (2 * torch.rand(6, 3, generator=generator) - 1)

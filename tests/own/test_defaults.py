@@ -58,6 +58,11 @@ def test_the_rate_is_that_of_the_chapter(network: str) -> None:
     assert chosen(network, tuned=True).recipe.lr == pytest.approx(usual.lr / 3)
 
 
+def test_images_have_one_channel_or_three() -> None:
+    with pytest.raises(ValueError, match='--channels 要是 1 或 3，现在是 2'):
+        chosen(channels=2)
+
+
 def test_what_is_given_is_taken_and_said() -> None:
     found = chosen(
         side=64,

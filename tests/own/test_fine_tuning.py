@@ -15,7 +15,7 @@ from torchvision import models as torchvision_models
 from deepcnn.data.fashion_mnist import load_dataset
 from deepcnn.models import create, load
 from deepcnn.models.network import Network
-from deepcnn.own import fine_tuning
+from deepcnn.own import Order, fine_tuning
 from deepcnn.own.fine_tuning import (
     IMAGENET,
     PUBLISHED,
@@ -30,6 +30,7 @@ from deepcnn.own.fine_tuning import (
     tuning_of,
 )
 from deepcnn.own.kept import KeptFacts, keep
+from deepcnn.own.orders import settled
 from deepcnn.records.store import WEIGHTS
 
 
@@ -230,6 +231,10 @@ def test_what_is_frozen_is_what_was_asked() -> None:
     ):
         with pytest.raises(ValueError, match='--freeze|--body-rate'):
             tuning_of(net, freeze, rate)
+
+
+def test_the_number_of_frozen_stages_may_be_a_number() -> None:
+    assert settled(Order(freeze=2)) == settled(Order(freeze='2'))
 
 
 def test_only_what_imagenet_taught_moves_slowly() -> None:

@@ -503,6 +503,7 @@ def test_files_that_cannot_be_written_are_told(
     [
         MemoryError(),
         RuntimeError('DefaultCPUAllocator: no'),
+        RuntimeError('CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has'),
         NotEnoughMemory('内存不够：请把 batch_size 从 64 减到 32 再试'),
     ],
 )
@@ -517,7 +518,8 @@ def test_memory_is_told_and_other_faults_are_not_hidden(
     monkeypatch.setitem(COMMANDS, 'train', fails)
     raised = error
     assert main(['train']) == 1
-    assert len(capsys.readouterr().err.splitlines()) == 1
+    [line] = capsys.readouterr().err.splitlines()
+    assert '内存' in line and '请' in line
     raised = RuntimeError('别的错')
     with pytest.raises(RuntimeError, match='别的错'):  # 程序自己的错要看得见
         main(['train'])

@@ -148,6 +148,13 @@ def test_the_batch_is_shared_out_evenly(data: Dataset) -> None:
     ]  # fmt: skip
 
 
+def test_more_processes_than_gpus_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, 'device_count', lambda: 1)
+    assert Team(1, 2, 1).device(CPU) == CPU
+    with pytest.raises(ValueError, match='有 1 块显卡.*第 2 个进程.*--nproc-per-node=1'):
+        Team(1, 2, 1).device(torch.device('cuda'))
+
+
 def test_several_processes_need_a_named_folder() -> None:
     with pytest.raises(ValueError, match='torchrun 时请用 --out'):
         place_for(Order('resnet18', '花'), Team(0, 2))

@@ -130,15 +130,25 @@ def test_images_that_became_readable_wait_for_the_next_training(
 
 @pytest.mark.parametrize('number', [errno.ENOLCK, errno.EOPNOTSUPP])
 def test_a_disk_without_locks_is_trained_on(
-    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    number: int, here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """解码的副本与训练的文件夹都在这样的盘上。"""
+
     def refused(*given: object, **named: object) -> None:
         raise OSError(number, 'No locks available')
 
-    monkeypatch.setattr('deepcnn.own.run_folder.FileLock.acquire', refused)
-    folder = RunFolder(tmp_path / 'a')
-    folder.claim()
-    folder.release()
+    monkeypatch.setattr('filelock.FileLock.acquire', refused)
+    out = f'没有锁-{number}'
+    train_own(replace(ORDER, out=out, cache=f'副本-{number}'))
+    assert last_of(out) == last_of('whole')
+
+
+def test_what_the_data_decided_may_be_written_out_when_resuming(here: Path) -> None:
+    stopped_at(2, replace(ORDER, out='原样'))
+    known = RunFolder(Path('原样')).settings()['order']
+    train_own(Order(**known | {'out': '原样', 'resume': True}))
+    assert {'optimizer', 'precision', 'freeze', 'side', 'lr'} <= set(known)
+    assert last_of('原样') == last_of('whole')
 
 
 @pytest.mark.skipif(os.name == 'nt', reason='建符号链接要权限')

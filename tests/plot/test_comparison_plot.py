@@ -23,6 +23,7 @@ from deepcnn.plot.curves import (
     lines_with_spread,
     training_curves,
 )
+from deepcnn.plot.heat_maps import heat_maps
 from deepcnn.records import load_history
 from deepcnn.records.agreement import UNDECIDED
 from deepcnn.records.comparison import Record, SeedRun
@@ -96,6 +97,15 @@ def test_bars_stand_side_by_side() -> None:
     assert [bar.get_height() for bar in bars] == pytest.approx([20, 30, 10, 40])
     for left, right in zip(bars[::2], bars[1::2], strict=True):
         assert left.get_x() + left.get_width() == pytest.approx(right.get_x())
+
+
+def test_heat_maps_tell_diverged_from_untried() -> None:
+    labels = (['1', '2'], ['甲', '乙'], ('纵', '横'))
+    fig = heat_maps({'一': [[0.5, None], [float('nan'), 0.7]]}, *labels)
+    assert [text.get_text() for text in fig.axes[0].texts] == ['50.0', '', '发散', '70.0']
+    for wrong in ([[0.5, 0.6], [0.7]], [[0.5, 0.6]], []):
+        with pytest.raises(ValueError, match=r'每一幅应有 \(2, 2\)（行、列）个格子'):
+            heat_maps({'一': wrong}, *labels)
 
 
 def test_more_curves_than_markers_are_all_drawn() -> None:

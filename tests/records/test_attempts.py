@@ -94,8 +94,8 @@ def test_grid_by_rows_and_columns() -> None:
     ]  # fmt: skip
     assert values_of(tried, 'lr') == [1, 2, 3]
     first, (known, untried), third = accuracy_grid(tried, 'lr', 'flip')
-    assert first == [0.1, 0.2] and known == 0.3 and math.isnan(untried)
-    assert all(map(math.isnan, third))  # 发散的，与没有试的
+    assert first == [0.1, 0.2] and known == 0.3 and untried is None
+    assert math.isnan(third[0]) and third[1] is None  # 发散的，与没有试的
     with pytest.raises(ValueError, match='lr=1、flip=True 试了不止一次'):
         accuracy_grid([*tried, attempt(0.5, lr=1, erasing=0.5)], 'lr', 'flip')
     for ask in (values_of, effect, lambda tried, name: accuracy_grid(tried, 'lr', name)):

@@ -17,7 +17,7 @@ from torch import nn
 
 from deepcnn.data.dataset import Dataset
 from deepcnn.records.runs import History, Run, load_history
-from deepcnn.training import checkpoint, loop, seeds
+from deepcnn.training import checkpoint, loop
 from deepcnn.training.checkpoint import TRAINING_CODE, Checkpoint, checkpoint_for
 from deepcnn.training.loop import fit
 from deepcnn.training.recipe import Recipe
@@ -169,8 +169,12 @@ def test_another_process_goes_on_where_one_was_killed(
     [left] = tmp_path.iterdir()
     # 存到一半被杀死，还会留下一个临时文件；下一次存盘把它收走
     left.with_suffix('.part').write_bytes(left.read_bytes()[:1000])
-    resumed = record(tmp_path)
+    with pytest.MonkeyPatch.context() as patch:
+        read, load = [], Checkpoint.load
+        patch.setattr(Checkpoint, 'load', lambda self: read.append(load(self)) or read[-1])
+        resumed = record(tmp_path)
     assert '接着训练：前 2 轮此前已完成' in capsys.readouterr().out
+    assert len(read) == 1  # 一份断点有权重的三倍大
     whole = record(tmp_path / 'whole')
     for name in ('train_loss', 'train_accuracy', 'test_accuracy'):
         assert getattr(resumed.runs[0], name) == getattr(whole.runs[0], name)
@@ -188,7 +192,7 @@ def test_finished_seed_is_read_back_and_announced(
     recipe = replace(RECIPE, seeds=(0, 1))
     net, first = train(small_net, digits, recipe, 'quick', CPU, recording)
     with monkeypatch.context() as patched:
-        patched.setattr(seeds, 'fit', lambda *_: pytest.fail('又训练了一遍'))
+        patched.setattr(loop, 'train_epoch', lambda *_: pytest.fail('又训练了一遍'))
         again, second = train(small_net, digits, recipe, 'quick', CPU, recording)
     assert capsys.readouterr().out.count('读回') == 2
     assert first == second == load_history('Sequential', recording.results)

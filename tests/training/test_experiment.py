@@ -241,8 +241,9 @@ def test_curves_show_means_and_bands() -> None:
     assert [line.get_label() for line in upper.lines] == ['甲', '乙']
     with pytest.raises(ValueError, match='train_loss'):
         curves_with_spread(trials, ['accuracy'])
-    with pytest.raises(ValueError, match='run_variants'):
-        curves_with_spread([])
+    for draw in (curves_with_spread, lambda none: dots_with_spread(none, 'gap')):
+        with pytest.raises(ValueError, match='run_variants'):
+            draw([])
 
 
 def test_lines_and_dots_show_every_seed() -> None:
