@@ -50,7 +50,7 @@ class DenseBlock(nn.Module):
 def transition_block(in_channels: int, out_channels: int) -> nn.Sequential:
     """过渡层：1×1 卷积减小通道数，平均池化把高和宽减半。
 
-    X: (N, in_channels, H, W) → (N, out_channels, H/2, W/2)。
+    X: (N, in_channels, H, W) → (N, out_channels, ⌊H/2⌋, ⌊W/2⌋)。
     """
     return nn.Sequential(
         nn.BatchNorm2d(in_channels),

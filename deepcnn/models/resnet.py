@@ -78,7 +78,7 @@ class Bottleneck(nn.Module):
 
 
 def conv_stem(in_channels: int, out_channels: int = 64) -> nn.Sequential:
-    """7×7 卷积与 3×3 最大池化，步幅都是 2。X: (N, C, H, W) → (N, out_channels, H/4, W/4)。"""
+    """7×7 卷积与 3×3 最大池化，步幅 2。X: (N, C, H, W) → (N, out_channels, ⌈H/4⌉, ⌈W/4⌉)。"""
     return nn.Sequential(
         conv_bn(in_channels, out_channels, 7, stride=2),
         nn.ReLU(),

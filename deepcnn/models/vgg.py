@@ -13,7 +13,7 @@ from deepcnn.training import Recipe
 def vgg_block(num_convs: int, in_channels: int, out_channels: int) -> nn.Sequential:
     """num_convs 个 3×3 卷积层，再用池化把高和宽减半。
 
-    X: (N, in_channels, H, W) → (N, out_channels, H/2, W/2)。
+    X: (N, in_channels, H, W) → (N, out_channels, ⌊H/2⌋, ⌊W/2⌋)。
     """
     layers: list[nn.Module] = []
     for _ in range(num_convs):

@@ -52,4 +52,4 @@ def test_switched_off_a_chapter_shows_the_shipped_network(
     assert names['history'] == history and names['recipe'].image_size == history.image_size
     X = prepare(load_dataset().test.images[:2], history.image_size, load_dataset())
     with torch.no_grad():
-        assert torch.equal(names['net'](X), load(name.removeprefix('full/'))(X))
+        assert torch.equal(names['trained'](X), load(name.removeprefix('full/'))(X))
