@@ -40,6 +40,7 @@ def test_conditions_name_every_seed() -> None:
         ('lenet: 0.9 0.9', '之一'),
         ('nin: 0.9', 'd2l 较好'),
         ('nin: 90.1 —', '0～1'),
+        ('nin: 0.8x 0.9', '0～1'),
     ],
 )
 def test_bad_line_is_refused(line: str, said: str) -> None:

@@ -38,6 +38,8 @@ def article(markup: str) -> Tag:
         ('#sec-a', '#nin--sec-a'),
         ('vgg.html', '#vgg'),
         ('vgg.html#sec-b', '#vgg--sec-b'),
+        ('vgg.html#structure-1?depth=vgg19', '#vgg--structure-1'),
+        ('exercises/tuning.html', '#exercises-tuning'),
         ('../index.html', '#index'),
         ('https://arxiv.org/', 'https://arxiv.org/'),
         ('../genindex.html', ''),
@@ -46,6 +48,13 @@ def article(markup: str) -> Tag:
 )
 def test_links_lead_inside_the_book(url: str, expected: str) -> None:
     assert make_pdf.paper_link(url, 'chapters/nin') == expected
+
+
+def test_embedded_pictures_stay_in_the_page() -> None:
+    part = article('<img src="data:image/png;base64,iVBO"><img src="../_images/a.png">')
+    make_pdf.localise(part, 'chapters/lab')
+    embedded, file = (image['src'] for image in part.find_all('img'))
+    assert embedded.startswith('data:') and file.endswith('/_images/a.png')
 
 
 def test_training_logs_are_not_printed() -> None:

@@ -208,7 +208,8 @@ def test_figures_and_tables_are_numbered_in_chinese() -> None:
 def test_description_stops_at_the_end_of_a_sentence() -> None:
     page = nodes.section('', nodes.paragraph('', '卷积。' * 10 + '层' * 200))
     assert social_card.describe(page) == '卷积。' * 10
-    short = nodes.section('', nodes.paragraph('', r'用 1\times 1 卷积'))
+    parts = nodes.Text('用 '), nodes.math('', r'1\times 1'), nodes.Text(' 卷积')
+    short = nodes.section('', nodes.paragraph('', '', *parts))
     assert social_card.describe(short) == '用 1×1 卷积'
 
 
@@ -222,7 +223,9 @@ def test_description_has_no_footnote_number() -> None:
 
 def test_description_skips_a_paragraph_that_only_leads_in() -> None:
     lead = nodes.paragraph('', '可以这样写：')
-    page = nodes.section('', lead, nodes.paragraph('', '同样的信息另有一份。'))
+    point = nodes.list_item('', nodes.paragraph('', '其中的一条；'))
+    empty = nodes.paragraph('', '', nodes.image(uri='a.svg'))
+    page = nodes.section('', lead, point, empty, nodes.paragraph('', '同样的信息另有一份。'))
     assert social_card.describe(page) == '同样的信息另有一份。'
 
 

@@ -52,7 +52,7 @@ def taken_by(name: str) -> list[Path]:
     return [
         path
         for folder in folders
-        for path in sorted(folder.iterdir())
+        for path in sorted(folder.rglob('*'))
         if path.stem.lower() == name
     ]
 

@@ -72,7 +72,7 @@ def documents() -> frozenset[str]:
 
 
 def slug(document: str) -> str:
-    return document.rsplit('/', 1)[-1]
+    return document.replace('/', '-').removeprefix('chapters-')
 
 
 def read_article(document: str) -> Tag:
@@ -95,10 +95,8 @@ def read_article(document: str) -> Tag:
 
 def is_screen_only(element: Tag) -> bool:
     """纸上用不着。逐个元素地问，比交给 soupsieve 一长串选择器快。"""
-    return (
-        element.name in SCREEN_ONLY_TAGS
-        or not SCREEN_ONLY_CLASSES.isdisjoint(element.get('class', ()))
-        or 'data-screen-only' in element.attrs
+    return element.name in SCREEN_ONLY_TAGS or not SCREEN_ONLY_CLASSES.isdisjoint(
+        element.get('class', ())
     )
 
 
@@ -153,7 +151,8 @@ def localise(article: Tag, document: str) -> None:
     article['id'] = slug(document)
     folder = (SITE / document).parent
     for image in article.find_all('img'):
-        image['src'] = (folder / unquote(image['src'])).resolve().as_uri()
+        if not image['src'].startswith('data:'):  # 嵌在页面里的照旧
+            image['src'] = (folder / unquote(image['src'])).resolve().as_uri()
         image.attrs.pop('loading', None)
     for link in article.find_all('a', href=True):
         target = paper_link(link['href'], document)
@@ -174,7 +173,7 @@ def paper_link(url: str, document: str) -> str:
         target = path.resolve().relative_to(SITE).with_suffix('').as_posix()
     if target not in documents():
         return ''
-    anchor = unquote(parts.fragment)
+    anchor = unquote(parts.fragment).partition('?')[0]  # 后面是活页的设置
     return f'#{slug(target)}--{anchor}' if anchor else f'#{slug(target)}'
 
 

@@ -26,7 +26,16 @@ def finish(app: Sphinx, error: Exception | None) -> None:
         to_root = '../' * (len(path.relative_to(site).parts) - 1)
         page = size_pictures(lighten(page, site / '_static'), path.parent)
         path.write_text(bundler.bundle(page, to_root), 'utf-8')
+    remove_old_bundles(site)
     remove_unused(site / '_static')
+
+
+def remove_old_bundles(site: Path) -> None:
+    """哪一页也不引用的合成样式表：从前的构建留下的。"""
+    pages = ''.join(path.read_text('utf-8') for path in built_pages(site))
+    for sheet in (site / '_static').glob('book-*.css'):
+        if sheet.name not in pages:
+            sheet.unlink()
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

@@ -11,11 +11,12 @@ import struct
 from base64 import b64decode
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import unquote
 
 # 网站的标志在 _static 里，不是正文的图。
 PICTURE = re.compile(
     r'<img (?![^>]*\b(?:width|style)=)(?![^>]*_static/)'
-    r'[^>]*\bsrc="([^"]+\.(?:png|svg))"[^>]*>'
+    r'[^>]*\bsrc="(?!https?:)([^"]+\.(?:png|svg))"[^>]*>'
 )
 # 嵌在页面里的（没有脚本时的实验台）：不另取，只写宽高。
 EMBEDDED = re.compile(
@@ -78,7 +79,7 @@ def size_pictures(page: str, folder: Path) -> str:
     met = []
 
     def sized(match: re.Match[str]) -> str:
-        path = folder / match[1]
+        path = folder / unquote(match[1])
         width, height = svg_size(path) if path.suffix == '.svg' else png_size(path)
         met.append(match[1])
         when = 'fetchpriority="high"' if len(met) == 1 else 'loading="lazy"'

@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from docutils import nodes
-from docutils.parsers.rst import Directive
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
+from sphinx.util.docutils import SphinxDirective
 from sphinx.writers.html5 import HTML5Translator
 
 from . import data_scripts
-from .scripts import needed, sources_of, write_plain, write_scripts
+from .scripts import PARTS, needed, sources_of, write_plain, write_scripts
 from .weight_scripts import write_weight_scripts
 
 logger = logging.getLogger(__name__)
@@ -45,15 +45,22 @@ class Living(nodes.General, nodes.Element):
     """一个部件；子节点是没有脚本时看到的那一块。"""
 
 
-class LivingDirective(Directive):
-    """``{living} 名字 键=值 …``：值里有空格时用引号。"""
+class LivingDirective(SphinxDirective):
+    """``{living} 名字 键=值 …``：值里有空格时用引号。写错时是一个错误，指出那一行。"""
 
     required_arguments = 1
     final_argument_whitespace = True
 
     def run(self) -> list[nodes.Node]:
-        name, *pairs = shlex.split(self.arguments[0])
-        options = dict(pair.split('=', 1) for pair in pairs)
+        try:
+            name, *pairs = shlex.split(self.arguments[0])
+            options = dict(pair.split('=', 1) for pair in pairs)
+            needed(name, options)
+        except (ValueError, KeyError):
+            known = '、'.join(sorted(PARTS))
+            raise self.error(
+                f'活页 {self.arguments[0]} 写错了：应当是「名字 键=值 …」，名字取 {known} 之一'
+            ) from None
         return [Living(name=name, options=options)]
 
 

@@ -81,10 +81,14 @@ def training_images() -> dict[str, dict[str, str]]:
 def millions_of_parameters() -> dict[str, float]:
     """小结里同一预算的表中的参数个数（百万），{显示的名字: 个数}。"""
     notebook = json.loads((ROOT / 'chapters' / 'summary.ipynb').read_text('utf-8'))
-    cell = next(
-        one for one in notebook['cells'] if one['metadata'].get('name') == 'budget'
-    )
-    table = ''.join(cell['outputs'][0]['data']['text/markdown'])
+    outputs = [
+        output
+        for one in notebook['cells'] if one['metadata'].get('name') == 'budget'
+        for output in one['outputs']
+    ]  # fmt: skip
+    if not outputs:
+        raise ValueError('小结一章里没有同一预算的表：请重新运行那一格')
+    table = ''.join(outputs[0]['data']['text/markdown'])
     head, _, *rows = [
         [cell.strip() for cell in line.strip('|').split('|')]
         for line in table.strip().splitlines()

@@ -28,6 +28,11 @@ JOINED: dict[str, tuple[str, ...]] = {
     'confusion': ('confusion',),
     'disagree': ('disagree',),
 }
+# 页面里写得的部件。
+PARTS = (
+    'structure', 'convolution', 'predict', 'lab', 'replay', 'train', 'compared', 'confusion',
+    'disagree',
+)  # fmt: skip
 # 部件 → 在它自己的脚本之前还要先载入的。
 FIRST: dict[str, tuple[str, ...]] = {'confusion': ('cards',), 'disagree': ('cards',)}
 # 步进器的 mode → 画那一种样子的脚本。
@@ -49,7 +54,12 @@ HEADING = '/* 源码连同说明：仓库的 site/assets/living/ */\n'
 
 
 def needed(part: str, options: dict[str, str]) -> list[str]:
-    """写着 ``options`` 的部件 ``part`` 快要看到、或读者点过之后载入的脚本，依次。"""
+    """写着 ``options`` 的部件 ``part`` 快要看到、或读者点过之后载入的脚本，依次。
+
+    没有这个部件，或步进器没有这种 mode 时，抛出 KeyError。
+    """
+    if part not in PARTS:
+        raise KeyError(part)
     if part == 'lab' and 'open' in options:
         return ['bench']
     if part == 'convolution':

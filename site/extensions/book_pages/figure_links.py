@@ -10,10 +10,19 @@ from typing import Any
 from docutils import nodes
 from sphinx.application import Sphinx
 
+IMAGE = r'(<img [^>]*?src="([^"]*_images/[^"]+)"[^>]*>)'
+# Sphinx 自己加的链接换掉；作者写的链接（图就是它的内容）照旧
 PICTURE = re.compile(
-    r'(?:<a class="reference internal image-reference"[^>]*>)?'
-    r'(<img [^>]*?src="([^"]*_images/[^"]+)"[^>]*>)(?:\s*</a>)?'
+    rf'<a class="reference internal image-reference"[^>]*>\s*{IMAGE}\s*</a>'
+    rf'|(?P<kept><a [^>]*>\s*<img [^>]*>)|{IMAGE}'
 )
+
+
+def linked(match: re.Match[str]) -> str:
+    if match['kept']:
+        return match['kept']
+    image, address = match[1] or match[4], match[2] or match[5]
+    return f'<a class="figure-link" href="{address}">{image}</a>'
 
 
 def add_links(
@@ -23,10 +32,8 @@ def add_links(
     context: dict[str, Any],
     doctree: nodes.document | None,
 ) -> None:
-    body, count = PICTURE.subn(
-        r'<a class="figure-link" href="\2">\1</a>', context.get('body', '')
-    )
-    if count:
+    body = PICTURE.sub(linked, context.get('body', ''))
+    if 'class="figure-link"' in body:
         context['body'] = body
         app.add_js_file('figure_zoom.js')
         app.add_js_file('later_pictures.js')

@@ -10,6 +10,9 @@ from collections.abc import Iterator
 
 from docutils import nodes
 from sphinx.application import Sphinx
+from sphinx.util import logging
+
+logger = logging.getLogger(__name__)
 
 
 def names(code: str) -> tuple[set[str], set[str]]:
@@ -43,6 +46,16 @@ def assertions(code: str) -> int:
     return sum(isinstance(node, ast.Assert) for node in ast.walk(ast.parse(code)))
 
 
+def is_plain_python(cell: nodes.container) -> bool:
+    """不是时（%matplotlib、!pip 一类）给一条警告：那样的单元，别的 Python 也运行不了。"""
+    try:
+        ast.parse(cell.children[0].astext())
+    except SyntaxError:
+        logger.warning('这个单元不是普通的 Python：请不用 % 与 ! 开头的命令', location=cell)
+        return False
+    return True
+
+
 def fold_checks(app: Sphinx, doctree: nodes.document) -> None:
     """交给 myst-nb 折叠：它读单元节点上的这几项。"""
     found = [
@@ -50,6 +63,7 @@ def fold_checks(app: Sphinx, doctree: nodes.document) -> None:
         if cell.get('nb_element') == 'cell_code' and cell.children
         and cell.children[0].get('nb_element') == 'cell_code_source'
     ]  # fmt: skip
+    found = [cell for cell in found if is_plain_python(cell)]
     cells = [(cell.children[0].astext(), 'tag_check' in cell['classes']) for cell in found]
     for cell, folded in zip(reversed(found), to_fold(cells), strict=True):
         if folded:

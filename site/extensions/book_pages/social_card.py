@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urljoin
 
 from book_root import ROOT
+from book_search.chapters import inline_text, join
 from book_theme.template_edits import edit_templates
 from docutils import nodes
 from sphinx.application import Sphinx
@@ -17,24 +18,14 @@ from sphinx.config import Config
 
 COVER = ROOT / 'img' / 'cover.png'
 LONGEST = 120
-WIDE = '[\u3000-\u9fff\uff00-\uffef]'  # 汉字和全角的标点
-
-
-def plain_text(node: nodes.Node) -> str:
-    """一段文字，不含脚注的号码；公式里常见的记号换成看得懂的字符。"""
-    node = node.deepcopy()
-    for reference in list(node.findall(nodes.footnote_reference)):
-        reference.parent.remove(reference)
-    text = re.sub(r'\\times\s*', '×', node.astext())
-    text = re.sub(r'\s+', ' ', text.replace('\\', '')).strip()
-    return re.sub(f'(?<={WIDE}) (?={WIDE})', '', text)  # 号码两边的空格
+GAP = re.compile('(?<=[\u3000-\u9fff\uff00-\uffef]) (?=[\u3000-\u9fff\uff00-\uffef])')  # 脚注两边
 
 
 def describe(doctree: nodes.document) -> str:
-    """正文里第一个完整的段落（不是「……：」），过长时停在一句的末尾。"""
+    """正文里第一个完整的段落（不是「……：」，也不在列表里），过长时停在一句的末尾。"""
     for paragraph in doctree.findall(nodes.paragraph):
-        text = plain_text(paragraph)
-        if text.endswith('：'):
+        text = GAP.sub('', join([inline_text(paragraph)]))
+        if not text or text.endswith('：') or isinstance(paragraph.parent, nodes.list_item):
             continue
         if len(text) <= LONGEST:
             return text
@@ -89,6 +80,7 @@ TITLE = {
 
 def add_cover(app: Sphinx, config: Config) -> None:
     if config.html_baseurl:
+        config.html_baseurl = config.html_baseurl.rstrip('/') + '/'
         config.html_static_path.append(str(COVER))
 
 

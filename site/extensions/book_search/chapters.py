@@ -68,7 +68,10 @@ def is_output(node: nodes.Node) -> bool:
 def blocks(node: nodes.Element) -> Iterator[tuple[bool, str]]:
     """依次给出一节里的 (是不是代码, 一段文字)，不进入下一级的节。"""
     for child in node.children:
-        if isinstance(child, (nodes.section, *UNSEEN)) or is_output(child):
+        if isinstance(child, (nodes.section, *UNSEEN)):
+            continue
+        if is_output(child):  # 只有图注是写的
+            yield from ((False, inline_text(one)) for one in child.findall(nodes.caption))
             continue
         if isinstance(child, nodes.title) and isinstance(node, nodes.section):
             continue

@@ -60,7 +60,10 @@ LAYOUT = {
 }
 
 ENVIRONMENT = re.compile(r'\\(?:begin|end)\{[^}]*\}')
-FRACTION = re.compile(r'\\[dt]?frac\s*\{([^{}]*)\}\s*\{([^{}]*)\}')
+# 一个花括号（里面可以再套两层）、一个数字或一个命令
+NESTED = r'\{(?:[^{}]|\{[^{}]*\})*\}'
+ARGUMENT = rf'\s*(?:\{{((?:[^{{}}]|{NESTED})*)\}}|(\d|\\[A-Za-z]+))'
+FRACTION = re.compile(rf'\\[dt]?frac{ARGUMENT}{ARGUMENT}')
 COMMAND = re.compile(r'\\([A-Za-z]+)')
 # 间距命令 \, \; \! 与换行 \\；花括号、对齐符和上下标记号都不显示。
 SPACING = re.compile(r'\\[,;:!> ]|\\\\')
@@ -77,7 +80,7 @@ def plain_formula(latex: str) -> str:
     """返回公式的普通文字；不求排版，只求读者输入的写法能够找到。"""
     # 60{,}000 里的逗号；后面会去掉花括号。
     plain = ENVIRONMENT.sub(' ', latex)
-    plain = FRACTION.sub(r'\1/\2', plain)
+    plain = FRACTION.sub(r' \1\2/\3\4', plain)
     plain = SPACING.sub(' ', plain)
     plain = COMMAND.sub(symbol, plain)
     plain = MARKUP.sub('', plain)

@@ -76,7 +76,9 @@ def make_exporter() -> object:
 def slides_link(app: Sphinx, document: str) -> str:
     """一章标题下的一行里，通到它的幻灯片的链接；没有幻灯片的页是空的。"""
     notebook = Path(app.srcdir) / f'{document}.ipynb'
-    if not notebook.exists() or MARK not in notebook.read_text(encoding='utf-8'):
+    if notebook.parent.name != 'chapters' or not notebook.exists():  # 见 deck_cells.notebooks
+        return ''
+    if MARK not in notebook.read_text(encoding='utf-8'):
         return ''
     page = app.builder.get_relative_uri(document, f'slides/{notebook.stem}')
     return f'<a class="slides-link" href="{page}">幻灯片</a>'

@@ -7,7 +7,7 @@
 import base64
 import re
 from collections.abc import Iterator
-from html import escape
+from html import escape, unescape
 from pathlib import Path
 
 import nbformat
@@ -76,7 +76,7 @@ class Chooser:
         level = 'h2' if self.cells else 'h1'
         page = f'../chapters/{self.path.stem}.html#{self.anchor}'
         self.add(
-            f'<{level}>{title or self.title}</{level}>\n'
+            f'<{level}>{self.writer.line(title) if title else self.title}</{level}>\n'
             f'<p class="source"><a href="{page}">书里的这一节</a></p>',
             'slide',
         )
@@ -90,7 +90,7 @@ class Chooser:
         """文字单元里的图，用 img/ 里的 SVG。"""
         name, alt = PICTURE.search(text).groups()
         content = (self.path.parents[1] / 'img' / name).read_bytes()
-        return figure(self.store(name, content), alt)
+        return figure(self.store(name, content), unescape(alt))
 
     def take_slide(self, slide: Slide) -> None:
         said = [one for one in slide.said if not PICTURE.search(one)]

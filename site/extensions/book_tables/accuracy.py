@@ -9,6 +9,7 @@
 """
 
 import json
+import re
 from typing import Any
 
 from book_root import ROOT
@@ -33,7 +34,7 @@ def published(line: str) -> tuple[str, str, str]:
             f'{line!r} 应当写成「网络: d2l 较好」，网络取 {"、".join(TITLES)} 之一'
         )
     for value in values:
-        if value != NONE and not 0 < float(value) < 1:
+        if value != NONE and not re.fullmatch(r'0\.\d*[1-9]\d*', value):
             raise ValueError(f'{line!r} 的准确率要在 0～1 之间，没有的写「{NONE}」')
     return network, values[0], values[1]
 
