@@ -12,7 +12,9 @@ import pytest
 from book_living import Living, changed_data, data_of
 from book_living.scripts import (
     JOINED,
+    PARTS,
     TOGETHER,
+    needed,
     without_comments,
     write_plain,
     write_scripts,
@@ -132,3 +134,10 @@ def test_scripts_of_every_page_come_without_comments(tmp_path: Path) -> None:
         assert plain.startswith('(()=>{') and '/*' not in plain and '//' not in plain
         built = SITE / '_static' / path.name
         assert built.read_text('utf-8') == plain
+
+
+def test_only_known_parts_and_modes_are_written() -> None:
+    assert all(needed(part, {}) for part in PARTS)
+    for part, options in (('predct', {}), ('convolution', {'mode': 'x'})):
+        with pytest.raises(KeyError):
+            needed(part, options)

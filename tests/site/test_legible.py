@@ -10,6 +10,7 @@ import pytest
 from axe import AXE
 from book_formulas.rendered import read_rendered
 from book_pages.code_lines import columns, foldable
+from book_pages.figure_links import PICTURE, linked
 from book_pages.folded_checks import assertions, to_fold
 from book_pages.kept_together import KeepTogether
 from built_site import SITE, built_file
@@ -222,6 +223,15 @@ def test_a_tap_shows_the_figure_at_full_size(chromium: WebDriver, site_url: str)
     ActionChains(chromium).send_keys(Keys.ESCAPE).perform()
     assert not chromium.find_elements('css selector', 'dialog.figure-zoom')
     assert chromium.switch_to.active_element == link
+
+
+def test_a_picture_that_is_a_link_already_stays_one() -> None:
+    image = '<img alt="a" src="../_images/a.png"/>'
+    given = f'<a class="reference external" href="https://e.com">{image}</a> 后文'
+    assert PICTURE.sub(linked, given) == given
+    sized = f'<a class="reference internal image-reference" href="a.png">{image}</a>'
+    here = f'<a class="figure-link" href="../_images/a.png">{image}</a>'
+    assert PICTURE.sub(linked, f'{sized}{image}') == here * 2
 
 
 @pytest.mark.parametrize('page', ['summary', 'vgg', 'exercises/memory'])
