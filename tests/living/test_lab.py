@@ -534,6 +534,106 @@ def test_the_readers_network_stands_beside_the_six(
     assert alike('」' + line.text.split('」')[1], told)
 
 
+def open_own(browser: WebDriver, net: nn.Module, path: Path) -> None:
+    """写成文件，在打开着的实验台里打开。"""
+    page = {'page': json.dumps(page_program(net.eval(), '我的网络', 28, load_dataset()))}
+    path.write_bytes(safetensors.torch.save(encode(net), page))
+    one(browser, '.lab__file[accept=".safetensors"]').send_keys(str(path))
+
+
+class Listed(nn.Module):
+    """层都在一个 ModuleList 里：没有哪个子模块被整个调用，一段也没有。"""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList([nn.Flatten(), nn.Linear(784, 10)])
+
+    def forward(self, X: torch.Tensor) -> torch.Tensor:
+        for layer in self.layers:
+            X = layer(X)
+        return X
+
+
+@pytest.mark.parametrize(
+    ('net', 'figures'),
+    [
+        (nn.Sequential(nn.Flatten(), nn.Linear(784, 10)), 1),
+        (nn.Sequential(nn.AvgPool2d(2), tiny()[0], nn.Flatten(), nn.Linear(6 * 25, 10)), 1),
+        (nn.Sequential(nn.BatchNorm2d(1), *tiny()), 1),
+        (tiny(), 4),
+        (Listed(), 0),
+    ],
+    ids=['no convolution', 'pooled before', 'normalized before', 'usual', 'no stage'],
+)  # fmt: skip
+def test_kernels_are_shown_only_of_a_layer_that_reads_the_image(
+    chromium: WebDriver, site: Path, tmp_path: Path, net: nn.Module, figures: int
+) -> None:
+    """别的网络照样看特征图，只是没有卷积核；一段也没有的，得分与遮挡图还在。"""
+    open_lab(chromium, site)
+    open_own(chromium, net, tmp_path / 'mine.safetensors')
+    status(chromium, '我的网络：')
+    heat = one(chromium, '[aria-label=凭哪里认出]')
+    wait(chromium, heat.is_displayed)
+    if figures:
+        wait(chromium, lambda: chromium.find_elements(By.CLASS_NAME, 'lab__map'))
+        chromium.find_elements(By.CLASS_NAME, 'lab__map')[0].click()
+    assert one(chromium, '[aria-label=特征图]').is_displayed() == bool(figures)
+    shown = chromium.find_elements(By.CSS_SELECTOR, '[aria-label=特征图] figure')
+    assert len(shown) == figures
+    assert '我的网络：' in one(chromium, '.lab__status').text
+
+
+def test_scores_that_are_not_numbers_are_told(
+    chromium: WebDriver, site: Path, tmp_path: Path
+) -> None:
+    """只有一行话；里面没有可看的，先前那个网络的收起来。"""
+    open_lab(chromium, site)
+    button(chromium, '载入 DenseNet').click()
+    wait(chromium, lambda: chromium.find_elements(By.CLASS_NAME, 'lab__map'))
+    net = tiny()
+    nn.init.constant_(net[-1].bias, torch.nan)
+    open_own(chromium, net, tmp_path / 'mine.safetensors')
+    assert status(chromium, '发散') == '这个网络算出的得分不是有限的数：多半训练时发散了'
+    assert not one(chromium, '.lab__maps').is_displayed()
+    assert not re.search('undefined|NaN', one(chromium, '.living__panel').text)
+    networks = Select(one(chromium, '.lab > * > label > select'))
+    networks.select_by_visible_text('DenseNet')
+    wait(chromium, lambda: one(chromium, '.lab__maps').is_displayed())
+
+
+LATE_FIRST_KERNELS = """
+const lab = document.querySelector('living-lab')
+const call = lab.laboratory.call
+lab.laboratory.call = (name, given) => (name === 'kernels'
+  ? new Promise((done) => { window.go = () => done(call(name, given)) }) : call(name, given))
+window.judged = []
+const { show } = lab.look.heat
+lab.look.heat.show = () => { judged.push(lab.chosen); show() }"""
+
+
+def test_a_finished_run_does_not_act_on_another_network(
+    chromium: WebDriver, site: Path, tmp_path: Path
+) -> None:
+    """等卷积核的时候读者选了还没有算过的网络：来得晚的不去画它。"""
+    open_lab(chromium, site)
+    button(chromium, '载入 DenseNet').click()
+    wait(chromium, lambda: chromium.find_elements(By.CLASS_NAME, 'lab__map'))
+    chromium.execute_script(LATE_FIRST_KERNELS)
+    open_own(chromium, tiny(), tmp_path / 'mine.safetensors')
+    wait(chromium, lambda: chromium.execute_script('return Boolean(window.go)'))
+    late = """
+    const lab = document.querySelector('living-lab')
+    const { laboratory } = lab
+    laboratory.ask = () => new Promise(() => {})
+    delete lab.networks.get('densenet').result
+    lab.choose('densenet')
+    go()
+    await new Promise((done) => setTimeout(done, 100))
+    return [judged, document.querySelector('.lab__status').textContent]"""
+    judged, said = run_async(chromium, late)
+    assert judged == [] and '请更新浏览器' not in said
+
+
 # ---- 手机、读屏、大小、没有脚本 ------------------------------------------------------
 
 AXE_RUN = """

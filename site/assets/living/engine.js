@@ -498,9 +498,13 @@
       /* 一个张量的副本；给 Worker 送回页面。 */
       const map = (name) => ({ shape: tensor(name).shape, data: tensor(name).data.slice() })
 
-      /* 一个卷积层：它的核 (out, in, h, w)、步幅与填充。 */
+      /* 直接读图像的一个卷积层：它的核 (out, in, h, w)、步幅与填充；别的层是 null，它看到的一块不在
+       * 图像上。 */
       function kernels(name) {
-        const { step, inputs } = steps.find((one) => one.step.to === name && one.step.do === 'conv')
+        const found = steps.find(({ step }) =>
+          step.to === name && step.do === 'conv' && step.from[0] === INPUT)
+        if (!found) return null
+        const { step, inputs } = found
         const { matrices: [{ rows, weight }], kernel, stride, padding, bias } = step
         const shape = [rows, inputs[0].shape[0], ...kernel]
         return { shape, data: weight.slice(), stride, padding, biased: Boolean(bias) }

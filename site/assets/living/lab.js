@@ -173,7 +173,11 @@
 
     /* 一张图像经过一个网络；画的时候来得快，只算最新的。 */
     run(name, settled) {
-      this.compute(name, settled).catch((error) => this.says(Living.told(error)))
+      this.compute(name, settled).catch((error) => {
+        this.says(Living.told(error))
+        // 没有算成过的，里面没有可看的
+        if (name === this.chosen && !this.networks.get(name).result) this.parts.looking.hidden = true
+      })
     }
 
     async compute(name, settled) {
@@ -181,7 +185,8 @@
       const look = name === this.chosen && this.look
       if (look) this.lookAt(network)
       const input = this.current
-      const maps = look ? ['image', look.maps.tap()] : []
+      const tap = look ? look.maps.tap() : '' // 没有子模块的网络一段也没有
+      const maps = look ? ['image', tap].filter(Boolean) : []
       const given = { name, pixels: input.pixels, label: look ? look.heat.target() : undefined, maps,
         changes: look ? look.surgery.changes() : network.changes }
       network.changes = given.changes
@@ -189,10 +194,11 @@
       if (!result) return // 已经有更新的
       Object.assign(network, { result, input })
       this.drawScores(settled)
-      if (!look || name !== this.chosen || !result.maps[look.maps.tap()]) return
+      if (!look || name !== this.chosen || tap !== look.maps.tap()) return
       this.parts.looking.hidden = false
       look.surgery.show(result)
       await look.maps.show(result.maps)
+      if (name !== this.chosen || network.result !== result) return // 等卷积核的时候换了网络、图像
       look.heat.show()
     }
 
@@ -232,7 +238,7 @@
 
     async kernels(layer) {
       const network = this.networks.get(this.chosen)
-      if (!network.kernels) network.kernels = await this.laboratory.call('kernels', { name: this.chosen, layer })
+      if (network.kernels === undefined) network.kernels = await this.laboratory.call('kernels', { name: this.chosen, layer })
       return network.kernels
     }
   }

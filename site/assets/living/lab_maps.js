@@ -1,11 +1,11 @@
-/* 选中的网络各段的特征图；点一张放大，第一个卷积层还有卷积核与它看到的那一块。 */
+/* 选中的网络各段的特征图；点一张放大，直接读图像的卷积层还有卷积核与它看到的那一块。 */
 (() => {
   const { make } = Living
   const FIRST = 32 // 先画这么多个通道
   const short = (value) => value.toFixed(2).replace('-', '−')
 
-  /* asked()：读者换了一段，请再算一次；picked()：换了别的，请记进网址；kernelsOf(层) 给出卷积核；
-   * 清零一个通道是 surgery 的事。 */
+  /* asked()：读者换了一段，请再算一次；picked()：换了别的，请记进网址；kernelsOf(层) 给出卷积核，
+   * 没有的是 null；清零一个通道是 surgery 的事。 */
   function createMaps(asked, picked, kernelsOf, surgery) {
     let [program, map, image, channel, all, layer] = [null, null, null, null, false, null]
     const stage = make('select', { onchange: () => { channel = null; all = false; asked() } })
@@ -23,6 +23,7 @@
       if (program === given) return
       program = given
       channel = null
+      element.hidden = !program.taps.length
       stage.replaceChildren(...program.taps.map((name) => new Option(program.titles[name], name)))
     }
 
