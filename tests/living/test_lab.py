@@ -251,7 +251,115 @@ def test_drawing_with_keys_and_with_the_mouse(
     assert not chromium.find_elements(By.CLASS_NAME, 'lab__maps')
 
 
+def open_pad(browser: WebDriver, site: Path) -> tuple[WebElement, float, float]:
+    """空的画板，与它的中心。"""
+    open_lab(browser, site, 'data-network="densenet" data-start="draw" data-show="scores"')
+    button(browser, '清空').click()
+    status(browser, 'DenseNet：')
+    pad = one(browser, '.lab__pad')
+    centre = """arguments[0].scrollIntoView({ block: 'center' })
+    const { x, y, width, height } = arguments[0].getBoundingClientRect()
+    return [x + width / 2, y + height / 2]"""
+    return (pad, *browser.execute_script(centre, pad))
+
+
+STRAY_MOVE = """
+arguments[0].dispatchEvent(new PointerEvent('pointermove',
+  { isPrimary: true, buttons: 0, clientX: arguments[1], clientY: arguments[2] }))"""
+
+
+def test_only_the_left_button_draws(chromium: WebDriver, site: Path) -> None:
+    """右键什么也不画；抬起来的那一下没有收到，再移过来也不画。"""
+    pad, x, y = open_pad(chromium, site)
+    ActionChains(chromium).context_click(pad).perform()
+    assert drawn(chromium).max() == 0
+    ActionChains(chromium).click_and_hold(pad).perform()
+    before = drawn(chromium)
+    assert before.max() > 0
+    chromium.execute_script(STRAY_MOVE, pad, x + 90, y)
+    assert (drawn(chromium) == before).all()
+    ActionChains(chromium).move_by_offset(0, 60).release().perform()
+    assert (drawn(chromium) == before).all()  # 那一笔已经完了
+
+
+def test_a_second_finger_draws_no_line(chromium: WebDriver, site: Path) -> None:
+    pad, x, y = open_pad(chromium, site)
+    first = {'x': x - 80, 'y': y - 80, 'id': 1}
+    second = {'x': x + 80, 'y': y + 80, 'id': 2}
+    moved = {**second, 'y': y + 60}
+    for kind, points in (
+        ('touchStart', [first]), ('touchStart', [first, second]),
+        ('touchMove', [first, moved]), ('touchEnd', [first]), ('touchEnd', []),
+    ):  # fmt: skip
+        touches = {'type': kind, 'touchPoints': points}
+        chromium.execute_cdp_cmd('Input.dispatchTouchEvent', touches)
+    wait(chromium, lambda: drawn(chromium).max() > 0)
+    seen = drawn(chromium)
+    assert seen[:10, :10].max() and seen[10:].max() == seen[:, 10:].max() == 0
+
+
+def test_the_eraser_is_for_the_keyboard_too(chromium: WebDriver, site: Path) -> None:
+    pad, *_ = open_pad(chromium, site)
+    pad.send_keys(Keys.SPACE)
+    assert drawn(chromium).max() == 255
+    button(chromium, '橡皮').send_keys(Keys.ENTER)
+    pad.send_keys(Keys.SPACE)
+    assert drawn(chromium).max() == 0
+
+
 # ---- 照片 ----------------------------------------------------------------------
+
+
+def pressed(browser: WebDriver) -> list[str]:
+    """按着的缩略图。"""
+    thumbs = browser.find_elements(By.CSS_SELECTOR, '.lab__thumb[aria-pressed=true]')
+    return [one.accessible_name for one in thumbs]
+
+
+def test_only_the_thumbnail_of_the_current_image_is_pressed(
+    chromium: WebDriver, site: Path
+) -> None:
+    """看别的类别时没有，回来又有；自己画了，就都不是。"""
+    open_lab(chromium, site, 'data-network="densenet"')
+    choose(chromium, 7, 2)
+    here = [f'运动鞋，测试集第 {number_of(7, 2)} 张']
+    assert pressed(chromium) == here
+    classes = Select(one(chromium, '.lab__ways select'))
+    for label, found in ((1, []), (7, here)):
+        classes.select_by_index(label)
+        assert pressed(chromium) == found
+    button(chromium, '自己画').click()
+    wait(chromium, lambda: chromium.find_elements(By.CLASS_NAME, 'lab__pad'))
+    one(chromium, '.lab__pad').send_keys(Keys.SPACE)
+    button(chromium, '选一张').click()
+    assert pressed(chromium) == []
+
+
+SLOW_PHOTO = """
+await Living.script('own')
+const read = Living.readPicture
+Living.readPicture = async (file) => {
+  await new Promise((done) => { window.go = done })
+  return read(file)
+}"""
+
+
+def test_a_slow_photo_gives_way_to_a_later_choice(
+    chromium: WebDriver, site: Path, tmp_path: Path
+) -> None:
+    Image.fromarray(np.full((30, 20), 230, np.uint8)).save(tmp_path / 'photo.png')
+    (tmp_path / 'note.png').write_text('不是图片', encoding='utf-8')
+    open_lab(chromium, site, 'data-network="densenet" data-start="photo"')
+    run_async(chromium, SLOW_PHOTO)
+    for name in ('photo.png', 'note.png'):
+        one(chromium, '.lab__file').send_keys(str(tmp_path / name))
+        wait(chromium, lambda: chromium.execute_script('return Boolean(window.go)'))
+        button(chromium, '选一张').click()
+        choose(chromium, 7, 2)
+        late = 'go(); delete window.go; await new Promise((done) => setTimeout(done, 100))'
+        run_async(chromium, late)
+        assert '运动鞋' in one(chromium, '.lab__input figcaption').text
+        assert not one(chromium, '.lab__ways .living__failure').text
 
 
 def test_a_photo_is_centred_and_inverted(
@@ -498,6 +606,12 @@ def tiny() -> nn.Sequential:
     )  # fmt: skip
 
 
+UNREADABLE = """
+window.usual = Blob.prototype.arrayBuffer
+Blob.prototype.arrayBuffer = () =>
+  Promise.reject(new DOMException('The requested file could not be read', 'NotReadableError'))"""
+
+
 def test_the_readers_network_stands_beside_the_six(
     chromium: WebDriver, site: Path, tmp_path: Path
 ) -> None:
@@ -518,6 +632,10 @@ def test_the_readers_network_stands_beside_the_six(
         large.truncate(200_000_000)
     files.send_keys(str(tmp_path / 'large.safetensors'))
     wait(chromium, lambda: '有 200.0 MB：网页里至多打开 100.0 MB' in trouble.text)
+    chromium.execute_script(UNREADABLE)
+    files.send_keys(str(tmp_path / 'wrong.safetensors'))
+    wait(chromium, lambda: '读不到这个文件' in trouble.text)
+    chromium.execute_script('Blob.prototype.arrayBuffer = usual')
     files.send_keys(str(tmp_path / 'mine.safetensors'))
     status(chromium, '我的网络：')
     image = data.test.images[number_of(0, 0)][None]
