@@ -795,6 +795,22 @@ def test_the_lab_fits_a_phone_and_can_be_read_aloud(
         chromium.execute_cdp_cmd('Emulation.clearDeviceMetricsOverride', {})
 
 
+FORCED = {'features': [{'name': 'forced-colors', 'value': 'active'}]}
+BACKGROUNDS = """return [...document.querySelectorAll('.living__controls [aria-pressed]')]
+  .map((one) => [one.ariaPressed, getComputedStyle(one).backgroundColor])"""
+
+
+def test_what_is_pressed_is_seen_in_forced_colours(chromium: WebDriver, site: Path) -> None:
+    open_lab(chromium, site)
+    chromium.execute_cdp_cmd('Emulation.setEmulatedMedia', FORCED)
+    try:
+        (state, colour), *others = chromium.execute_script(BACKGROUNDS)
+    finally:
+        chromium.execute_cdp_cmd('Emulation.setEmulatedMedia', {'features': []})
+    assert state == 'true' and {one for one, _ in others} == {'false'}
+    assert colour not in {other for _, other in others}
+
+
 def loaded(browser: WebDriver) -> dict[str, int]:
     """活页取来的文件 → 压缩之后的字节数；从磁盘打开的页面没有这份记录。"""
     names = browser.execute_script(
