@@ -10,11 +10,10 @@
     const seen = make('canvas', { className: 'lab__seen', role: 'img', 'aria-label': '网络看到的 28×28 图像' })
     const caption = make('figcaption', {}, '')
     const trouble = make('p', { className: 'living__failure', role: 'alert' })
-    let [now, shown, pad, photo] = ['', null, null, null] // 哪一种来处，现在的图像，画板，照片
-    let [chosen, count] = [null, 0] // 现在的是第几张（画的与照片没有），换过几次图像
+    let now, shown, chosen, pad, photo, reading // 哪一种来处，现在的图像，是第几张，画板，照片，正在读的文件
 
     function give(pixels, label, number, settled, says) {
-      count++
+      reading = null
       shown = pixels
       chosen = number
       markChosen()
@@ -86,15 +85,15 @@
 
     /* 大的照片要读一会儿：这时读者选了、画了别的，就不要它了。 */
     async function readFile(file) {
-      const mine = ++count
+      reading = file
       try {
         await usePad()
         const found = await Living.readPicture(file)
-        if (count !== mine) return
+        if (reading !== file) return
         photo = found
         fit()
       } catch (error) {
-        if (count === mine) trouble.textContent = Living.told(error)
+        if (reading === file) trouble.textContent = Living.told(error)
       }
     }
 

@@ -7,7 +7,9 @@
   /* asked()：读者换了一段，请再算一次；picked()：换了别的，请记进网址；kernelsOf(层) 给出卷积核，
    * 没有的是 null；清零一个通道是 surgery 的事。 */
   function createMaps(asked, picked, kernelsOf, surgery) {
-    let [program, map, image, channel, all, layer] = [null, null, null, null, false, null]
+    let program, map, image, layer, newest // newest 是最近来的特征图
+    let place // 读者在放大的图上选的 [行, 列]；没有选就是最大的一处
+    let [channel, all] = [null, false]
     const stage = make('select', { onchange: () => { channel = null; all = false; asked() } })
     const shared = make('input', { type: 'checkbox', onchange: () => { draw(); picked() } })
     const says = make('p', { className: 'lab__note living__numbers' })
@@ -23,14 +25,12 @@
       if (program === given) return
       program = given
       channel = null
-      element.hidden = !program.taps.length
       stage.replaceChildren(...program.taps.map((name) => new Option(program.titles[name], name)))
     }
 
     const tap = () => stage.value
 
     /* 等卷积核的时候又来了新的，旧的就不画了。 */
-    let newest = null
     async function show(maps) {
       newest = maps
       const name = tap()
@@ -79,8 +79,6 @@
     }
 
     // ---- 放大的一张 ----
-
-    let place = null // 读者在放大的图上选的 [行, 列]；没有选就是最大的一处
 
     /* 重画之后键盘的焦点回到原处：新的结果随时会来。 */
     function drawDetail() {

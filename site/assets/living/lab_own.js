@@ -10,7 +10,7 @@
     }
     await lab.prepare()
     const content = await file.arrayBuffer().catch(() => {
-      throw new Error('读不到这个文件：它也许移走了、改过了，请再选一次')
+      throw new Error('读不到这个文件，请再选一次')
     })
     const { program, shapes } = await lab.laboratory.open(NAME, content)
     lab.parts.choice.querySelector(`[value=${NAME}]`)?.remove()

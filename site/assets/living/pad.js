@@ -90,9 +90,9 @@
     }
 
     function end(event) {
-      if (!event.isPrimary) return
-      if (last) changed(pixels.slice(), true)
+      if (!last || !event.isPrimary) return
       last = null
+      changed(pixels.slice(), true)
     }
 
     function byKey(event) {

@@ -8,7 +8,7 @@
   const { nameOf, shapeOf } = LayerWords
   // 一行（ROW）、段的标题、相加与并排的一格至少这么高，捷径上的一层这么宽，像素；手指要 44 才点得准
   const COARSE = matchMedia('(pointer: coarse)').matches
-  const [ROW, HEAD, PLUS, CELL, SHORTCUT] = COARSE ? [44, 44, 44, 44, 44] : [38, 28, 24, 32, 24]
+  const [ROW, HEAD, PLUS, CELL, SHORTCUT] = [38, 28, 24, 32, 24].map((one) => (COARSE ? 44 : one))
   const PIXEL = 0.25 // 图像的一个像素画成几个像素
   const GUTTER = 34 // 左边的空：捷径与稠密连接
   const WIDE = 520 // 有这么宽，条的旁边写得下数
