@@ -31,8 +31,8 @@ class NotInPage(ValueError):
 def describe(net: nn.Module) -> dict[str, object]:
     """``net`` 的算子与要看的张量：``{'operators', 'taps', 'output': 名字, 'cuts'}``。
 
-    按评价模式：丢弃层什么也不做。``taps`` 是第一个卷积层、各阶段与得分图的输出，``cuts`` 见
-    cuts.py。
+    按评价模式：丢弃层什么也不做。``taps`` 是第一个卷积层、各阶段与得分图的输出，一个也没有时是
+    网络的输出；``cuts`` 见 cuts.py。
     引擎不会算的层、函数与写法抛出 NotInPage（ValueError 的一种），写明名字。
     """
     tracer = Tracer()
@@ -62,10 +62,11 @@ def describe(net: nn.Module) -> dict[str, object]:
         raise NotInPage(f'{type(net).__name__} 返回的不是一个张量：请只返回类别得分')
     stages = [names[node] for node in tracer.stages(net)]
     first = [one['to'] for one in operators if one['do'] == 'conv'][:1]
+    last = names[output.args[0]]
     return {
         'operators': operators,
-        'taps': list(dict.fromkeys([*first, *stages, *score_maps(operators)])),
-        'output': names[output.args[0]], 'cuts': cuts(net, operators),
+        'taps': list(dict.fromkeys([*first, *stages, *score_maps(operators)])) or [last],
+        'output': last, 'cuts': cuts(net, operators),
     }  # fmt: skip
 
 

@@ -196,6 +196,28 @@ def test_reading_one_figure_rings_the_network_in_the_others(page: WebDriver) -> 
     assert sorted(spoken) == ['off', 'off', 'polite']
 
 
+def test_the_keys_stop_at_the_ends(page: WebDriver) -> None:
+    """左右只换轮，上下只换网络：到了头就停。"""
+    records = load_records()
+    titles = [TITLES[name] for name in records]
+    last = next(iter(records.values())).recipe['epochs']
+    frame = page.find_element(By.CSS_SELECTOR, '[data-kind=curves] .compared__frame')
+    frame.send_keys(Keys.ARROW_RIGHT)  # 头一点
+    for keys, title, epoch in (
+        ([Keys.ARROW_LEFT, Keys.ARROW_UP], titles[0], 1),
+        ([Keys.ARROW_RIGHT] * (last + 3), titles[0], last),
+        ([Keys.ARROW_DOWN] * 9, titles[-1], last),
+        ([Keys.ARROW_LEFT] * 2 + [Keys.ARROW_DOWN], titles[-1], last - 2),
+        ([Keys.ARROW_UP], titles[-2], last - 2),
+        ([Keys.ARROW_LEFT] * last, titles[-2], 1),
+    ):
+        frame.send_keys(*keys)
+        assert of(page, 'curves', 'readout').startswith(f'{title}，第 {epoch} 轮：')
+    frame = page.find_element(By.CSS_SELECTOR, '[data-kind=seconds] .compared__frame')
+    frame.send_keys(*[Keys.ARROW_RIGHT] * 9)
+    assert of(page, 'seconds', 'readout').startswith(f'{titles[-1]}：')
+
+
 def test_every_seed_is_a_dot(page: WebDriver) -> None:
     records = load_records().values()
     runs = sum(len(record.runs) for record in records)

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from axe import AXE
 from living.convolution_data import TARGET, script
 from selenium.webdriver.chrome.webdriver import WebDriver
+from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
@@ -367,6 +368,19 @@ def test_up_and_down_stop_at_the_edges(chromium: WebDriver, site: Path) -> None:
     assert text(chromium, 'sum').startswith('第 1 行第 1 个输出')
     picture.send_keys(*[Keys.ARROW_DOWN] * 30)
     assert text(chromium, 'sum').startswith('第 26 行第 1 个输出')
+
+
+def test_a_click_on_the_input_brings_the_window_near(
+    chromium: WebDriver, site: Path
+) -> None:
+    """步幅 4：第 4 行离第 5 行开始的窗口近，最末一行够不着，停在最后一个。"""
+    opened(chromium, site, hash_='#convolution-1?stride=4')
+    box = chromium.find_element(By.CLASS_NAME, 'stepper__map')
+    cell = box.size['width'] / 28
+    for row, column, told in ((3, 5, (2, 2)), (27, 1, (7, 1))):
+        place = ((column + 0.5 - 14) * cell, (row + 0.5 - 14) * cell)
+        ActionChains(chromium).move_to_element_with_offset(box, *place).click().perform()
+        assert text(chromium, 'sum').startswith(f'第 {told[0]} 行第 {told[1]} 个输出：')
 
 
 def test_what_does_not_fit_does_not_play(chromium: WebDriver, site: Path) -> None:

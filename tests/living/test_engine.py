@@ -436,6 +436,7 @@ WRONG_FILES = {
     'cut': (lambda: own_file(lenet())[:-4000], '不完整'),
     'page': (spoiled_page, '不是本书写的网络'),
     'no operators': (lambda: own_file(lenet(), 'operators'), '不是本书写的网络'),
+    'no taps': (lambda: own_file(lenet(), taps=[]), '不是本书写的网络'),
     'no titles': (lambda: own_file(lenet(), 'titles'), '不是本书写的网络'),
     'no mean': (lambda: own_file(lenet(), 'mean'), '不是本书写的网络'),
     'no stride': (lambda: other_layer(0, 'stride'), '不是本书写的网络'),

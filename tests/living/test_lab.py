@@ -251,7 +251,115 @@ def test_drawing_with_keys_and_with_the_mouse(
     assert not chromium.find_elements(By.CLASS_NAME, 'lab__maps')
 
 
+def open_pad(browser: WebDriver, site: Path) -> tuple[WebElement, float, float]:
+    """空的画板，与它的中心。"""
+    open_lab(browser, site, 'data-network="densenet" data-start="draw" data-show="scores"')
+    button(browser, '清空').click()
+    status(browser, 'DenseNet：')
+    pad = one(browser, '.lab__pad')
+    centre = """arguments[0].scrollIntoView({ block: 'center' })
+    const { x, y, width, height } = arguments[0].getBoundingClientRect()
+    return [x + width / 2, y + height / 2]"""
+    return (pad, *browser.execute_script(centre, pad))
+
+
+STRAY_MOVE = """
+arguments[0].dispatchEvent(new PointerEvent('pointermove',
+  { isPrimary: true, buttons: 0, clientX: arguments[1], clientY: arguments[2] }))"""
+
+
+def test_only_the_left_button_draws(chromium: WebDriver, site: Path) -> None:
+    """右键什么也不画；抬起来的那一下没有收到，再移过来也不画。"""
+    pad, x, y = open_pad(chromium, site)
+    ActionChains(chromium).context_click(pad).perform()
+    assert drawn(chromium).max() == 0
+    ActionChains(chromium).click_and_hold(pad).perform()
+    before = drawn(chromium)
+    assert before.max() > 0
+    chromium.execute_script(STRAY_MOVE, pad, x + 90, y)
+    assert (drawn(chromium) == before).all()
+    ActionChains(chromium).move_by_offset(0, 60).release().perform()
+    assert (drawn(chromium) == before).all()  # 那一笔已经完了
+
+
+def test_a_second_finger_draws_no_line(chromium: WebDriver, site: Path) -> None:
+    pad, x, y = open_pad(chromium, site)
+    first = {'x': x - 80, 'y': y - 80, 'id': 1}
+    second = {'x': x + 80, 'y': y + 80, 'id': 2}
+    moved = {**second, 'y': y + 60}
+    for kind, points in (
+        ('touchStart', [first]), ('touchStart', [first, second]),
+        ('touchMove', [first, moved]), ('touchEnd', [first]), ('touchEnd', []),
+    ):  # fmt: skip
+        touches = {'type': kind, 'touchPoints': points}
+        chromium.execute_cdp_cmd('Input.dispatchTouchEvent', touches)
+    wait(chromium, lambda: drawn(chromium).max() > 0)
+    seen = drawn(chromium)
+    assert seen[:10, :10].max() and seen[10:].max() == seen[:, 10:].max() == 0
+
+
+def test_the_eraser_is_for_the_keyboard_too(chromium: WebDriver, site: Path) -> None:
+    pad, *_ = open_pad(chromium, site)
+    pad.send_keys(Keys.SPACE)
+    assert drawn(chromium).max() == 255
+    button(chromium, '橡皮').send_keys(Keys.ENTER)
+    pad.send_keys(Keys.SPACE)
+    assert drawn(chromium).max() == 0
+
+
 # ---- 照片 ----------------------------------------------------------------------
+
+
+def pressed(browser: WebDriver) -> list[str]:
+    """按着的缩略图。"""
+    thumbs = browser.find_elements(By.CSS_SELECTOR, '.lab__thumb[aria-pressed=true]')
+    return [one.accessible_name for one in thumbs]
+
+
+def test_only_the_thumbnail_of_the_current_image_is_pressed(
+    chromium: WebDriver, site: Path
+) -> None:
+    """看别的类别时没有，回来又有；自己画了，就都不是。"""
+    open_lab(chromium, site, 'data-network="densenet"')
+    choose(chromium, 7, 2)
+    here = [f'运动鞋，测试集第 {number_of(7, 2)} 张']
+    assert pressed(chromium) == here
+    classes = Select(one(chromium, '.lab__ways select'))
+    for label, found in ((1, []), (7, here)):
+        classes.select_by_index(label)
+        assert pressed(chromium) == found
+    button(chromium, '自己画').click()
+    wait(chromium, lambda: chromium.find_elements(By.CLASS_NAME, 'lab__pad'))
+    one(chromium, '.lab__pad').send_keys(Keys.SPACE)
+    button(chromium, '选一张').click()
+    assert pressed(chromium) == []
+
+
+SLOW_PHOTO = """
+await Living.script('own')
+const read = Living.readPicture
+Living.readPicture = async (file) => {
+  await new Promise((done) => { window.go = done })
+  return read(file)
+}"""
+
+
+def test_a_slow_photo_gives_way_to_a_later_choice(
+    chromium: WebDriver, site: Path, tmp_path: Path
+) -> None:
+    Image.fromarray(np.full((30, 20), 230, np.uint8)).save(tmp_path / 'photo.png')
+    (tmp_path / 'note.png').write_text('不是图片', encoding='utf-8')
+    open_lab(chromium, site, 'data-network="densenet" data-start="photo"')
+    run_async(chromium, SLOW_PHOTO)
+    for name in ('photo.png', 'note.png'):
+        one(chromium, '.lab__file').send_keys(str(tmp_path / name))
+        wait(chromium, lambda: chromium.execute_script('return Boolean(window.go)'))
+        button(chromium, '选一张').click()
+        choose(chromium, 7, 2)
+        late = 'go(); delete window.go; await new Promise((done) => setTimeout(done, 100))'
+        run_async(chromium, late)
+        assert '运动鞋' in one(chromium, '.lab__input figcaption').text
+        assert not one(chromium, '.lab__ways .living__failure').text
 
 
 def test_a_photo_is_centred_and_inverted(
@@ -498,6 +606,12 @@ def tiny() -> nn.Sequential:
     )  # fmt: skip
 
 
+UNREADABLE = """
+window.usual = Blob.prototype.arrayBuffer
+Blob.prototype.arrayBuffer = () =>
+  Promise.reject(new DOMException('The requested file could not be read', 'NotReadableError'))"""
+
+
 def test_the_readers_network_stands_beside_the_six(
     chromium: WebDriver, site: Path, tmp_path: Path
 ) -> None:
@@ -518,6 +632,10 @@ def test_the_readers_network_stands_beside_the_six(
         large.truncate(200_000_000)
     files.send_keys(str(tmp_path / 'large.safetensors'))
     wait(chromium, lambda: '有 200.0 MB：网页里至多打开 100.0 MB' in trouble.text)
+    chromium.execute_script(UNREADABLE)
+    files.send_keys(str(tmp_path / 'wrong.safetensors'))
+    wait(chromium, lambda: '读不到这个文件' in trouble.text)
+    chromium.execute_script('Blob.prototype.arrayBuffer = usual')
     files.send_keys(str(tmp_path / 'mine.safetensors'))
     status(chromium, '我的网络：')
     image = data.test.images[number_of(0, 0)][None]
@@ -532,6 +650,102 @@ def test_the_readers_network_stands_beside_the_six(
     whole = f'{100 * expected.probability:.1f}%'
     told = f'」的概率是 {whole}；盖住一块之后，最低 {low}，最高 {high}。'
     assert alike('」' + line.text.split('」')[1], told)
+
+
+def open_own(browser: WebDriver, net: nn.Module, path: Path) -> None:
+    """写成文件，在打开着的实验台里打开。"""
+    page = {'page': json.dumps(page_program(net.eval(), '我的网络', 28, load_dataset()))}
+    path.write_bytes(safetensors.torch.save(encode(net), page))
+    one(browser, '.lab__file[accept=".safetensors"]').send_keys(str(path))
+
+
+class Listed(nn.Module):
+    """层都在一个 ModuleList 里：没有哪个子模块被整个调用，只有最后的输出可看。"""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList([nn.Flatten(), nn.Linear(784, 10)])
+
+    def forward(self, X: torch.Tensor) -> torch.Tensor:
+        for layer in self.layers:
+            X = layer(X)
+        return X
+
+
+@pytest.mark.parametrize(
+    ('net', 'figures'),
+    [
+        (nn.Sequential(nn.Flatten(), nn.Linear(784, 10)), 1),
+        (nn.Sequential(nn.AvgPool2d(2), tiny()[0], nn.Flatten(), nn.Linear(6 * 25, 10)), 1),
+        (nn.Sequential(nn.BatchNorm2d(1), *tiny()), 1),
+        (tiny(), 4),
+        (Listed(), 1),
+    ],
+    ids=['no convolution', 'pooled before', 'normalized before', 'usual', 'no stage'],
+)  # fmt: skip
+def test_kernels_are_shown_only_of_a_layer_that_reads_the_image(
+    chromium: WebDriver, site: Path, tmp_path: Path, net: nn.Module, figures: int
+) -> None:
+    """别的网络照样看特征图，只是没有卷积核。"""
+    open_lab(chromium, site)
+    open_own(chromium, net, tmp_path / 'mine.safetensors')
+    status(chromium, '我的网络：')
+    wait(chromium, lambda: chromium.find_elements(By.CLASS_NAME, 'lab__map'))
+    chromium.find_elements(By.CLASS_NAME, 'lab__map')[0].click()
+    shown = chromium.find_elements(By.CSS_SELECTOR, '[aria-label=特征图] figure')
+    assert len(shown) == figures
+    assert '我的网络：' in one(chromium, '.lab__status').text
+
+
+def test_scores_that_are_not_numbers_are_told(
+    chromium: WebDriver, site: Path, tmp_path: Path
+) -> None:
+    """只有一行话；里面没有可看的，先前那个网络的收起来。"""
+    open_lab(chromium, site)
+    button(chromium, '载入 DenseNet').click()
+    wait(chromium, lambda: chromium.find_elements(By.CLASS_NAME, 'lab__map'))
+    net = tiny()
+    nn.init.constant_(net[-1].bias, torch.nan)
+    open_own(chromium, net, tmp_path / 'mine.safetensors')
+    assert status(chromium, '发散') == '这个网络算出的得分不是有限的数：多半训练时发散了'
+    assert not one(chromium, '.lab__maps').is_displayed()
+    assert not re.search('undefined|NaN', one(chromium, '.living__panel').text)
+    networks = Select(one(chromium, '.lab > * > label > select'))
+    networks.select_by_visible_text('DenseNet')
+    wait(chromium, lambda: one(chromium, '.lab__maps').is_displayed())
+
+
+LATE_FIRST_KERNELS = """
+const lab = document.querySelector('living-lab')
+const call = lab.laboratory.call
+lab.laboratory.call = (name, given) => (name === 'kernels'
+  ? new Promise((done) => { window.go = () => done(call(name, given)) }) : call(name, given))
+window.judged = []
+const { show } = lab.look.heat
+lab.look.heat.show = () => { judged.push(lab.chosen); show() }"""
+
+
+def test_a_finished_run_does_not_act_on_another_network(
+    chromium: WebDriver, site: Path, tmp_path: Path
+) -> None:
+    """等卷积核的时候读者选了还没有算过的网络：来得晚的不去画它。"""
+    open_lab(chromium, site)
+    button(chromium, '载入 DenseNet').click()
+    wait(chromium, lambda: chromium.find_elements(By.CLASS_NAME, 'lab__map'))
+    chromium.execute_script(LATE_FIRST_KERNELS)
+    open_own(chromium, tiny(), tmp_path / 'mine.safetensors')
+    wait(chromium, lambda: chromium.execute_script('return Boolean(window.go)'))
+    late = """
+    const lab = document.querySelector('living-lab')
+    const { laboratory } = lab
+    laboratory.ask = () => new Promise(() => {})
+    delete lab.networks.get('densenet').result
+    lab.choose('densenet')
+    go()
+    await new Promise((done) => setTimeout(done, 100))
+    return [judged, document.querySelector('.lab__status').textContent]"""
+    judged, said = run_async(chromium, late)
+    assert judged == [] and '请更新浏览器' not in said
 
 
 # ---- 手机、读屏、大小、没有脚本 ------------------------------------------------------
@@ -575,6 +789,22 @@ def test_the_lab_fits_a_phone_and_can_be_read_aloud(
     finally:
         chromium.execute_cdp_cmd('Emulation.setEmulatedMedia', {'media': ''})
         chromium.execute_cdp_cmd('Emulation.clearDeviceMetricsOverride', {})
+
+
+FORCED = {'features': [{'name': 'forced-colors', 'value': 'active'}]}
+BACKGROUNDS = """return [...document.querySelectorAll('.living__controls [aria-pressed]')]
+  .map((one) => [one.ariaPressed, getComputedStyle(one).backgroundColor])"""
+
+
+def test_what_is_pressed_is_seen_in_forced_colours(chromium: WebDriver, site: Path) -> None:
+    open_lab(chromium, site)
+    chromium.execute_cdp_cmd('Emulation.setEmulatedMedia', FORCED)
+    try:
+        (state, colour), *others = chromium.execute_script(BACKGROUNDS)
+    finally:
+        chromium.execute_cdp_cmd('Emulation.setEmulatedMedia', {'features': []})
+    assert state == 'true' and {one for one, _ in others} == {'false'}
+    assert colour not in {other for _, other in others}
 
 
 def loaded(browser: WebDriver) -> dict[str, int]:

@@ -136,6 +136,7 @@ return {
   verdicts: [
     [share, 64.8], [share, 66], [share, 90], [times, 3.2], [times, 640], [times, 60],
     [{ ...share, unit: '像素', answer: 212, high: 224 }, 100],
+    [{ ...share, low: -50, answer: 1.1 }, -30],
   ].map(([task, guess]) => Guess.verdict(task, guess)),
 }
 """
@@ -155,4 +156,5 @@ def test_arithmetic_of_guesses(page: WebDriver) -> None:
         '你猜 640 倍，实际是 64.7 倍：猜高了，你猜的是实际的 9.9 倍。',
         '你猜 60 倍，实际是 64.7 倍：很接近，只低了 4.7。',
         '你猜 100 像素，实际是 212 像素：猜低了 112 像素。',
+        '你猜 −30%，实际是 1.1%：猜低了 31.1 个百分点。',
     ]

@@ -76,6 +76,11 @@ class Page:
             lambda browser: browser.find_elements(By.CSS_SELECTOR, '[role=treeitem]')
         )
 
+    def touch(self, enabled: bool) -> None:
+        """手指，不是鼠标；在打开之前。"""
+        settings = {'enabled': enabled, 'maxTouchPoints': 1}
+        self.browser.execute_cdp_cmd('Emulation.setTouchEmulationEnabled', settings)
+
     def text(self, name: str) -> str:
         return self.browser.find_element(By.CSS_SELECTOR, name).text
 
@@ -106,7 +111,9 @@ class Page:
 
 @pytest.fixture
 def page(chromium: WebDriver, tmp_path: Path) -> Page:
-    yield Page(chromium, tmp_path)
+    opened = Page(chromium, tmp_path)
+    yield opened
+    opened.touch(False)
     chromium.execute_cdp_cmd('Emulation.clearDeviceMetricsOverride', {})
 
 
@@ -261,9 +268,9 @@ def test_a_wrong_link_opens_the_usual_figure(page: Page) -> None:
     assert '点一层' in page.detail
 
 
-# 每种网络在两种宽度上画一遍：字不出画面，不压住同一行的条，点得到的不小于 24 像素。
+# 每种网络在两种宽度上画一遍：字不出画面，不压住同一行的条，点得到的不小于 24 像素，手指的 44。
 FIT = """
-const [width] = arguments, wrong = []
+const [width, least] = arguments, wrong = []
 const holder = document.body.appendChild(document.createElement('div'))
 for (const [name, family] of Object.entries(window.described.families)) {
   const values = Object.fromEntries(family.controls.map((one) => [one.name, one.value]))
@@ -283,7 +290,7 @@ for (const [name, family] of Object.entries(window.described.families)) {
     }
     for (const { group } of figure.targets) {
       const { width: wide, height } = group.querySelector('.structure__hit').getBBox()
-      if (Math.min(wide, height) < 24) wrong.push([name, group.textContent, height])
+      if (Math.min(wide, height) < least) wrong.push([name, group.textContent, height])
     }
   }
 }
@@ -296,12 +303,26 @@ DESCRIBED = 'return Living.data("structure").then((value) => { window.described 
 
 
 @pytest.mark.parametrize('width', [311, 650])
-def test_every_network_fits(width: int, page: Page) -> None:
+@pytest.mark.parametrize('least', [24, 44])
+def test_every_network_fits(width: int, least: int, page: Page) -> None:
+    if least == 44:
+        page.touch(True)
     page.open('data-network="vgg"', width=width + 64)
     page.browser.execute_script(DESCRIBED)
-    assert page.browser.execute_script(FIT, width) == []
+    assert page.browser.execute_script(FIT, width, least) == []
     scrolls = 'return document.documentElement.scrollWidth - innerWidth'
     assert page.browser.execute_script(scrolls) <= 0
+
+
+def test_a_finger_finds_the_same_parts_open(page: Page) -> None:
+    """行高了，开始时打开的各段不变。"""
+    for network in ('googlenet', 'densenet', 'resnet', 'vgg'):
+        rows = []
+        for finger in (False, True):
+            page.touch(finger)
+            page.open(f'data-network="{network}"', width=375)
+            rows.append(page.rows())
+        assert rows[0] == rows[1], network
 
 
 # 打开每一段，画出的各行：板与条的大小，以及这一行的数由哪几层加起来。捷径上的小方块只是记号。

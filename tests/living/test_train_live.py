@@ -120,6 +120,7 @@ def test_two_runs_are_compared_from_disk(part: WebDriver) -> None:
 def test_nan_is_explained(part: WebDriver) -> None:
     press(part, '学习率 1')
     assert '一步迈得太大' in texts(part, '.train__hint')[0]
+    assert part.find_element(By.CLASS_NAME, 'train__hint').aria_role == 'status'
     part.find_elements(By.CSS_SELECTOR, 'living-train select')[1].send_keys('8')
     press(part, '开始训练')
     said = status(part, 'NaN')
@@ -168,6 +169,9 @@ def test_missing_images_can_be_asked_for_again(chromium: WebDriver) -> None:
     assert status(chromium, '没有取到')
     assert '开始训练' in texts(chromium, '.train__go')[0]
     assert chromium.find_element(By.CLASS_NAME, 'train__go').is_enabled()
+    chromium.execute_script("Living.data = () => Promise.reject(new TypeError('not a function'))")
+    press(chromium, '开始训练')
+    assert status(chromium, '请更新浏览器') == '请更新浏览器'
 
 
 @pytest.mark.parametrize('width', [320, 375])

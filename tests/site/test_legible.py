@@ -19,6 +19,7 @@ from docutils import nodes
 from docutils.utils import new_document
 from selenium.webdriver.chrome.webdriver import WebDriver
 from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.actions.wheel_input import ScrollOrigin
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
@@ -95,8 +96,8 @@ def built(page: str) -> str:
     return built_file(f'chapters/{page}.html').read_text('utf-8')
 
 
-def show_at(browser: WebDriver, width: int) -> None:
-    size = {'width': width, 'height': 900, 'deviceScaleFactor': 1, 'mobile': width < 500}
+def show_at(browser: WebDriver, width: int, height: int = 900) -> None:
+    size = {'width': width, 'height': height, 'deviceScaleFactor': 1, 'mobile': width < 500}
     browser.execute_cdp_cmd('Emulation.setDeviceMetricsOverride', size)
 
 
@@ -232,6 +233,22 @@ def test_a_picture_that_is_a_link_already_stays_one() -> None:
     sized = f'<a class="reference internal image-reference" href="a.png">{image}</a>'
     here = f'<a class="figure-link" href="../_images/a.png">{image}</a>'
     assert PICTURE.sub(linked, f'{sized}{image}') == here * 2
+
+
+def test_the_page_stays_behind_the_enlarged_figure(chromium: WebDriver, site_url: str) -> None:
+    """图滚到了头、或本来就放得下，页面都不跟着滚。"""
+    for width, height in ((1280, 900), (500, 1400)):
+        show_at(chromium, width, height)
+        chromium.get(f'{site_url}/chapters/alexnet.html')
+        link = chromium.find_element('css selector', 'article figure .figure-link')
+        link.send_keys(Keys.ENTER)
+        before = chromium.execute_script('return scrollY')
+        frame = chromium.find_element('css selector', '.figure-zoom__frame')
+        for _ in range(3):
+            ActionChains(chromium).scroll_from_origin(
+                ScrollOrigin.from_element(frame), 0, 900
+            ).perform()
+        assert chromium.execute_script('return scrollY') == before
 
 
 @pytest.mark.parametrize('page', ['summary', 'vgg', 'exercises/memory'])

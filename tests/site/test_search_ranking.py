@@ -197,6 +197,13 @@ def test_review_comes_after_explanation(
     assert ranked('步幅', inside) == [f'怎样写{title}', title]
 
 
+def test_the_laboratory_is_not_for_review(score: Callable, find: Find) -> None:
+    said = section('步幅', times(9))
+    laboratory, other = chapter('实验台', said), chapter('章', said)
+    assert find('步幅', laboratory)[0]['score'] == find('步幅', other)[0]['score']
+    assert score('步幅', section('实验台', times(9))) == score('步幅', section('节', times(9)))
+
+
 # ---- 怎样算命中 -------------------------------------------------------------------
 
 

@@ -230,6 +230,21 @@ def test_keyboard_turns_pages_shows_answers_and_notes(wide: WebDriver) -> None:
     WebDriverWait(wide, 5).until(lambda _: answer.is_displayed())
 
 
+def test_no_key_brings_english(wide: WebDriver) -> None:
+    """reveal.js 的一览、跳页是英文的，不出来；黑屏与翻页的按钮说中文。"""
+    show(wide, 'alexnet', 1280, 720)
+    wide.find_element(By.TAG_NAME, 'body').send_keys('?', 'g', 'b')
+    overlays = '.r-overlay, .overlay, .jump-to-slide-input'
+    assert not wide.find_elements(By.CSS_SELECTOR, overlays)
+    resume = wide.find_element(By.CLASS_NAME, 'resume-button')
+    WebDriverWait(wide, 5).until(lambda _: resume.is_displayed())
+    buttons = [resume, *wide.find_elements(By.CSS_SELECTOR, '.controls button')]
+    assert len(buttons) >= 5
+    assert not [one.accessible_name for one in buttons if re.search('[a-z]', one.accessible_name)]
+    resume.click()
+    WebDriverWait(wide, 5).until(lambda _: not resume.is_displayed())
+
+
 def test_a_narrowed_window_is_an_ordinary_page(wide: WebDriver) -> None:
     """窗口变窄，放映收起来，在同一张；再变宽，又放映。"""
     show(wide, 'nin', 1280, 720)

@@ -98,7 +98,8 @@
       this.read(distances.indexOf(Math.min(...distances)))
     }
 
-    /* 左右换轮，上下换网络；散点每个网络一点，左右、上下都换网络。 */
+    /* 左右换轮，上下换网络；散点每个网络一点，左右、上下都换网络。到了头就停，不滑到别的网络、别的
+     * 轮去。 */
     step(event) {
       const count = this.series[0].points.length
       const moves = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: count, ArrowUp: -count }
@@ -106,8 +107,11 @@
       event.preventDefault()
       const { targets } = this.chart
       if (!targets.length) return
-      const next = this.at < 0 ? 0 : this.at + moves[event.key]
-      this.read(Math.min(Math.max(next, 0), targets.length - 1))
+      const move = moves[event.key]
+      const next = this.at < 0 ? 0 : this.at + move
+      const [from, to] = [targets[this.at], targets[next]]
+      const across = Math.abs(move) < count // 换轮
+      if (to && !(from && across && from.number !== to.number)) this.read(next)
     }
   })
 })()

@@ -99,14 +99,14 @@
         group.append(band(picture, points, number), line(picture,
           points.map(({ x, y }) => [x.mean, y.mean]), { class: `network__line network--${number}` }))
       } else group.append(...points.flatMap((one) => errorBars(picture, one, number)))
-      for (const [index, one] of points.entries()) {
+      for (const one of points) {
         for (const [x, y] of one.seeds) {
           group.append(draw('circle', { cx: picture.X(x), cy: picture.Y(y), r: 2.2,
             class: `network__seed network--${number}` }))
         }
         const at = [picture.X(one.x.mean), picture.Y(one.y.mean)]
         group.append(mark(number, ...at, { class: `network__mark network--${number}` }))
-        targets.push({ number, index, at, words: one.words })
+        targets.push({ number, at, words: one.words })
       }
       picture.layer.append(group)
     })

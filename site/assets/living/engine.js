@@ -120,14 +120,11 @@
 
     // ---- 算子：每种先说输出多大、要哪些权重与草稿，再算 ---------------------------------
 
-    const afterWindow = (side, kernel, stride, padding) =>
-      Math.floor((side + 2 * padding - kernel) / stride) + 1
-
     function windowed([, height, width], { kernel, stride, padding, to }) {
       const given = [...kernel, ...stride, ...padding]
       require(given.length === 6 && given.every(Number.isInteger))
       const sides = [height, width].map((side, i) =>
-        afterWindow(side, kernel[i], stride[i], padding[i]))
+        Math.floor((side + 2 * padding[i] - kernel[i]) / stride[i]) + 1)
       if (Math.min(...sides) < 1) throw new Error(`图像太小，${to} 没有输出：请用更大的边长`)
       return sides
     }
@@ -172,8 +169,7 @@
           step.kernel = kernel
           wantMatrices(plan, step)
           const sides = windowed(input, step)
-          step.direct = [...kernel, ...step.stride].every((one) => one === 1)
-            && step.padding.every((one) => one === 0)
+          step.direct = String([kernel, step.stride, step.padding]) === '1,1,1,1,0,0'
           if (!step.direct) {
             plan.columns = Math.max(plan.columns, channels * count(kernel) * count(sides))
           }
@@ -421,7 +417,7 @@
       })
       const found = count(tensors.get(program.output)?.shape || [0])
       if (found !== classes.length) throw new Error(`网络给出 ${found} 个得分，类别却有 ${classes.length} 个`)
-      require(taps.every((name) => tensors.has(name) && titles[name]))
+      require(taps.length && taps.every((name) => tensors.has(name) && titles[name]))
       const sources = new Map(program.operators.map(({ to, from }) => [to, from]))
       require((program.cuts || []).every(({ title, parts, readers = [] }) => title
         && parts.every(({ title, tensor, at, input }) => title && sources.get(at)?.[input] === tensor)
@@ -480,7 +476,7 @@
       }
 
       /* 盖住 28×28 图像的一块，各处的概率；rows 是要算的几行中心，stride、patch 以像素计。 */
-      function occlude(pixels, label, rows, { patch = 7, stride = 2 } = {}, changes = {}) {
+      function occlude(pixels, label, rows, { patch, stride }, changes = {}) {
         const side = Math.sqrt(pixels.length)
         const fill = Math.round(255 * program.mean)
         return rows.map((row) => Array.from({ length: Math.ceil(side / stride) }, (_, column) => {
@@ -498,9 +494,11 @@
       /* 一个张量的副本；给 Worker 送回页面。 */
       const map = (name) => ({ shape: tensor(name).shape, data: tensor(name).data.slice() })
 
-      /* 一个卷积层：它的核 (out, in, h, w)、步幅与填充。 */
+      /* 直接读图像的一个卷积层：它的核 (out, in, h, w)、步幅与填充；别的层是 null，它看到的一块不在
+       * 图像上。 */
       function kernels(name) {
-        const { step, inputs } = steps.find((one) => one.step.to === name && one.step.do === 'conv')
+        const { step, inputs } = steps.find((one) => one.step.to === name)
+        if (step.do !== 'conv' || step.from[0] !== INPUT) return null
         const { matrices: [{ rows, weight }], kernel, stride, padding, bias } = step
         const shape = [rows, inputs[0].shape[0], ...kernel]
         return { shape, data: weight.slice(), stride, padding, biased: Boolean(bias) }

@@ -9,15 +9,14 @@ window.Living = Object.assign(window.Living || {}, { film: (() => {
   /* 解压一次；之后 at(幕, 第几个) 是那一小幅的 int8。 */
   async function open({ shape, values, scale }) {
     const numbers = new Int8Array((await Living.inflate(values)).buffer)
-    const [frames, ...rest] = shape
     const [height, width] = shape.slice(-2)
-    const count = rest.slice(0, -2).reduce((a, b) => a * b, 1)
+    const count = shape.slice(1, -2).reduce((a, b) => a * b, 1)
     const size = height * width
     const at = (frame, index) => {
       const start = (frame * count + index) * size
       return numbers.subarray(start, start + size)
     }
-    return { frames, count, height, width, at, range: (frame) => LARGEST * scale[frame] }
+    return { count, height, width, at, range: (frame) => LARGEST * scale[frame] }
   }
 
   /* 一小幅画到画布的 (left, top)。 */

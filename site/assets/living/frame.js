@@ -218,7 +218,7 @@
     }
   }
 
-  window.Living = { LivingElement, data, put, script, holds, make, draw, address, thousands, calm, moved, told }
+  window.Living = { LivingElement, data, put, script, holds, make, draw, thousands, calm, moved, told }
 
   document.querySelectorAll('.living[data-scripts]')
     .forEach((element) => whenNear(element, () => offer(element)))

@@ -3,7 +3,7 @@
  * 一道题 {answer, low, high, step, log, unit}：log 为真时滑块按倍数走，两头差几百倍的数
  * 才拨得准，猜的数取两位有效数字。 */
 (() => {
-  const CLOSE = 0.04 // 差不到滑块长度的这一成，就算很接近
+  const CLOSE = 0.04 // 差不到滑块长度的这个比例，就算很接近
   const NOTCHES = 200 // 按倍数走的滑块分成多少格
   const GAP = { '%': '个百分点', 倍: '' } // 两个百分数、两个倍数之差怎样说
 
@@ -22,9 +22,9 @@
 
   const digits = (number) => (String(number).split('.')[1] || '').length
 
-  /* 93.6%，29 倍：汉字的单位前面空一格。 */
+  /* 93.6%，29 倍，−50%：汉字的单位前面空一格，负号用 −。 */
   function written(value, unit) {
-    return `${value.toLocaleString('en-US')}${/^\p{Script=Han}/u.test(unit) ? ` ${unit}` : unit}`
+    return `${value.toLocaleString('en-US').replace('-', '−')}${/^\p{Script=Han}/u.test(unit) ? ` ${unit}` : unit}`
   }
 
   const far = (side, times) => side === '低了'

@@ -24,8 +24,7 @@
       this.samples = samples
       this.networks = new Map(Object.entries(listed).filter(([name]) => !only || name === only)
         .map(([name, entry]) => [name, { name, ...entry }]))
-      this.chosen = this.networks.has(state.network) ? state.network
-        : this.networks.has('densenet') ? 'densenet' : [...this.networks.keys()][0]
+      this.chosen = [state.network, 'densenet', ...this.networks.keys()].find((name) => this.networks.has(name))
       this.wanted = state // 网址里写着的，等网络到了再照做
       this.parts = this.createParts(only)
       const way = state.way || this.dataset.start
@@ -62,7 +61,7 @@
     /* 看网络里面的几样；脚本随引擎一起到。 */
     createLook() {
       const call = (name, given) => this.laboratory.call(name, given)
-      const again = () => this.runChosen(true)
+      const again = () => this.runChosen()
       const surgery = Living.createSurgery(again,
         (images, changes) => call('answers', { name: this.chosen, images, changes }), this.samples)
       const maps = Living.createMaps(again, () => this.keep(), (layer) => this.kernels(layer), surgery)
@@ -154,12 +153,12 @@
 
     choose(name) {
       this.chosen = name
-      this.runChosen(true)
+      this.runChosen()
     }
 
-    runChosen(settled = false) {
+    runChosen() {
       this.run(this.chosen, true)
-      if (settled) this.keep()
+      this.keep()
     }
 
     keep() {
@@ -173,7 +172,11 @@
 
     /* 一张图像经过一个网络；画的时候来得快，只算最新的。 */
     run(name, settled) {
-      this.compute(name, settled).catch((error) => this.says(Living.told(error)))
+      this.compute(name, settled).catch((error) => {
+        this.says(Living.told(error))
+        // 没有算成过的，里面没有可看的
+        if (name === this.chosen) this.parts.looking.hidden = !this.networks.get(name).result
+      })
     }
 
     async compute(name, settled) {
@@ -193,7 +196,7 @@
       this.parts.looking.hidden = false
       look.surgery.show(result)
       await look.maps.show(result.maps)
-      look.heat.show()
+      if (name === this.chosen && network.result === result) look.heat.show() // 等卷积核的时候没有换网络、图像
     }
 
     /* 几样都换到这个网络；网址里写着的照做一次。 */
@@ -232,7 +235,7 @@
 
     async kernels(layer) {
       const network = this.networks.get(this.chosen)
-      if (!network.kernels) network.kernels = await this.laboratory.call('kernels', { name: this.chosen, layer })
+      if (network.kernels === undefined) network.kernels = await this.laboratory.call('kernels', { name: this.chosen, layer })
       return network.kernels
     }
   }

@@ -10,10 +10,13 @@
     const seen = make('canvas', { className: 'lab__seen', role: 'img', 'aria-label': '网络看到的 28×28 图像' })
     const caption = make('figcaption', {}, '')
     const trouble = make('p', { className: 'living__failure', role: 'alert' })
-    let [now, shown, pad, photo] = ['', null, null, null] // 哪一种来处，现在的图像，画板，照片
+    let now, shown, chosen, pad, photo, reading // 哪一种来处，现在的图像，是第几张，画板，照片，正在读的文件
 
     function give(pixels, label, number, settled, says) {
+      reading = null
       shown = pixels
+      chosen = number
+      markChosen()
       Living.paint(seen, pixels, SIDE, SIDE, [0, 255])
       caption.textContent = says
       changed({ pixels, label, number }, settled)
@@ -32,17 +35,21 @@
         const picture = make('canvas')
         Living.paint(picture, imageAt(index), SIDE, SIDE, [0, 255])
         return make('button', {
-          type: 'button', className: 'lab__thumb', onclick: () => choose(index), 'aria-pressed': 'false',
+          type: 'button', className: 'lab__thumb', onclick: () => choose(index),
           'aria-label': `${samples.classes[label]}，测试集第 ${samples.numbers[index]} 张`,
         }, picture)
       }))
+      markChosen()
+    }
+
+    function markChosen() {
+      thumbs.querySelectorAll('button').forEach((one, i) =>
+        one.setAttribute('aria-pressed', String(kind.value * samples.each + i === chosen)))
     }
 
     function choose(index, settled = true) {
       const label = Math.floor(index / samples.each)
       if (Number(kind.value) !== label || !thumbs.childElementCount) list(label)
-      thumbs.querySelectorAll('button').forEach((one, i) =>
-        one.setAttribute('aria-pressed', String(i === index % samples.each)))
       const pixels = imageAt(index)
       pad?.show(pixels)
       give(pixels, label, index, settled,
@@ -76,13 +83,17 @@
       make('p', { className: 'lab__note' },
         '照片只在这个浏览器里用，不发往任何地方。它先裁到物体，缩成 28×28，背景变黑。网络只见过这样的图像，所以照片里的东西它常常认错。'))
 
+    /* 大的照片要读一会儿：这时读者选了、画了别的，就不要它了。 */
     async function readFile(file) {
+      reading = file
       try {
         await usePad()
-        photo = await Living.readPicture(file)
+        const found = await Living.readPicture(file)
+        if (reading !== file) return
+        photo = found
         fit()
       } catch (error) {
-        trouble.textContent = error.message
+        if (reading === file) trouble.textContent = Living.told(error)
       }
     }
 
@@ -102,7 +113,7 @@
 
     function turn(way) {
       now = way
-      if (way !== 'choose') usePad().catch((error) => { trouble.textContent = error.message })
+      if (way !== 'choose') usePad().catch((error) => { trouble.textContent = Living.told(error) })
       Object.entries(ways).forEach(([name, [, part]], i) => {
         part.hidden = name !== way
         tabs[i].setAttribute('aria-pressed', String(name === way))

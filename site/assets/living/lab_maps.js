@@ -1,13 +1,15 @@
-/* 选中的网络各段的特征图；点一张放大，第一个卷积层还有卷积核与它看到的那一块。 */
+/* 选中的网络各段的特征图；点一张放大，直接读图像的卷积层还有卷积核与它看到的那一块。 */
 (() => {
   const { make } = Living
   const FIRST = 32 // 先画这么多个通道
   const short = (value) => value.toFixed(2).replace('-', '−')
 
-  /* asked()：读者换了一段，请再算一次；picked()：换了别的，请记进网址；kernelsOf(层) 给出卷积核；
-   * 清零一个通道是 surgery 的事。 */
+  /* asked()：读者换了一段，请再算一次；picked()：换了别的，请记进网址；kernelsOf(层) 给出卷积核，
+   * 没有的是 null；清零一个通道是 surgery 的事。 */
   function createMaps(asked, picked, kernelsOf, surgery) {
-    let [program, map, image, channel, all, layer] = [null, null, null, null, false, null]
+    let program, map, image, layer, newest // newest 是最近来的特征图
+    let place // 读者在放大的图上选的 [行, 列]；没有选就是最大的一处
+    let [channel, all] = [null, false]
     const stage = make('select', { onchange: () => { channel = null; all = false; asked() } })
     const shared = make('input', { type: 'checkbox', onchange: () => { draw(); picked() } })
     const says = make('p', { className: 'lab__note living__numbers' })
@@ -29,7 +31,6 @@
     const tap = () => stage.value
 
     /* 等卷积核的时候又来了新的，旧的就不画了。 */
-    let newest = null
     async function show(maps) {
       newest = maps
       const name = tap()
@@ -78,8 +79,6 @@
     }
 
     // ---- 放大的一张 ----
-
-    let place = null // 读者在放大的图上选的 [行, 列]；没有选就是最大的一处
 
     /* 重画之后键盘的焦点回到原处：新的结果随时会来。 */
     function drawDetail() {

@@ -9,7 +9,10 @@
       throw new Error(`这个文件有 ${megabytes(file.size)}：网页里至多打开 ${megabytes(LARGEST_FILE)} 的网络`)
     }
     await lab.prepare()
-    const { program, shapes } = await lab.laboratory.open(NAME, await file.arrayBuffer())
+    const content = await file.arrayBuffer().catch(() => {
+      throw new Error('读不到这个文件，请再选一次')
+    })
+    const { program, shapes } = await lab.laboratory.open(NAME, content)
     lab.parts.choice.querySelector(`[value=${NAME}]`)?.remove()
     lab.networks.set(NAME, { name: NAME, title: program.title, program, shapes })
     lab.arrived(NAME, true)
@@ -23,7 +26,7 @@
       try {
         await open(lab, file)
       } catch (error) {
-        trouble.textContent = error.message
+        trouble.textContent = Living.told(error)
       }
     })
     return make('div', { className: 'living__controls' }, button, trouble)

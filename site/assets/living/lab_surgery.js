@@ -48,7 +48,7 @@
 
   /* changed()：动了一处，请再算；answers(图, 改动) 请 Worker 算；samples 是那 100 张。 */
   function createSurgery(changed, answers, samples) {
-    let [network, shown, counting, turn] = [null, null, false, 0]
+    let network, shown, counting, turn = 0
     const place = make('select', { onchange: draw })
     const reader = make('select', { onchange: draw })
     const reading = make('label', {}, '谁读不到', reader)

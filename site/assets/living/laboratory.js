@@ -22,7 +22,9 @@
     function answerTo(network, pixels, changes) {
       const scores = network.run(pixels, changes)
       const probabilities = engine.softmax(scores)
-      return { scores, probabilities, answer: probabilities.indexOf(Math.max(...probabilities)) }
+      const best = Math.max(...probabilities)
+      if (!Number.isFinite(best)) throw new Error('这个网络算出的得分不是有限的数：多半训练时发散了')
+      return { scores, probabilities, answer: probabilities.indexOf(best) }
     }
 
     const calls = {

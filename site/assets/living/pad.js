@@ -75,26 +75,31 @@
       return [(event.clientY - box.top) / box.height * SIDE, (event.clientX - box.left) / box.width * SIDE]
     }
 
+    /* 只有左键、头一个手指画得上；右键是菜单，第二个手指会从头一个那里连出一条线。 */
     function begin(event) {
+      if (event.button || !event.isPrimary) return
       canvas.setPointerCapture(event.pointerId)
       last = null
       strokeTo(place(event))
     }
 
     function move(event) {
-      if (last) strokeTo(place(event))
+      if (!last || !event.isPrimary) return
+      if (event.buttons) strokeTo(place(event))
+      else end(event) // 抬起来的那一下没有收到
     }
 
-    function end() {
-      if (last) changed(pixels.slice(), true)
+    function end(event) {
+      if (!last || !event.isPrimary) return
       last = null
+      changed(pixels.slice(), true)
     }
 
     function byKey(event) {
       const next = Living.moved([row, column], event.key, [SIDE, SIDE])
       if (next) [row, column] = next
       else if (event.key === ' ' || event.key === 'Backspace') {
-        dab(row + 0.5, column + 0.5, event.key === 'Backspace')
+        dab(row + 0.5, column + 0.5, erasing() || event.key === 'Backspace')
         changed(pixels.slice(), true)
       } else return
       event.preventDefault()

@@ -6,9 +6,9 @@
 (() => {
   const { make, thousands } = Living
   const { TooSmall, formOf, measure } = LayerArithmetic
-  const { Figure } = StructureDrawing
+  const { Figure, COARSE } = StructureDrawing
   const { nameOf, shapeOf, orderOf, parametersOf, macsOf, viewOf } = LayerWords
-  const TALLEST = 1700 // 不比它高的图，开始时每一段都打开，像素
+  const TALLEST = COARSE ? 2000 : 1700 // 不比它高的图，开始时每一段都打开，像素；手指的行高一些
 
   class Structure extends Living.LivingElement {
     async build(panel, state) {

@@ -6,9 +6,9 @@
   const { draw, thousands } = Living
   const { leavesOf } = LayerArithmetic
   const { nameOf, shapeOf } = LayerWords
-  const ROW = 38 // 一行至少这么高，像素
-  const HEAD = 28
-  const PLUS = 24
+  // 一行（ROW）、段的标题、相加与并排的一格至少这么高，捷径上的一层这么宽，像素；手指要 44 才点得准
+  const COARSE = matchMedia('(pointer: coarse)').matches
+  const [ROW, HEAD, PLUS, CELL, SHORTCUT] = [38, 28, 24, 32, 24].map((one) => (COARSE ? 44 : one))
   const PIXEL = 0.25 // 图像的一个像素画成几个像素
   const GUTTER = 34 // 左边的空：捷径与稠密连接
   const WIDE = 520 // 有这么宽，条的旁边写得下数
@@ -120,7 +120,7 @@
     }
 
     heading(group, title) {
-      group.append(this.label(4, this.y + 18, `▾ ${title}`, 'structure__title'))
+      group.append(this.label(4, this.y + HEAD / 2 + 4, `▾ ${title}`, 'structure__title'))
       return HEAD
     }
 
@@ -231,7 +231,7 @@
       const left = GUTTER / 2
       const laneWidth = (this.barX - 8 - left) / item.lanes.length
       const deepest = Math.max(...item.lanes.map((lane) => lane.length))
-      const cell = Math.max(ROW - 6, this.tall(item.layer) + 22)
+      const cell = Math.max(CELL, this.tall(item.layer) + 22)
       const bottom = top + deepest * cell + 4
       const centre = (lane) => left + laneWidth * (lane + 0.5)
       if (this.last) this.line(`M${this.last[0]} ${this.last[1]}V${top - 2}`)
@@ -283,7 +283,7 @@
               class: 'structure__plate structure__plate--one',
             }))
             return ROW
-          }, { x: 0, y: first, width: 24, tall: ROW })
+          }, { x: 0, y: first, width: SHORTCUT, tall: ROW })
       }
       this.target({ ...place, item, layer: item.layer, name: '残差块' },
         (group) => {
@@ -331,5 +331,5 @@
     }
   }
 
-  window.StructureDrawing = { Figure }
+  window.StructureDrawing = { Figure, COARSE }
 })()

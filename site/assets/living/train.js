@@ -57,7 +57,7 @@
       this.settings = { ...USUAL, ...read({ ...this.dataset }).settings, ...settings }
       this.runs = []
       this.status = make('p', { className: 'train__status', role: 'status' })
-      this.hint = make('p', { className: 'train__hint' })
+      this.hint = make('p', { className: 'train__hint', role: 'status' })
       this.legend = make('ul', { className: 'train__runs living__numbers' })
       this.figures = make('div', { className: 'chart__pair' })
       panel.append(this.introduction(), this.controls(), this.buttons(), this.tries(), this.hint,
@@ -140,7 +140,7 @@
       try {
         this.images ??= await images()
       } catch (error) {
-        this.say(error.message)
+        this.say(Living.told(error))
         return
       } finally {
         this.fetching = false

@@ -94,7 +94,7 @@
 
   const spoken = (runs) => ['各层梯度的直方图', ...runs.map((run, which) =>
     `${which ? '上一次' : '这一次'}各层中位数 ` + last(run).layers.map(({ median }) =>
-      (median === null ? '没有' : `10 的 ${median.toFixed(1)} 次方`)).join('、'))].join('；')
+      (median === null ? '没有' : `10 的 ${median.toFixed(1).replace('-', '−')} 次方`)).join('、'))].join('；')
 
   Object.assign(Living, { trainingPictures: { losses, accuracies, histograms } })
 })()

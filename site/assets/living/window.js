@@ -218,7 +218,7 @@
 
     /* 点输入：让窗口的左上角尽量靠近那一格。 */
     pickInput(row, column) {
-      const nearest = (place) => Math.min(this.side - 1, Math.floor(place / this.window.stride))
+      const nearest = (place) => Math.min(this.side - 1, Math.round(place / this.window.stride))
       this.pick(nearest(row), nearest(column))
     }
 

@@ -1,7 +1,7 @@
 """活页的脚本怎样送到读者那里：几份源码接成一个文件，去掉注释与用不着的空格。
 
 源码在 site/assets/living/，一份一件事，带着说明；读者的浏览器一次取一个部件的全部，大小约是原来
-的一半。没有换名字，也没有别的改动：浏览器里看到的仍是同样的程序，一行还是一行。
+的一半。没有换名字，也没有别的改动：浏览器里看到的仍是同样的程序，一句还是一行。
 """
 
 import re
@@ -39,14 +39,16 @@ FIRST: dict[str, tuple[str, ...]] = {'confusion': ('cards',), 'disagree': ('card
 MODES = {'window': 'window', 'stack': 'stacked', 'ones': 'mixing'}
 # 几个脚本接成一个：读者点一下就全要的，一起压缩小一成。
 TOGETHER: dict[str, tuple[str, ...]] = {'bench': ('lab', 'own', 'look', 'laboratory')}
-# 字符串与模板（里面可以再有一层模板）照抄；注释与换行前后的空格合成一个换行；记号两边不留空格，
-# 除非会凑成 ++ 或 --。
+# 字符串与模板（里面可以再有一层模板）照抄；注释与换行前后的空格合成一个换行，左括号与逗号之后、
+# 右括号之前的不留；记号两边不留空格，除非会凑成 ++ 或 --。
 INNER = r'`(?:\\.|[^`\\])*`'
+BLANK = r'(?:[ \t]*(?:/\*.*?\*/|//[^\n]*)|\s*\n\s*)'
 PIECE = re.compile(
     r"""(?P<kept>'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*\""""
     rf'|`(?:\\.|\$\{{(?:{INNER}|[^`}}])*\}}|[^`\\])*`)'
-    r'|(?:[ \t]*(?:/\*.*?\*/|//[^\n]*)|\s*\n\s*)+'
-    r'|(?<![-+]) *(?P<mark>[-+*/%=<>?:,;!&|(){}\[\]]) *(?![-+])',
+    rf'|{BLANK}+(?:(?P<close>[)}}\]]) *)?'
+    rf'|(?<![-+]) *(?P<open>[,({{\[])(?: |{BLANK})*'
+    r'|(?<![-+]) *(?P<mark>[-+*/%=<>?:;!&|)}\]]) *(?![-+])',
     re.S,
 )
 # 只写在有部件的每页都先取的 frame 里。
@@ -76,7 +78,7 @@ def without_comments(source: str) -> str:
     """去掉注释与用不着的空格。源码的正则表达式里不能有引号、空格与 //。"""
 
     def plain(match: re.Match[str]) -> str:
-        return match['kept'] or match['mark'] or ('\n' if '\n' in match[0] else '')
+        return next(filter(None, match.groups()), '\n' * ('\n' in match[0]))
 
     return PIECE.sub(plain, source)
 

@@ -13,8 +13,8 @@ window.BookSearch = (() => {
   const WEIGHT = { explains: 60, chapter: 40, title: 12, text: 5, code: 1 };
   // 出现这么多次时，正文或代码得到一半的分数。
   const HALF = { text: 4, code: 4 };
-  // 复习用的章节排在讲解的地方之后。
-  const REVIEW = /^(小结|练习|解答|实验|术语表|参考文献)/;
+  // 复习用的章节排在讲解的地方之后；「实验台」不是实验。
+  const REVIEW = /^(小结|练习|解答|实验(?!台)|术语表|参考文献)/;
   const REVIEW_FACTOR = 0.4;
 
   /* 统一写法，并记下每个字符来自原文的哪里（标出命中的词时要用）。
