@@ -201,9 +201,9 @@ def test_search_for_the_full_recipes_is_told_as_recorded() -> None:
 
 EXCEPTIONS = (  # 改配方之前看过测试准确率的，每一页都要说到
     ('performance', '看到测试准确率在 14 轮是 92.41%、18 轮是 92.15%'),
-    ('performance', 'GoogLeNet 与 NiN 的 `full` 档又是例外：改配方之前看过测试准确率'),
-    ('vgg', 'VGG 与 ResNet-18 的 `laptop` 档、GoogLeNet 与 NiN 的 `full` 档有例外'),
-    ('summary', 'VGG 与 ResNet-18 的 `laptop` 档、GoogLeNet 与 NiN 的 `full` 档，改配方之前看过'),
+    ('performance', 'GoogLeNet、NiN 与 ResNet-18 的 `full` 档又是例外：改配方之前看过测试准确率'),
+    ('vgg', 'VGG 与 ResNet-18 的 `laptop` 档、GoogLeNet、NiN 与 ResNet-18 的 `full` 档有例外'),
+    ('summary', 'GoogLeNet、NiN 与 ResNet-18 的 `full` 档，改配方之前看过'),
     ('exercises/tuning', 'VGG 与 ResNet-18 后来加比的两样例外'),
 )
 
@@ -238,18 +238,18 @@ def test_second_search_for_nin_is_told_as_recorded() -> None:
 
 
 def test_full_recipes_follow_from_the_search() -> None:
-    """学习率取最好的一次的（NiN 的最后一组）；衰减也是，只有 GoogLeNet 与 DenseNet 另取。"""
+    """学习率取最好的一次的（NiN 的最后一组）；衰减也是，三个网络轮数多了，另取。"""
     changed = {}
     for name in LINEUP:
         recipe = LINEUP[name].recipes['full']
         group = by_budget(attempts(f'{name}-full'))[-1]
         assert recipe.lr == best(group).recipe['lr']
-        decays = {one.recipe['weight_decay'] for one in group}
-        if recipe.weight_decay not in decays:
+        tried = {(one.recipe['lr'], one.recipe['weight_decay']) for one in group}
+        if (recipe.lr, recipe.weight_decay) not in tried:
             changed[name] = recipe.weight_decay
-            assert recipe.epochs == 4 * group[0].recipe['epochs']
+            assert 4 <= recipe.epochs / group[0].recipe['epochs'] < 6
         elif name != 'densenet':
             assert recipe.weight_decay == best(group).recipe['weight_decay']
-    assert list(changed) == ['googlenet', 'densenet']
-    told = '衰减因此改取 {} 与 {}，表里没有这两种'.format(*changed.values())
-    assert f'GoogLeNet 与 DenseNet 正式训练的轮数是这里的四倍，{told}' in PAGE
+    assert list(changed) == ['googlenet', 'resnet18', 'densenet']
+    told = '衰减因此改取 {}、{} 与 {}，表里没有这三种搭配'.format(*changed.values())
+    assert f'GoogLeNet、ResNet-18 与 DenseNet 正式训练的轮数是这里的四到六倍，{told}' in PAGE

@@ -158,18 +158,18 @@ def test_the_trained_networks_are_told_as_recorded() -> None:
     histories = {name: load_history(f'full/{name}') for name, _, _ in NETWORKS.values()}
     points = {name: 100 * one.test_accuracy for name, one in histories.items()}
     low, high = min(points.values()), max(points.values())
-    assert max(points, key=points.get) == 'densenet'
+    assert sorted(points, key=points.get)[-2:] == ['densenet', 'resnet18']
     assert f'从 {low:.2f}% 到 {high:.2f}%，相差 {high - low:.2f} 个百分点' in told
     error = 100 * (0.94 * 0.06 / 10_000) ** 0.5
     assert f'标准误差就有 {error:.2f} 个百分点左右' in told
     close = [points[name] for name in ('densenet', 'vgg11', 'resnet18')]
-    assert max(close) - min(close) < 0.2 and sorted(points.values())[-3:] == sorted(close)
+    assert max(close) - min(close) < 0.5 and sorted(points.values())[-3:] == sorted(close)
     assert f'它离 AlexNet 只有 {points["alexnet"] - points["nin"]:.2f} 个百分点' in told
     with torch.device('meta'):
         sizes = [count_parameters(LINEUP[n].build(histories[n].image_size)) for n in points]
     parameters = dict(zip(points, sizes, strict=True))
     assert min(parameters, key=parameters.get) == 'densenet'
-    assert f'参数是它的 {parameters["alexnet"] // parameters["densenet"]} 倍多' in told
+    assert f'参数是 DenseNet 的 {parameters["alexnet"] // parameters["densenet"]} 倍多' in told
 
 
 def test_years_are_those_of_the_chapter() -> None:
@@ -886,35 +886,51 @@ def test_channels_of_resnet_are_told_as_computed() -> None:
     stem, first, third = (most_active(values) for values in maps.values())
     told = prose_of('resnet')
     shared = [channel for channel in first if channel in stem]
-    assert len(shared) == 5
+    assert len(shared) == 6
     assert f'同一个编号：{"、".join(f"#{channel}" for channel in shared)}。' in told
     assert all(re.search(rf'#{channel}(?!\d)', told) for channel in third[:4])
 
 
 def test_where_the_boot_must_not_be_covered_is_told_as_computed() -> None:
     """最红的一格、往下两格（4 个像素）与鞋跟前面的拐角；灰块盖在黑背景上的比例。"""
-    data = load_dataset()
+    data, told = load_dataset(), prose_of('densenet')
     boot = data.test.images[:1]
-    for chapter, network in {'densenet': 'densenet', 'resnet': 'resnet18'}.items():
-        told = prose_of(chapter)
-        values = occlusion_map(load(network), boot, data, 96, 9).values
-        row, column = divmod(int(values.argmin()), values.shape[1])
-        assert f'降到 {values[row, column]:.2f}' in told
-        below = f'{values[row + 2, column]:.2f}'
-        moved = '往下移 4 个像素，盖住的鞋更多，灰块下面两行伸到鞋底以下，概率却(还)?是'
-        assert re.search(f'{moved} {below}。', told)
-        if chapter == 'densenet':
-            assert f'往下移 4 个像素，盖住的鞋更多，概率还是 {below}；' in told
-            assert f'降到 {values[10, 8]:.2f}；盖住靴筒几乎没有影响' in told
-        covered, lower = (
-            boot[0, 0, 2 * at - 3 : 2 * at + 4, 2 * column - 3 : 2 * column + 4] < 5
-            for at in (row, row + 2)
-        )  # 看上去是黑的
-        assert covered.shape == (7, 7) and '灰块有四成多在黑背景上' in told
-        assert 0.4 < covered.float().mean() < 0.5
-        assert lower[-2:].all() and not lower[:-2].any()  # 上面五行全是鞋
+    values = occlusion_map(load('densenet'), boot, data, 96, 9).values
+    row, column = divmod(int(values.argmin()), values.shape[1])
+    assert f'降到 {values[row, column]:.2f}' in told
+    below = f'{values[row + 2, column]:.2f}'
+    assert f'往下移 4 个像素，盖住的鞋更多，灰块下面两行伸到鞋底以下，概率却还是 {below}。' in told
+    assert f'往下移 4 个像素，盖住的鞋更多，概率还是 {below}；' in told
+    assert f'降到 {values[10, 8]:.2f}；盖住靴筒几乎没有影响' in told
+    covered, lower = (
+        boot[0, 0, 2 * at - 3 : 2 * at + 4, 2 * column - 3 : 2 * column + 4] < 5
+        for at in (row, row + 2)
+    )  # 看上去是黑的
+    assert covered.shape == (7, 7) and '灰块有四成多在黑背景上' in told
+    assert 0.4 < covered.float().mean() < 0.5
+    assert lower[-2:].all() and not lower[:-2].any()  # 上面五行全是鞋
     values = occlusion_map(load('googlenet'), boot, data, 96, 9).values.flatten().sort().values
     assert f'盖住别处，影响小得多，最多降到 {values[1]:.2f}。' in prose_of('googlenet')
+
+
+def test_what_resnet_sees_before_the_heel_is_told_as_computed() -> None:
+    """最红的一格左右各一格（2 个像素）；盖不到鞋、套头衫的格子；蓝的一格。"""
+    data, told = load_dataset(), prose_of('resnet')
+    net, images = load('resnet18'), data.test.images
+    boot = occlusion_map(net, images[:1], data, 96, 9).values
+    assert divmod(int(boot.argmin()), boot.shape[1]) == (10, 8)  # 第 17～23 行，第 13～19 列
+    left, least, right = boot[10, 7:10].tolist()
+    assert f'降到 {least:.2f}。那正是上面三个通道看的地方。' in told
+    assert f'往右移 2 个像素是 {right:.2f}，往左移 2 个像素' in told
+    assert f'概率就是 {left:.2f}。' in told
+    apart = min(boot[row, column].item() for row, column in ((6, 2), (6, 3), (4, 3)))
+    assert not images[0, 0, 5:16, 1:10].any()  # 三格的灰块都在这里
+    assert f'概率却最低降到 {apart:.2f}' in told
+    jumper = occlusion_map(net, images[49:50], data, 96, 2)
+    least, most = jumper.values.min(), jumper.values.max()
+    assert f'套头衫的概率只有 {jumper.probability:.2f}' in told
+    assert f'最低降到 {least:.2f}' in told and f'概率反而升到 {most:.2f}' in told
+    assert not images[49, 0, :, :4].any() and jumper.values[9:12, 0].max() < 0.1
 
 
 def test_weak_kernels_of_densenet_are_told_as_computed() -> None:
@@ -930,8 +946,8 @@ def test_weak_kernels_of_resnet_are_told_as_computed() -> None:
     net = load('resnet18')
     size = net.stem[0][0].weight.abs().amax(dim=(1, 2, 3))
     scale = net.stem[0][1].weight.abs()
-    weak = int((scale[size.argsort()[:10]] < scale.median() / 2).sum())
-    told = f'最白的 10 个里，{weak} 个后面的 $\\gamma$ 不到中位数的一半'
+    weak = int((scale[size.argsort()[:20]] < scale.median() / 2).sum())
+    told = f'最白的 20 个里，{weak} 个后面的 $\\gamma$ 不到中位数的一半'
     assert told in prose_of('resnet')
 
 
@@ -966,8 +982,8 @@ def test_where_the_two_accuracies_part_is_told_as_recorded() -> None:
     told = '头四轮与第六、七轮低于测试准确率，其余各轮高于它，只有第十轮两者几乎重合'
     assert told in prose_of('nin')
     resnet = leads('resnet18')
-    assert min(resnet[5:]) > 0 > resnet[4]
-    assert f'训练的一条从第六轮起一直在上，末尾高 {resnet[-1]:.1f} 个' in prose_of('resnet')
+    assert min(resnet[2:]) > 0 > resnet[1]
+    assert f'训练的一条从第三轮起一直在上，末尾高 {resnet[-1]:.1f} 个' in prose_of('resnet')
 
 
 def test_hours_of_an_idle_machine_are_those_of_the_fastest_epoch() -> None:
@@ -1425,7 +1441,8 @@ def test_accuracies_are_compared_as_published() -> None:
     ahead = {name: 100 * (ours[name] - one) for name, one in better.items()}
     assert min(ahead['alexnet'], ahead['vgg11']) > 1
     assert f'高一个百分点以上，GoogLeNet 高 {ahead["googlenet"]:.1f} 个' in page
-    assert f'低 {-ahead["resnet18"]:.1f} 与 {-ahead["densenet"]:.1f} 个' in page
+    told = f'ResNet-18 高 {ahead["resnet18"]:.1f} 个，DenseNet 低 {-ahead["densenet"]:.1f} 个'
+    assert told in page
     small = [100 * load_history(name).test_accuracy for name in LINEUP]
     assert f'六个网络从 {min(small):.2f}% 到 {max(small):.2f}%' in page
     sizes = {name: load_history(f'full/{name}').image_size for name in LINEUP}
