@@ -920,17 +920,17 @@ def test_what_resnet_sees_before_the_heel_is_told_as_computed() -> None:
     boot = occlusion_map(net, images[:1], data, 96, 9).values
     assert divmod(int(boot.argmin()), boot.shape[1]) == (10, 8)  # 第 17～23 行，第 13～19 列
     left, least, right = boot[10, 7:10].tolist()
-    assert f'降到 {least:.2f}。那正是上面三个通道看的地方。' in told
+    assert f'降到 {least:.2f}；那正是上面三个通道看的地方。' in told
     assert f'往右移 2 个像素是 {right:.2f}，往左移 2 个像素' in told
     assert f'概率就是 {left:.2f}。' in told
     apart = min(boot[row, column].item() for row, column in ((6, 2), (6, 3), (4, 3)))
-    assert not images[0, 0, 5:16, 1:10].any()  # 三格的灰块都在这里
+    assert images[0, 0, 5:16, 1:10].max() < 5  # 三格的灰块都在这里，看上去是黑的
     assert f'概率却最低降到 {apart:.2f}' in told
     jumper = occlusion_map(net, images[49:50], data, 96, 2)
     least, most = jumper.values.min(), jumper.values.max()
     assert f'套头衫的概率只有 {jumper.probability:.2f}' in told
     assert f'最低降到 {least:.2f}' in told and f'概率反而升到 {most:.2f}' in told
-    assert not images[49, 0, :, :4].any() and jumper.values[9:12, 0].max() < 0.1
+    assert not images[49, 0, :, :4].any() and jumper.values[11:, 0].max() < 0.12
 
 
 def test_weak_kernels_of_densenet_are_told_as_computed() -> None:
