@@ -697,13 +697,18 @@ def test_kernels_are_shown_only_of_a_layer_that_reads_the_image(
     assert '我的网络：' in one(chromium, '.lab__status').text
 
 
+def open_densenet(chromium: WebDriver, site: Path) -> None:
+    """载入 DenseNet，等到它的特征图画好。"""
+    open_lab(chromium, site)
+    button(chromium, '载入 DenseNet').click()
+    wait(chromium, lambda: chromium.find_elements(By.CLASS_NAME, 'lab__map'))
+
+
 def test_scores_that_are_not_numbers_are_told(
     chromium: WebDriver, site: Path, tmp_path: Path
 ) -> None:
     """只有一行话；里面没有可看的，先前那个网络的收起来。"""
-    open_lab(chromium, site)
-    button(chromium, '载入 DenseNet').click()
-    wait(chromium, lambda: chromium.find_elements(By.CLASS_NAME, 'lab__map'))
+    open_densenet(chromium, site)
     net = tiny()
     nn.init.constant_(net[-1].bias, torch.nan)
     open_own(chromium, net, tmp_path / 'mine.safetensors')
@@ -729,9 +734,7 @@ def test_a_finished_run_does_not_act_on_another_network(
     chromium: WebDriver, site: Path, tmp_path: Path
 ) -> None:
     """等卷积核的时候读者选了还没有算过的网络：来得晚的不去画它。"""
-    open_lab(chromium, site)
-    button(chromium, '载入 DenseNet').click()
-    wait(chromium, lambda: chromium.find_elements(By.CLASS_NAME, 'lab__map'))
+    open_densenet(chromium, site)
     chromium.execute_script(LATE_FIRST_KERNELS)
     open_own(chromium, tiny(), tmp_path / 'mine.safetensors')
     wait(chromium, lambda: chromium.execute_script('return Boolean(window.go)'))

@@ -3,6 +3,7 @@
 页首的脚本延后执行，样式表合成一个，位图写明宽高；主题带来而本书用不到的文件删去。
 """
 
+import re
 from pathlib import Path
 
 from sphinx.application import Sphinx
@@ -13,29 +14,26 @@ from .picture_sizes import size_pictures
 from .site_files import built_pages, remove_unused
 from .unused_rules import used_names
 
+BUNDLE = re.compile(r'book-\w+\.css')
+
 
 def finish(app: Sphinx, error: Exception | None) -> None:
     if error or app.builder.name != 'html':
         return
     site = Path(app.outdir)
-    bundler = Bundler(site / '_static', used_names(site))
+    bundler, bundles = Bundler(site / '_static', used_names(site)), set()
     for path in built_pages(site):
         page = path.read_text('utf-8')
-        if not ICON_SCRIPT.search(page):  # 没有重写的页，上次构建已经处理过
-            continue
-        to_root = '../' * (len(path.relative_to(site).parts) - 1)
-        page = size_pictures(lighten(page, site / '_static'), path.parent)
-        path.write_text(bundler.bundle(page, to_root), 'utf-8')
-    remove_old_bundles(site)
-    remove_unused(site / '_static')
-
-
-def remove_old_bundles(site: Path) -> None:
-    """哪一页也不引用的合成样式表：从前的构建留下的。"""
-    pages = ''.join(path.read_text('utf-8') for path in built_pages(site))
+        if ICON_SCRIPT.search(page):  # 没有重写的页，上次构建已经处理过
+            to_root = '../' * (len(path.relative_to(site).parts) - 1)
+            page = size_pictures(lighten(page, site / '_static'), path.parent)
+            page = bundler.bundle(page, to_root)
+            path.write_text(page, 'utf-8')
+        bundles.update(BUNDLE.findall(page))
     for sheet in (site / '_static').glob('book-*.css'):
-        if sheet.name not in pages:
+        if sheet.name not in bundles:  # 从前的构建留下的
             sheet.unlink()
+    remove_unused(site / '_static')
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
