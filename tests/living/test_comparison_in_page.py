@@ -218,6 +218,58 @@ def test_the_keys_stop_at_the_ends(page: WebDriver) -> None:
     assert of(page, 'seconds', 'readout').startswith(f'{titles[-1]}：')
 
 
+SHORTER = """
+for (const one of document.querySelectorAll('living-compared[data-kind=curves]')) {
+  one.networks[1].accuracy = one.networks[1].accuracy.map((run) => run.slice(0, 1))
+  one.series = Living.comparisonSeries(one.networks, 'curves')
+  one.draw()
+}
+"""
+
+
+def test_networks_may_have_trained_for_different_numbers_of_epochs(page: WebDriver) -> None:
+    """换到轮数少的网络，停在它的最后一轮；再换，还从那一轮往下。"""
+    titles = [TITLES[name] for name in load_records()]
+    page.execute_script(SHORTER)
+    frame = page.find_element(By.CSS_SELECTOR, '[data-kind=curves] .compared__frame')
+    frame.send_keys(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT)
+    for key, title, epoch in (
+        (Keys.ARROW_DOWN, titles[1], 1),
+        (Keys.ARROW_DOWN, titles[2], 1),
+        (Keys.ARROW_RIGHT, titles[2], 2),
+        (Keys.ARROW_UP, titles[1], 1),
+        (Keys.ARROW_UP, titles[0], 1),
+    ):
+        frame.send_keys(key)
+        assert of(page, 'curves', 'readout').startswith(f'{title}，第 {epoch} 轮：')
+
+
+ACCURACIES = """
+const networks = arguments[0].map((one, i) =>
+  ({ name: i, title: i, seeds: [0], parameters: 1, seconds: [1 + i], accuracy: [[one]] }))
+const series = Living.comparisonSeries(networks, 'seconds')
+const { svg } = Living.comparisonChart(series, 'seconds', new Set(), 600)
+return [...svg.querySelectorAll('text')].map((one) => one.textContent)
+  .filter((one) => one.endsWith('%'))
+"""
+
+
+@pytest.mark.parametrize(
+    ('accuracies', 'labels'),
+    [
+        ([0.931, 0.938], [93, 94]),
+        ([0.84, 0.93], [84, 86, 88, 90, 92, 94]),
+        ([0.55, 0.93], [50, 60, 70, 80, 90, 100]),
+        ([0.1, 0.93], [10, 20, 30, 40, 50, 60, 70, 80, 90, 100]),
+    ],
+)
+def test_the_axis_of_accuracies_is_as_fine_as_fits(
+    page: WebDriver, accuracies: list[float], labels: list[int]
+) -> None:
+    shown = page.execute_script(ACCURACIES, accuracies)
+    assert sorted(int(one[:-1]) for one in shown) == labels
+
+
 def test_every_seed_is_a_dot(page: WebDriver) -> None:
     records = load_records().values()
     runs = sum(len(record.runs) for record in records)

@@ -70,7 +70,7 @@
 
     /* 读一点；另两幅图也读同一个网络的（曲线停在最后一轮），只有这一幅的话念出来。 */
     read(at) {
-      if (at < 0 || at === this.at) return
+      if (at === this.at || !this.chart.targets[at]) return
       const { number } = this.chart.targets[at]
       for (const one of shown) {
         one.readout.setAttribute('aria-live', one === this ? 'polite' : 'off')
@@ -98,20 +98,24 @@
       this.read(distances.indexOf(Math.min(...distances)))
     }
 
-    /* 左右换轮，上下换网络；散点每个网络一点，左右、上下都换网络。到了头就停，不滑到别的网络、别的
-     * 轮去。 */
+    /* 左右换轮，上下换网络；散点每个网络一点，左右、上下都换网络。到了头就停。 */
     step(event) {
-      const count = this.series[0].points.length
-      const moves = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: count, ArrowUp: -count }
+      const moves = { ArrowRight: [1, 0], ArrowLeft: [-1, 0], ArrowDown: [0, 1], ArrowUp: [0, -1] }
       if (!(event.key in moves)) return
       event.preventDefault()
+      this.read(this.at < 0 ? 0 : this.beside(...moves[event.key]))
+    }
+
+    /* 旁边一点的序号，没有时是 −1；那个网络的轮数少，就停在它的最后一轮。 */
+    beside(across, down) {
       const { targets } = this.chart
-      if (!targets.length) return
-      const move = moves[event.key]
-      const next = this.at < 0 ? 0 : this.at + move
-      const [from, to] = [targets[this.at], targets[next]]
-      const across = Math.abs(move) < count // 换轮
-      if (to && !(from && across && from.number !== to.number)) this.read(next)
+      const { number } = targets[this.at]
+      const of = (which) => targets.filter((one) => one.number === which)
+      const place = of(number).indexOf(targets[this.at])
+      if (across && of(number).length > 1) return targets.indexOf(of(number)[place + across])
+      const numbers = [...new Set(targets.map((one) => one.number))]
+      const next = of(numbers[numbers.indexOf(number) + across + down])
+      return targets.indexOf(next[place] || next.at(-1))
     }
   })
 })()

@@ -44,14 +44,15 @@
     network, points: kind === 'curves' ? curve(network) : place(network, kind),
   }))
 
-  /* 准确率的坐标：五个百分点一格，容得下全部种子与误差线的两端。 */
+  /* 准确率的坐标：一、二或五个百分点一格，至多七格；容得下全部种子与误差线的两端。 */
   function accuracyAxis(series) {
     const values = series.flatMap(({ points }) => points.flatMap(({ y, seeds }) =>
       [y.mean - y.sd, y.mean + y.sd, ...seeds.map(([, one]) => one)]))
-    const low = Math.floor(Math.min(...values) * 20)
-    const high = Math.ceil(Math.max(...values) * 20)
-    const ticks = Array.from({ length: high - low + 1 }, (_, i) => (low + i) / 20)
-    return { low: low / 20, high: high / 20, ticks, text: (one) => `${(100 * one).toFixed(0)}%` }
+    const [least, most] = [Math.min(...values), Math.max(...values)]
+    const parts = [100, 50, 20].find((one) => (most - least) * one < 6) || 10
+    const [low, high] = [Math.floor(least * parts), Math.ceil(most * parts)]
+    const ticks = Array.from({ length: high - low + 1 }, (_, i) => (low + i) / parts)
+    return { low: low / parts, high: high / parts, ticks, text: (one) => `${(100 * one).toFixed(0)}%` }
   }
 
   function acrossAxis(series, kind) {
