@@ -8,8 +8,8 @@ from statistics import mean
 from deepcnn.records.runs import completed
 from deepcnn.records.store import explaining, read_json, write_json
 
-# 预算：训练多久、用多少图像。预算不同的尝试不能放在一起比。
-BUDGET = ('epochs', 'train_images')
+# 预算：训练多久、用多少图像、多大。预算不同的尝试不能放在一起比。
+BUDGET = ('epochs', 'train_images', 'image_size')
 VALIDATION_IMAGES = 5_000  # 训练集的最后 5,000 张
 TUNING_IMAGES = 60_000 - VALIDATION_IMAGES
 

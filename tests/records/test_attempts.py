@@ -24,7 +24,7 @@ from deepcnn.records.attempts import (
 )
 
 RECIPE = {
-    'epochs': 2, 'train_images': 100, 'lr': 0.1, 'flip': True, 'seeds': [0],
+    'epochs': 2, 'train_images': 100, 'image_size': 28, 'lr': 0.1, 'flip': True, 'seeds': [0],
     'erasing': 0.0, 'momentum': 0.9,
 }  # fmt: skip
 
@@ -40,7 +40,7 @@ def test_accuracy_is_that_of_the_last_epoch_and_zero_after_divergence() -> None:
 
 def test_budget_is_not_a_choice() -> None:
     one = attempt(0.5)
-    assert one.budget == (2, 100)
+    assert one.budget == (2, 100, 28)
     assert one.choice == choice_of(RECIPE)
     assert set(one.choice) == {'lr', 'flip', 'erasing', 'momentum'}
 
@@ -82,9 +82,10 @@ def test_shorter_budgets_come_first() -> None:
     long, short = attempt(0.1, epochs=3), attempt(0.2, train_images=50)
     even_longer = attempt(0.3, epochs=1, train_images=None)
     again = attempt(0.4, epochs=3, lr=9)
-    groups = by_budget([long, even_longer, short, again])
-    assert groups == [[short], [long, again], [even_longer]]
-    assert [group[0].images_trained for group in groups] == [100, 300, 55_000]
+    larger = attempt(0.9, epochs=3, image_size=96)  # 图像大的另成一组
+    groups = by_budget([long, even_longer, short, again, larger])
+    assert groups == [[short], [long, again], [larger], [even_longer]]
+    assert [group[0].images_trained for group in groups] == [100, 300, 300, 55_000]
 
 
 def test_grid_by_rows_and_columns() -> None:

@@ -31,7 +31,7 @@ from .charts import grid as charts
 
 FOLDER = ROOT / 'results' / 'tuning'
 FIELDS = {
-    'image_size': '边长', 'lr': '学习率', 'batch_size': '批量', 'optimizer': '优化器',
+    'lr': '学习率', 'batch_size': '批量', 'optimizer': '优化器',
     'weight_decay': '权重衰减', 'momentum': '动量', 'clip': '梯度裁剪',
     'label_smoothing': '标签平滑', 'flip': '翻转', 'shift': '平移', 'erasing': '擦除',
     'schedule': '学习率调度', 'precision': '精度',
@@ -105,7 +105,8 @@ def settings(trial: Attempt, names: list[str]) -> str:
 
 def budget(trial: Attempt) -> str:
     images = trial.recipe['train_images'] or TUNING_IMAGES
-    return f'{images:,} 张 × {trial.recipe["epochs"]} 轮'
+    side, epochs = trial.recipe['image_size'], trial.recipe['epochs']
+    return f'{side} 像素，{images:,} 张 × {epochs} 轮'
 
 
 def shown(value: object) -> str:
