@@ -41,7 +41,7 @@ def test_a_cpu_without_bf16_is_warned(
 ) -> None:
     monkeypatch.setattr(expected_time, 'has_fast_bf16', lambda device: fast)
     line = expected_time.expected_line('vgg', 'full', CPU)
-    assert '小时' in line and ('3 到 7 倍' in line) == warned
+    assert '小时' in line and ('5 到 7 倍' in line) == warned
     for page in ('toolbox', 'summary'):  # 小结只读别处训练好的
         assert expected_time.expected_line(page, 'full', CPU) is None
     assert expected_time.expected_line('vgg', 'full', torch.device('meta')) is None

@@ -20,6 +20,7 @@ from deepcnn import d2l_bridge
 from deepcnn.data import Dataset, load_dataset, prepare, test_batches
 from deepcnn.models.alexnet import alexnet
 from deepcnn.models.resnet import resnet18
+from deepcnn.records.store import RESULTS
 from deepcnn.training import TrainingDiverged, cpu_speedups, loop
 from deepcnn.training.hardware import autocast, to_layout
 
@@ -396,3 +397,13 @@ def test_a_prepared_step_updates_the_network(contest: Contest) -> None:
     step()
     pairs = zip(before, nets[-1].parameters(), strict=True)
     assert all(not torch.equal(old, new) for old, new in pairs)
+
+
+@pytest.mark.parametrize('kind', ['bf16', 'fp32'])
+def test_published_measurements_used_the_present_sizes(kind: str) -> None:
+    report = bench.load_report(RESULTS / f'bench-cpu-{kind}.json')
+    assert [*report.comparisons] == bench.names_for(CPU)
+    for name, one in report.comparisons.items():
+        now = bench.contest_of(bench.ENTRANTS[name], CPU, quick=False)
+        assert (one.image_size, one.row('d2l').batch_size) == (now.image_size, now.batch_size)
+        assert (one.images, one.test_images) == (len(now.data.train), len(now.data.test))

@@ -1,6 +1,6 @@
 """录制一章之前：按「性能」一章实测的速度推算要多久。
 
-那里的速度是 ``laptop`` 档的边长测得的；别的边长按乘加次数换算，因此只是约数（小图像上，
+那里的速度是在 48 到 71 像素上测得的；别的边长按乘加次数换算，因此只是约数（小图像上，
 每次乘加分摊的杂务更多，换算到大图像会多算两三成）。测试另算。
 """
 
@@ -16,7 +16,7 @@ from deepcnn.training import Recipe
 from deepcnn.training.announcement import minutes
 from deepcnn.training.hardware import has_fast_bf16
 
-SLOWER = '这个 CPU 没有 bf16 指令，训练要慢 3 到 7 倍：最好换一台有的机器'
+SLOWER = '这个 CPU 没有 bf16 指令，训练要慢 5 到 7 倍：最好换一台有的机器'
 
 
 def expected_line(chapter: str, profile: str, device: torch.device) -> str | None:
