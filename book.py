@@ -468,7 +468,7 @@ COMMANDS = {
     ),
     'compare': Command(
         tool('tools/measure/compare.py'),
-        '同一预算、三个种子训练六个网络，写出 results/comparison/',
+        '三个种子训练六个网络，写出 results/comparison/（--laptop：results/laptop/）',
         True,
     ),
     'bench': Command(

@@ -79,7 +79,7 @@ def alexnet(
 
 RECIPES = {
     'quick': Recipe(63, 2, 5e-4, 20, train_images=640, test_images=300, flip=False),
-    'laptop': Recipe(63, 10, 5e-4, label_smoothing=0.1),
+    'laptop': Recipe(129, 6, 5e-4, weight_decay=2.0, label_smoothing=0.1, shift=1),
     'full': Recipe(224, 12, 5e-4, weight_decay=2.0, label_smoothing=0.1, shift=1),
     'gpu': Recipe(224, 60, 0.04, 512, optimizer='sgd', weight_decay=5e-4, shift=2,
                   label_smoothing=0.05, seeds=(0, 1, 2)),

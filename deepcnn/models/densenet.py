@@ -133,7 +133,7 @@ def paper_densenet(name: str, in_channels: int = 1, num_classes: int = 10) -> Ne
 
 RECIPES = {
     'quick': Recipe(32, 3, 3e-3, batch_size=32, train_images=1024, test_images=500, flip=False),
-    'laptop': Recipe(48, 12, 3e-3, label_smoothing=0.1),
+    'laptop': Recipe(96, 8, 3e-3, weight_decay=0.3, label_smoothing=0.1, shift=1),
     'full': Recipe(96, 20, 3e-3, weight_decay=0.2, label_smoothing=0.1, shift=1),
     'gpu': Recipe(96, 180, 0.2, 512, optimizer='sgd', weight_decay=5e-4, shift=2,
                   erasing=0.5, label_smoothing=0.1, clip=None, seeds=(0, 1, 2)),

@@ -99,7 +99,7 @@ def googlenet(in_channels: int = 1, num_classes: int = 10) -> Network:
 
 RECIPES = {
     'quick': Recipe(32, 3, 1e-3, batch_size=32, train_images=1024, test_images=500, flip=False),
-    'laptop': Recipe(48, 8, 1e-3, label_smoothing=0.1),
+    'laptop': Recipe(96, 5, 2e-3, weight_decay=0.4, label_smoothing=0.1, shift=1),
     'full': Recipe(96, 20, 2e-3, weight_decay=0.3, label_smoothing=0.1, shift=1),
     'gpu': Recipe(96, 60, 0.04, 512, optimizer='sgd', weight_decay=5e-4, shift=2,
                   label_smoothing=0.1, seeds=(0, 1, 2)),

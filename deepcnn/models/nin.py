@@ -63,7 +63,9 @@ def nin(
 
 RECIPES = {
     'quick': Recipe(71, 3, 7e-4, batch_size=32, train_images=4096, test_images=500, flip=False),
-    'laptop': Recipe(71, 14, 2e-3, label_smoothing=0.1),
+    'laptop': Recipe(
+        131, 10, 1e-3, batch_size=64, weight_decay=0.25, label_smoothing=0.1, shift=1
+    ),
     'full': Recipe(
         224, 16, 1e-3, batch_size=64, weight_decay=0.25, label_smoothing=0.1, shift=1
     ),

@@ -134,7 +134,7 @@ def resnet18(in_channels: int = 1, num_classes: int = 10) -> Network:
 
 RECIPES = {
     'quick': Recipe(32, 2, 2e-3, batch_size=24, train_images=576, test_images=500, flip=False),
-    'laptop': Recipe(48, 13, 2e-3, label_smoothing=0.1, shift=1),
+    'laptop': Recipe(96, 5, 2e-3, weight_decay=0.45, label_smoothing=0.1, shift=1),
     'full': Recipe(96, 28, 2e-3, weight_decay=0.3, label_smoothing=0.1, shift=1),
     'gpu': Recipe(96, 200, 0.2, 512, optimizer='sgd', weight_decay=5e-4, shift=2,
                   erasing=0.5, label_smoothing=0.1, clip=None, seeds=(0, 1, 2)),

@@ -69,7 +69,7 @@ def vgg11(
 
 RECIPES = {
     'quick': Recipe(32, 3, 1e-3, batch_size=24, train_images=504, test_images=300, flip=False),
-    'laptop': Recipe(48, 20, 1e-3, label_smoothing=0.1, shift=1),
+    'laptop': Recipe(96, 12, 1e-3, weight_decay=1.0, label_smoothing=0.1, shift=1),
     'full': Recipe(224, 12, 1e-3, weight_decay=1.0, label_smoothing=0.1, shift=1),
     'gpu': Recipe(224, 60, 0.03, 512, optimizer='sgd', weight_decay=5e-4, shift=2,
                   label_smoothing=0.05, seeds=(0, 1, 2)),

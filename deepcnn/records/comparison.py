@@ -1,18 +1,20 @@
-"""六网对比：同一预算、几个种子的记录。
+"""六网对比：各网络几个种子的记录。
 
-tools/measure/compare.py 训练并写出 results/comparison/<网络>.json。
+tools/measure/compare.py 训练并写出：同一预算的在 results/comparison/，照各章 ``laptop`` 配方
+的在 results/laptop/。
 """
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from statistics import median
+from statistics import mean, median
 
 from deepcnn.records.runs import Run, completed
 from deepcnn.records.store import explaining, read_json, results_folder, write_json
 from deepcnn.records.titles import NETWORKS
 
 FOLDER = 'comparison'  # 在 results/ 里
+LAPTOP = 'laptop'  # 照各章 laptop 配方训练的，也在那里
 
 
 @dataclass
@@ -25,7 +27,7 @@ class SeedRun(Run):
 
 @dataclass(frozen=True)
 class Record:
-    """一个网络在同一预算下的各个种子，与 ``results/comparison/<网络>.json`` 对应。
+    """一个网络照一份配方训练的各个种子，与那两个文件夹里的 ``<网络>.json`` 对应。
 
     某个种子没有训练完、或预测的个数不对时，抛出 ValueError。
     """
@@ -66,6 +68,11 @@ class Record:
         return [run.test_accuracy[-1] for run in self.runs]
 
     @property
+    def test_accuracy(self) -> float:
+        """最后一轮的测试准确率，各种子的平均。"""
+        return mean(self.accuracies)
+
+    @property
     def seconds(self) -> list[float]:
         """一次训练的秒数（连测试在内），每个种子一个。"""
         return [run.seconds for run in self.runs]
@@ -99,15 +106,20 @@ class Record:
 
 def read_record(path: Path) -> Record:
     """读回一份记录；没有这个文件、残缺或被改动时抛出 ValueError。"""
+    folder = path.parent.name
+    command = 'make compare' + ' ARGS=--laptop' * (folder == LAPTOP)
     if not path.exists():
-        raise ValueError(
-            f'results/comparison/ 里没有 {path.stem} 的记录：先运行 make compare'
-        )
-    with explaining(path, '请删除它，再运行 make compare'):
+        raise ValueError(f'results/{folder}/ 里没有 {path.stem} 的记录：先运行 {command}')
+    with explaining(path, f'请删除它，再运行 {command}'):
         record = read_json(path)
         runs = tuple(SeedRun(**run) for run in record.pop('runs'))
         record['recipe'] = completed(record['recipe'])
         return Record(**record, runs=runs)
+
+
+def laptop_record(network: str) -> Record:
+    """照那一章 ``laptop`` 配方训练的各个种子；没有记录时抛出 ValueError。"""
+    return read_record(results_folder() / LAPTOP / f'{network}.json')
 
 
 def load_records(folder: Path | None = None) -> dict[str, Record]:

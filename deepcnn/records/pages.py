@@ -3,12 +3,14 @@
 页名是相对 chapters/ 的路径，不带扩展名：``nin``、``exercises/tuning``。
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from operator import mul
 from pathlib import Path
 
-from deepcnn.records.benchmark import Report, load_report
+from deepcnn.records.benchmark import load_report
 from deepcnn.records.comparison import FOLDER as COMPARISON
+from deepcnn.records.comparison import LAPTOP, Record, read_record
 from deepcnn.records.runs import FULL, any_profile
 from deepcnn.records.store import read_json, results_folder
 from deepcnn.records.titles import NETWORKS
@@ -82,11 +84,11 @@ def recorded_in(page: str, profile: str) -> str:
 
 @dataclass(frozen=True)
 class TrainingTime:
-    """一页的训练在录制的机器上用了多久，几份记录的加在一起。
+    """一页的训练在录制的机器上用了多久，几份记录的加在一起（``laptop`` 档一份只算一个种子）。
 
     ``profile``、``precision`` 没有写明（挑选超参数的各次尝试）时是空的。
-    ``seconds_without_bf16`` 是没有 bf16 指令的 CPU 上只算训练的秒数，由「性能」一章的
-    速度估计；本来就没有用 bf16，或那里没有测过这个网络时是 None。
+    ``seconds_without_bf16`` 是没有 bf16 指令的 CPU 上的秒数，照「性能」一章里同一个网络在
+    两种 CPU 上的快慢之比估计；只对各章的 ``laptop`` 档估计，那里没有测过时是 None。
     """
 
     seconds: float
@@ -97,14 +99,31 @@ class TrainingTime:
 
 
 def training_times(page: str, folder: Path | None = None) -> list[TrainingTime]:
-    """``page`` 录过的各档的用时，短的在前；缺了一份记录（例如包里没有装）的档不在其中。
+    """``page`` 录过的各档的用时；缺了一份记录（例如包里没有装）的档不在其中。
 
-    印出 ``full`` 档的章，``laptop`` 档也录过（练习 1 的解答并排读两份）：读者多半要跑的是它。
+    印出 ``full`` 档的章，前面另有 ``laptop`` 档的：读者多半要跑的是它。
     """
-    names = record_names(page)
-    kinds = dict.fromkeys((tuple(map(any_profile, names)), names))
-    found = (_time_of(one, folder or results_folder()) for one in kinds)
+    folder, names = folder or results_folder(), record_names(page)
+    networks = [any_profile(one) for one in names if one.startswith(f'{FULL}/')]
+    found = _laptop_time(networks, folder), _time_of(names, folder)
     return [one for one in found if one]
+
+
+def _laptop_time(networks: Sequence[str], folder: Path) -> TrainingTime | None:
+    """各网络取最快的一个种子：机器忙着别的事，只会使它变慢。"""
+    paths = [folder / LAPTOP / f'{network}.json' for network in networks]
+    if not paths or not all(path.is_file() for path in paths):
+        return None
+    records = [read_record(path) for path in paths]
+    seconds = [min(record.seconds) for record in records]
+    slower = [times_slower(record, folder) for record in records]
+    return TrainingTime(
+        sum(seconds),
+        _joined(record.device for record in records),
+        LAPTOP,
+        _joined(record.precision for record in records),
+        None if None in slower else sum(map(mul, seconds, slower)),
+    )
 
 
 def _time_of(names: Sequence[str], folder: Path) -> TrainingTime | None:
@@ -120,19 +139,17 @@ def _time_of(names: Sequence[str], folder: Path) -> TrainingTime | None:
     for path in paths:
         content = read_json(path)
         records += content if isinstance(content, list) else [content]
-
-    def values(name: str) -> str:
-        return '、'.join(dict.fromkeys(r[name] for r in records if name in r))
-
-    speeds = load_report(folder / 'bench-cpu-fp32.json')
-    slow = [seconds_without_bf16(record, speeds) for record in records]
-    return TrainingTime(
-        sum(map(recorded_seconds, records)),
-        values('device'),
-        values('profile'),
-        values('precision'),
-        None if None in slow else sum(slow),
+    device, profile, precision = (
+        _joined(record[name] for record in records if name in record)
+        for name in ('device', 'profile', 'precision')
     )
+    return TrainingTime(
+        sum(map(recorded_seconds, records)), device, profile, precision, None
+    )
+
+
+def _joined(values: Iterable[str]) -> str:
+    return '、'.join(dict.fromkeys(values))
 
 
 def recorded_seconds(record: dict) -> float:
@@ -140,12 +157,17 @@ def recorded_seconds(record: dict) -> float:
     return sum(run['seconds'] for run in record.get('runs', [record]))
 
 
-def seconds_without_bf16(record: dict, speeds: Report | None) -> float | None:
-    """同样的轮数与图像，照 ``speeds`` 里测得的速度训练要几秒；别的边长没有测过。"""
-    measured = speeds.comparisons.get(record.get('network')) if speeds else None
-    if record.get('precision') != 'bf16' or not (measured and measured.engine):
+def times_slower(record: Record, folder: Path) -> float | None:
+    """没有 bf16 指令的 CPU 上，同样的训练要几倍的时间。
+
+    两种 CPU 没有都测过这个网络，或它不是在有 bf16 指令的 CPU 上训练的，就返回 None。
+    """
+    reports = [load_report(folder / f'bench-cpu-{one}.json') for one in ('bf16', 'fp32')]
+    measured = [
+        one.comparisons.get(record.network) if one else None for one in reports
+    ]
+    fast_cpu = record.precision == 'bf16' and record.device.startswith('CPU')
+    if not (fast_cpu and all(one and one.engine for one in measured)):
         return None
-    if record['image_size'] != measured.image_size:
-        return None
-    images = record['epochs'] * record['train_images'] * len(record['runs'])
-    return images / measured.engine.rate
+    fast, slow = (one.engine.rate for one in measured)
+    return fast / slow

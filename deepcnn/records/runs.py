@@ -125,7 +125,7 @@ class History:
     def save(self, folder: Path = RESULTS) -> Path:
         """写成 ``<folder>/<network>.json`` 并返回路径；``full`` 档的在 ``full/`` 里。
 
-        各章看的是 ``full`` 档，练习 1 的解答并排列出 ``laptop`` 档：两份都要留着。
+        各章看的是 ``full`` 档；录别的档，不能盖过它。
         """
         place = folder / FULL if self.profile == FULL else folder
         return write_json(place / f'{self.network}.json', self.to_dict())
@@ -145,7 +145,8 @@ def load_history(network: str, folder: Path | None = None) -> History:
     folder = folder or results_folder()
     path = folder / f'{network}.json'
     if not path.exists():
-        names = sorted(p.stem for p in folder.glob('*.json'))
+        found = sorted([*folder.glob('*.json'), *folder.glob(f'{FULL}/*.json')])
+        names = [one.relative_to(folder).with_suffix('').as_posix() for one in found]
         known = '、'.join(n for n in names if not n.startswith('bench-')) or '（空）'
         raise ValueError(
             f'results/ 里没有 {network} 的训练记录（现有：{known}）：先运行 make record'

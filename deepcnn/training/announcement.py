@@ -56,7 +56,7 @@ def lines_of(recorded: TrainingTime, device: torch.device) -> list[str]:
         lacks = device.type == 'cpu' and not has_fast_bf16(device)
         who = '这个 CPU 没有 bf16 指令' if lacks else '没有 bf16 指令的 CPU'
         parts.append(
-            f'{who}，照「性能」一章约 {minutes(recorded.seconds_without_bf16)}，测试另算'
+            f'{who}，照「性能」一章两种 CPU 之比，约 {minutes(recorded.seconds_without_bf16)}'
         )
     return parts
 

@@ -10,8 +10,7 @@ from small_data import load_digits_dataset
 from deepcnn.anatomy import layer_table
 from deepcnn.models.lineup import LINEUP
 from deepcnn.records.agreement import predictions_of
-from deepcnn.records.comparison import Record, load_records, read_record
-from deepcnn.records.store import read_json
+from deepcnn.records.comparison import Record, laptop_record, load_records, read_record
 from deepcnn.training.memory_errors import NotEnoughMemory
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -187,20 +186,16 @@ def test_unknown_network_names_the_legal_ones(
 
 
 @pytest.mark.parametrize('name', LINEUP)
-def test_budget_is_the_same_and_the_rest_is_the_chapters(name: str) -> None:
-    laptop = LINEUP[name].recipes['laptop']
-    recipe = compare.recipe_for(name, compare.BUDGET)
+def test_budget_is_the_same(name: str) -> None:
+    recipe = compare.planned(name, laptop=False, quick=False)
     assert (recipe.train_images, recipe.epochs, recipe.batch_size) == (10_000, 3, 64)
-    assert recipe.test_images is None
-    kept = ('image_size', 'weight_decay', 'optimizer', 'schedule', 'flip')
-    assert [getattr(recipe, k) for k in kept] == [getattr(laptop, k) for k in kept]
-    assert recipe.shift == 0
-    assert recipe.lr == (laptop.lr / 2 if name == 'nin' else laptop.lr)
+    assert recipe.test_images is None and recipe.seeds == (0, 1, 2)
+    assert recipe.shift == 0 and recipe.label_smoothing == 0.1
 
 
 @pytest.mark.parametrize('name', LINEUP)
-def test_coming_laptop_recipes_leave_a_last_map_of_three_by_three(name: str) -> None:
-    recipe = compare.LAPTOP[name]
+def test_laptop_recipe_leaves_a_last_map_of_three_by_three(name: str) -> None:
+    recipe = LINEUP[name].recipes['laptop']
     with torch.device('meta'):
         net = LINEUP[name].build(recipe.image_size)
     *_, last, head = layer_table(net, recipe.image_size).rows
@@ -209,32 +204,19 @@ def test_coming_laptop_recipes_leave_a_last_map_of_three_by_three(name: str) -> 
 
 
 @pytest.mark.parametrize('name', LINEUP)
-def test_coming_laptop_recipes_were_chosen_on_held_out_images(name: str) -> None:
-    """试过的几种里，它比最好的低不到 5,000 张留出图像上的一个标准误（约 0.4 个百分点）。"""
-    tried = read_json(ROOT / f'results/tuning/{name}-full.json')
-    chosen = ('lr', 'weight_decay', 'label_smoothing', 'shift', 'flip')
-    recipe = compare.LAPTOP[name].to_dict()
-    [mine] = [
-        one['validation_accuracy'][-1]
-        for one in tried
-        if all(one['recipe'][k] == recipe[k] for k in chosen)
-    ]
-    assert mine > max(one['validation_accuracy'][-1] for one in tried) - 0.004
-
-
-def test_coming_laptop_records_were_made_with_their_recipe() -> None:
-    records = [read_record(p) for p in (ROOT / 'results/laptop').glob('*.json')]
-    assert records
-    for record in records:
-        recipe = compare.LAPTOP[record.network].to_dict()
-        del recipe['seeds']
-        assert record.recipe == recipe
-        assert record.seeds == [0, 1, 2][: len(record.seeds)]
+def test_laptop_record_was_made_with_the_chapters_recipe(name: str) -> None:
+    """改了 laptop 配方，就要重新运行 make compare ARGS=--laptop。"""
+    recipe = compare.planned(name, laptop=True, quick=False)
+    kept = recipe.to_dict()
+    del kept['seeds']
+    record = laptop_record(name)
+    assert record.recipe == kept
+    assert record.seeds == [*recipe.seeds[: len(record.seeds)]]
 
 
 @pytest.mark.parametrize('name', LINEUP)
 def test_published_record_was_made_with_the_present_recipe(name: str) -> None:
-    """改了 laptop 配方，就要重新运行 make compare 与 make record ARGS=summary。"""
-    recipe = compare.recipe_for(name, compare.BUDGET).to_dict()
+    """改了 SHORT，就要重新运行 make compare 与 make record ARGS=summary。"""
+    recipe = compare.planned(name, laptop=False, quick=False).to_dict()
     del recipe['seeds']
     assert load_records()[name].recipe == recipe

@@ -1,5 +1,6 @@
 """没有给的设置怎样由数据来定；给了的（0 也算）照给的，不合法就拒绝。"""
 
+import math
 from pathlib import Path
 
 import pytest
@@ -54,7 +55,8 @@ def test_the_rate_is_that_of_the_chapter(network: str) -> None:
     usual = entry(family_of(network)).recipes['laptop']
     assert chosen(network).recipe.lr == pytest.approx(usual.lr)
     small = chosen(network, images=700).recipe
-    assert small.batch_size == 32 and small.lr == pytest.approx(usual.lr / 2)
+    smaller = math.sqrt(32 / usual.batch_size)
+    assert small.batch_size == 32 and small.lr == pytest.approx(usual.lr * smaller)
     assert chosen(network, tuned=True).recipe.lr == pytest.approx(usual.lr / 3)
 
 

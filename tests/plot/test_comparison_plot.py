@@ -43,7 +43,7 @@ def strict() -> None:
 
 
 def test_training_curves_are_titled_by_the_name_of_the_network() -> None:
-    assert training_curves(load_history('resnet18')).axes[0].get_title() == 'ResNet-18'
+    assert training_curves(load_history('full/resnet18')).axes[0].get_title() == 'ResNet-18'
 
 
 def test_error_bars_are_one_standard_deviation() -> None:

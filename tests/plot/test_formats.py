@@ -175,7 +175,7 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     'activation': lambda: plot.class_activations(
         RANDOM[:1], [ClassActivation(1, torch.rand(3, 3), 0.5)], ['甲'], LONG
     ),
-    'curves': lambda: plot.training_curves(load_history('densenet')),
+    'curves': lambda: plot.training_curves(load_history('full/densenet')),
     'trials': lambda: plot.curves_with_spread([load_trial('residual-8')] * 3),
     'dots': lambda: plot.dots_with_spread([load_trial('residual-8')] * 3, 'gap'),
     'lines': lambda: plot.lines_with_spread({'甲': {1: [1.0, 2.0]}}, '横', '纵', LONG),

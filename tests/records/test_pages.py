@@ -30,9 +30,12 @@ def test_seeds_and_variants_are_added_up() -> None:
 
 
 def test_what_the_page_only_reads_is_not_counted() -> None:
-    for found, folder in zip(training_times('summary'), ('', 'full/'), strict=True):
-        runs = [run for name in NETWORKS for run in read(f'{folder}{name}')['runs']]
-        assert found.seconds == pytest.approx(sum(run['seconds'] for run in runs))
+    laptop, full = training_times('summary')
+    for found, folder, kept in ((laptop, 'laptop', min), (full, 'full', sum)):
+        seconds = [
+            kept(run['seconds'] for run in read(f'{folder}/{name}')['runs']) for name in NETWORKS
+        ]
+        assert (found.profile, found.seconds) == (folder, pytest.approx(sum(seconds)))
 
 
 def test_attempts_are_added_up_too() -> None:
@@ -47,30 +50,46 @@ def write(folder: Path, name: str, content: object) -> None:
     (folder / f'{name}.json').write_text(json.dumps(content), encoding='utf-8')
 
 
-def test_without_bf16_the_measured_speed_is_used(tmp_path: Path) -> None:
-    """2 个种子，各 3 轮、600 张；每轮 100 张用 5 秒，就是 20 张/秒。"""
-    record = {
-        'network': 'nin', 'profile': 'laptop', 'device': 'CPU', 'precision': 'bf16',
-        'image_size': 28, 'epochs': 3, 'train_images': 600,
-        'runs': [{'seconds': 9}, {'seconds': 11}],
-    }  # fmt: skip
-    (name,) = RECORDS['nin']
-    write(tmp_path, name, record)
-    [found] = training_times('nin', tmp_path)
-    assert found.seconds_without_bf16 is None
-    row = {'name': 'fused', 'change': '', 'precision': 'fp32', 'batch_size': 10,
-           'images': 100, 'epoch_seconds': [5.0], 'start_seconds': [0.0]}  # fmt: skip
+def speeds(kind: str, seconds: float) -> dict:
+    """一份基准测试：NiN 的一轮 100 张，用 ``seconds`` 秒。"""
+    row = {'name': 'fused', 'change': '', 'precision': kind, 'batch_size': 10,
+           'images': 100, 'epoch_seconds': [seconds], 'start_seconds': [0.0]}  # fmt: skip
     comparison = {
         'network': 'nin', 'device': 'cpu', 'image_size': 28, 'images': 100,
         'test_images': 10, 'epochs': 1, 'warm_up_steps': 0, 'commit': None, 'rows': [row],
     }  # fmt: skip
-    report = {'device': 'cpu-fp32', 'machine': {}, 'dataset': 'x'}
-    write(tmp_path, 'bench-cpu-fp32', report | {'comparisons': {'nin': comparison}})
-    [found] = training_times('nin', tmp_path)
-    assert (found.seconds, found.seconds_without_bf16) == (20, 3 * 600 * 2 / 20)
-    write(tmp_path, name, record | {'image_size': 56})  # 别的边长没有测过
-    [found] = training_times('nin', tmp_path)
-    assert found.seconds_without_bf16 is None
+    report = {'device': f'cpu-{kind}', 'machine': {}, 'dataset': 'x'}
+    return report | {'comparisons': {'nin': comparison}}
+
+
+def test_without_bf16_the_measured_ratio_is_used(tmp_path: Path) -> None:
+    """最快的种子 9 秒；同样的一轮，没有 bf16 的用 5 秒，有的 2 秒：2.5 倍。"""
+    runs = [
+        {'seed': seed, 'test_accuracy': [0.5], 'seconds': seconds, 'predictions': '0'}
+        for seed, seconds in enumerate((11, 9))
+    ]
+    record = {
+        'network': 'nin', 'dataset': '一张图', 'test_images': 1, 'recipe': {'epochs': 1},
+        'precision': 'bf16', 'device': 'CPU', 'versions': {}, 'runs': runs,
+    }  # fmt: skip
+
+    def estimated(**changes: str) -> float | None:
+        write(tmp_path, 'laptop/nin', record | changes)
+        [found] = training_times('nin', tmp_path)
+        assert (found.profile, found.seconds) == ('laptop', 9)
+        return found.seconds_without_bf16
+
+    write(tmp_path, 'bench-cpu-fp32', speeds('fp32', 5.0))
+    assert estimated() is None
+    write(tmp_path, 'bench-cpu-bf16', speeds('bf16', 2.0))
+    assert estimated() == 9 * 2.5
+    assert estimated(network='vgg11') is None  # 没有测过
+    assert estimated(device='NVIDIA H200') is None
+    assert estimated(precision='fp32') is None
+    (name,) = RECORDS['nin']
+    write(tmp_path, name, record | {'profile': 'full'})  # 别的档只说录下的
+    _, full = training_times('nin', tmp_path)
+    assert (full.seconds, full.seconds_without_bf16) == (20, None)
 
 
 def test_a_missing_record_means_unknown(tmp_path: Path) -> None:

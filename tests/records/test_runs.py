@@ -113,7 +113,8 @@ def test_missing_history_names_the_others_but_not_the_benchmarks(
         load_history('vgg11', tmp_path)
     history(run(0, [0.5], [1.0], 1.0)).save(tmp_path)
     (tmp_path / 'bench-cpu.json').write_text('{}', encoding='utf-8')
-    with pytest.raises(ValueError, match='没有 vgg11 的训练记录（现有：nin）'):
+    replace(history(run(0, [0.5], [1.0], 1.0)), profile='full').save(tmp_path)
+    with pytest.raises(ValueError, match='没有 vgg11 的训练记录（现有：full/nin、nin）'):
         load_history('vgg11', tmp_path)
 
 

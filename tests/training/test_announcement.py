@@ -37,7 +37,7 @@ def test_a_slower_cpu_is_told_its_own_time(
     monkeypatch.setattr(announcement, 'has_fast_bf16', lambda device: has_bf16)
     said = expected_time([RECORDED], CPU, PROFILES)
     assert said[0] == 'laptop 档录制时用了 15 分钟（CPU（甲，2 线程），bf16）'
-    assert said[1] == f'{who}，照「性能」一章约 54 分钟，测试另算'
+    assert said[1] == f'{who}，照「性能」一章两种 CPU 之比，约 54 分钟'
 
 
 def test_a_chapter_shown_in_full_tells_the_time_of_laptop_too() -> None:
