@@ -44,12 +44,12 @@
     network, points: kind === 'curves' ? curve(network) : place(network, kind),
   }))
 
-  /* 准确率的坐标：一、二或五个百分点一格，至多七格；容得下全部种子与误差线的两端。 */
+  /* 准确率的坐标：一、二、五或十个百分点一格，多半不超过九格；容得下全部种子与误差线的两端。 */
   function accuracyAxis(series) {
     const values = series.flatMap(({ points }) => points.flatMap(({ y, seeds }) =>
       [y.mean - y.sd, y.mean + y.sd, ...seeds.map(([, one]) => one)]))
     const [least, most] = [Math.min(...values), Math.max(...values)]
-    const parts = [100, 50, 20].find((one) => (most - least) * one < 6) || 10
+    const parts = [100, 50, 20].find((one) => (most - least) * one < 8) || 10
     const [low, high] = [Math.floor(least * parts), Math.ceil(most * parts)]
     const ticks = Array.from({ length: high - low + 1 }, (_, i) => (low + i) / parts)
     return { low: low / parts, high: high / parts, ticks, text: (one) => `${(100 * one).toFixed(0)}%` }
