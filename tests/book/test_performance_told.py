@@ -211,7 +211,7 @@ EXCEPTIONS = (  # 改配方之前看过测试准确率的，每一页都要说�
     ('performance', '看到测试准确率在 14 轮是 92.41%、18 轮是 92.15%'),
     ('performance', 'GoogLeNet、NiN 与 ResNet-18 的 `full` 档又是例外：改配方之前看过测试准确率'),
     ('performance', 'NiN 的 `laptop` 档用同样的批量、学习率与衰减，也在其中'),
-    ('vgg', '学习率等设置是用训练集里留出的验证集挑的（有例外，见'),
+    ('vgg', '平移 1 像素，GoogLeNet、NiN 与 ResNet-18 的 `full` 档有例外，见'),
     ('summary', '平移 1 像素，是看过 VGG 的测试准确率之后才加比的'),
     ('summary', 'GoogLeNet、NiN 与 ResNet-18 的 `full` 档，改配方之前也看过'),
     ('exercises/tuning', 'VGG 与 ResNet-18 后来加比的平移与擦除例外'),
