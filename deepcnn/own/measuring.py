@@ -7,7 +7,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import inf
-from statistics import mean, median
+from statistics import median
 from time import perf_counter, process_time
 
 import torch
@@ -156,7 +156,7 @@ def _settle(device: torch.device) -> None:
 def book_accuracy(name: str) -> float | None:
     """书里六网对比的测试准确率，各种子的平均；别的网络没有。"""
     path = results_folder() / FOLDER / f'{name}.json'
-    return mean(read_record(path).accuracies) if path.is_file() else None
+    return read_record(path).test_accuracy if path.is_file() else None
 
 
 def conditions(setup: Setup, device: torch.device, team: Team) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from operator import mul
 from pathlib import Path
 
-from deepcnn.records.benchmark import load_report
+from deepcnn.records.benchmark import Report, load_report
 from deepcnn.records.comparison import FOLDER as COMPARISON
 from deepcnn.records.comparison import LAPTOP, Record, read_record
 from deepcnn.records.runs import FULL, any_profile
@@ -116,7 +116,8 @@ def _laptop_time(networks: Sequence[str], folder: Path) -> TrainingTime | None:
         return None
     records = [read_record(path) for path in paths]
     seconds = [min(record.seconds) for record in records]
-    slower = [times_slower(record, folder) for record in records]
+    reports = [load_report(folder / f'bench-cpu-{one}.json') for one in ('bf16', 'fp32')]
+    slower = [times_slower(record, *reports) for record in records]
     return TrainingTime(
         sum(seconds),
         _joined(record.device for record in records),
@@ -157,17 +158,18 @@ def recorded_seconds(record: dict) -> float:
     return sum(run['seconds'] for run in record.get('runs', [record]))
 
 
-def times_slower(record: Record, folder: Path) -> float | None:
-    """没有 bf16 指令的 CPU 上，同样的训练要几倍的时间。
+def times_slower(
+    record: Record, fast: Report | None, slow: Report | None
+) -> float | None:
+    """没有 bf16 指令的 CPU 上，同样的训练要几倍的时间；``fast`` 是有的 CPU 上的测量。
 
     两种 CPU 没有都测过这个网络，或它不是在有 bf16 指令的 CPU 上训练的，就返回 None。
     """
-    reports = [load_report(folder / f'bench-cpu-{one}.json') for one in ('bf16', 'fp32')]
     measured = [
-        one.comparisons.get(record.network) if one else None for one in reports
+        one.comparisons.get(record.network) if one else None for one in (fast, slow)
     ]
     fast_cpu = record.precision == 'bf16' and record.device.startswith('CPU')
     if not (fast_cpu and all(one and one.engine for one in measured)):
         return None
-    fast, slow = (one.engine.rate for one in measured)
-    return fast / slow
+    rate, slower_rate = (one.engine.rate for one in measured)
+    return rate / slower_rate
